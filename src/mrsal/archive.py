@@ -1,0 +1,275 @@
+"""The historical archives: ``train_data.pth.tar``, ``val_data.pth.tar``, ``test_data.pth.tar``, ``ALLFIXATIONMAPS``.
+
+A data set flows in and files flow out, or files flow in and samples and evaluation items flow out. Every file is read
+with ``weights_only=True``, so a hostile one cannot run code. The compact native archive is in :mod:`mrsal.native`.
+
+Letters: B samples, S = 3 scales, C = 3 channels, P = 42 the side of a crop.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from mrsal.checkpoint import load_safely
+from mrsal.datasets.base import FixationDataset
+from mrsal.errors import DataError, FileError
+from mrsal.files import atomic_path, make_folder
+from mrsal.fixations import Fixations
+from mrsal.images import read_grey
+from mrsal.patches import PATCH, SCALES, Grid, Pyramid, crop, is_unit, sample_locations, scaled_centre
+
+MAPS = "ALLFIXATIONMAPS"
+
+
+@dataclass(frozen=True)
+class Example:
+    """One image to predict and to score.
+
+    Parameters
+    ----------
+    name : str
+        File name of the stimulus.
+    pyramid : Pyramid
+        The image at the three scales.
+    grid : Grid
+        Where its map is to be computed.
+    stimulus : callable
+        Returns the picture as ``(H, W, 3)`` uint8; read when it is needed.
+    target : callable
+        Returns the ground-truth density as ``(H, W)`` float64, non-negative, of any scale.
+    fixations : Fixations or None
+        None where only a map is known.
+    """
+
+    name: str
+    pyramid: Pyramid
+    grid: Grid
+    stimulus: Callable[[], NDArray[np.uint8]]
+    target: Callable[[], NDArray[np.float64]]
+    fixations: Fixations | None = None
+
+
+@dataclass(frozen=True)
+class PthSamples:
+    """Training samples as ``train_data.pth.tar`` holds them, whole in memory.
+
+    Parameters
+    ----------
+    crops : Tensor
+        ``(N, S, C, P, P)`` float32, values as they are in the file.
+    labels : Tensor
+        ``(N,)`` float32, 1 for fixated and 0 for not.
+    """
+
+    crops: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, index: NDArray) -> tuple[Tensor, Tensor]:
+        """Crops ``(B, S, C, P, P)`` and labels ``(B,)``."""
+        chosen = torch.from_numpy(index)
+        return self.crops[chosen], self.labels[chosen]
+
+    def value_range(self) -> tuple[float, float]:
+        """Smallest and largest value, which tells standardised files from those in [0, 1]."""
+        return self.crops.min().item(), self.crops.max().item()
+
+
+def write_pth(dataset: FixationDataset, out: str | Path, *, seed: int = 0, progress: Callable[[int], None] | None = None) -> Path:
+    """Write the historical files for a data set.
+
+    Parameters
+    ----------
+    dataset : FixationDataset
+    out : str or Path
+        Folder for ``<split>_data.pth.tar`` and ``ALLFIXATIONMAPS/<stem>_fixMap.jpg``.
+    seed : int
+        Of the sampled locations.
+    progress : callable, optional
+        Called with 1 after each image.
+
+    Returns
+    -------
+    Path
+        The folder.
+    """
+    out = make_folder(out)
+    for split in dataset.splits:
+        entries: list[dict[str, Any]] = []
+        for i in dataset.split(split):
+            i, stimulus = int(i), dataset.stimuli[i]
+            image = stimulus.read()
+            pyramid = Pyramid.from_image(image)
+            if split == "train":
+                entries.extend(_train_entries(dataset, i, pyramid, seed))
+            else:
+                entries.append(_eval_entry(stimulus.name, image, pyramid))
+            _write_map(dataset, i, out / MAPS)
+            if progress:
+                progress(1)
+        if entries:
+            with atomic_path(out / f"{split}_data.pth.tar") as temporary:
+                torch.save(entries, temporary)
+    return out
+
+
+def image_samples(dataset: FixationDataset, index: int, seed: int) -> tuple[NDArray, NDArray, NDArray]:
+    """The training locations (x, y, label) of one image; the same in every archive made with this seed."""
+    return sample_locations(ground_truth(dataset, index), np.random.default_rng([seed, index]))
+
+
+def ground_truth(dataset: FixationDataset, index: int) -> NDArray[np.float64]:
+    """Density of an image: from its fixations, or the authors' published map where only that is known."""
+    stimulus = dataset.stimuli[index]
+    if stimulus.density_path is None or (dataset.fixations.n == index).any():
+        return dataset.density(index)
+    return check_map(read_grey(stimulus.density_path), stimulus.shape, stimulus.density_path).astype(np.float64)
+
+
+def check_map(map_: NDArray, shape: tuple[int, int], path: Path) -> NDArray:
+    """Refuse a ground-truth map of another size than its stimulus."""
+    if map_.shape != shape:
+        raise DataError(
+            f"{path} is {map_.shape[1]}x{map_.shape[0]} pixels, but its stimulus is {shape[1]}x{shape[0]}; "
+            "the map must have the stimulus's size"
+        )
+    return map_
+
+
+def read_train(path: str | Path) -> PthSamples:
+    """Read ``train_data.pth.tar``; :class:`DataError` says which entry is wrong and how."""
+    entries = _read_entries(Path(path))
+    crops = torch.empty(len(entries), len(SCALES), 3, PATCH, PATCH)
+    labels = torch.empty(len(entries))
+    for i, entry in enumerate(entries):
+        x = _tensor(path, i, entry, "X", (len(SCALES), 3, PATCH, PATCH))
+        if entry.get("y") not in (0, 1):
+            raise DataError(f"{path}, entry {i}: expected y to be 1 or 0, got {entry.get('y')!r}")
+        crops[i], labels[i] = x, float(entry["y"])
+    if not torch.isfinite(crops).all():
+        raise DataError(f"{path} holds values that are not finite; prepare it again")
+    return PthSamples(crops, labels)
+
+
+def read_examples(path: str | Path) -> Iterator[Example]:
+    """Read ``val_data.pth.tar`` or ``test_data.pth.tar`` with the maps in ``ALLFIXATIONMAPS`` beside it.
+
+    All entries are checked, and every map is looked for, before the first example is yielded.
+    """
+    path = Path(path)
+    maps = path.parent / MAPS
+    entries = _read_entries(path)
+    if not maps.is_dir():
+        raise FileError(f"no {MAPS} beside {path}; the ground-truth maps <name>_fixMap.jpg belong there")
+    for i, entry in enumerate(entries):
+        _tensor(path, i, entry, "X", (3, None, None))
+        for scale in SCALES:
+            _tensor(path, i, entry, f"X_{scale}", (3, scale, scale))
+        _tensor(path, i, entry, "spatial_coords", (None, 2), torch.int64)
+        if not isinstance(entry.get("file"), str):
+            raise DataError(f"{path}, entry {i}: expected the stimulus's name under 'file', got {entry.get('file')!r}")
+        if not _map_path(maps, entry["file"]).is_file():
+            raise FileError(f"no ground-truth map for {entry['file']}: expected {_map_path(maps, entry['file'])}")
+    return (_example(entry, maps) for entry in entries)
+
+
+def _example(entry: dict[str, Any], maps: Path) -> Example:
+    _, H, W = entry["X"].shape
+    map_path = _map_path(maps, entry["file"])
+    levels = tuple(entry[f"X_{scale}"].permute(1, 2, 0).numpy() for scale in SCALES)
+    rows, columns = _axes(entry["spatial_coords"].numpy(), entry["file"])
+
+    def stimulus() -> NDArray[np.uint8]:
+        pixels = entry["X"].permute(1, 2, 0).numpy()
+        low, high = float(pixels.min()), float(pixels.max())
+        if not is_unit(low, high):  # standardised: shown at full contrast
+            pixels = (pixels - low) / max(high - low, 1e-12)
+        return np.round(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+
+    return Example(
+        name=entry["file"],
+        pyramid=Pyramid(levels, (H, W)),
+        grid=Grid(rows, columns, (H, W), corners=True),
+        stimulus=stimulus,
+        target=lambda: check_map(read_grey(map_path), (H, W), map_path).astype(np.float64),
+    )
+
+
+def _train_entries(dataset: FixationDataset, index: int, pyramid: Pyramid, seed: int) -> Iterator[dict[str, Any]]:
+    x, y, labels = image_samples(dataset, index, seed)
+    height, width = pyramid.shape
+    zeros = np.zeros(len(x), np.int64)
+    cut = [
+        crop(level[None], zeros, scaled_centre(y, height, scale), scaled_centre(x, width, scale))
+        for level, scale in zip(pyramid.levels, SCALES, strict=True)
+    ]
+    crops = np.stack(cut, axis=1).transpose(0, 1, 4, 2, 3)  # (B, S, C, P, P)
+    for pixels, label in zip(crops, labels, strict=True):
+        X = torch.from_numpy(pixels.astype(np.float32) / 255)
+        yield {"X": X, "y": int(label), "file": dataset.stimuli[index].name}
+
+
+def _eval_entry(name: str, image: NDArray[np.uint8], pyramid: Pyramid) -> dict[str, Any]:
+    unit = torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1).contiguous()
+    scaled = {f"X_{s}": x.contiguous() for s, x in zip(SCALES, pyramid.tensors(), strict=True)}
+    coordinates = torch.from_numpy(Grid.historical(pyramid.shape).points)
+    return {"X": unit, "y": -1, "file": name, **scaled, "spatial_coords": coordinates}
+
+
+def _write_map(dataset: FixationDataset, index: int, folder: Path) -> None:
+    target = ground_truth(dataset, index)
+    pixels = np.round(target / target.max() * 255).astype(np.uint8)
+    with atomic_path(_map_path(folder, dataset.stimuli[index].name)) as temporary:
+        Image.fromarray(pixels).save(temporary, format="JPEG", quality=95)
+
+
+def _map_path(folder: Path, name: str) -> Path:
+    return folder / f"{Path(name).stem}_fixMap.jpg"
+
+
+def _read_entries(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        raise FileError(f"expected {path.name} in {path.parent}, found none; make it with: mrsal prepare --format pth")
+    entries = load_safely(path, mmap=_is_zip(path))
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+        raise DataError(f"{path}: expected a list of dicts, got {type(entries).__name__}; prepare it again")
+    return entries
+
+
+def _tensor(
+    path: str | Path, i: int, entry: dict[str, Any], key: str, shape: tuple[int | None, ...], dtype: torch.dtype = torch.float32
+) -> Tensor:
+    value = entry.get(key)
+    if not isinstance(value, Tensor):
+        raise DataError(f"{path}, entry {i}: expected a tensor under {key!r}; it has the keys {sorted(entry)}")
+    fits = value.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, value.shape, strict=True))
+    if not fits or value.dtype != dtype or 0 in value.shape:
+        wanted = " x ".join("any" if side is None else str(side) for side in shape)
+        raise DataError(
+            f"{path}, entry {i}: expected {key!r} as {dtype} of shape {wanted}, "
+            f"got {value.dtype} of shape {' x '.join(map(str, value.shape))}"
+        )
+    return value
+
+
+def _axes(points: NDArray, name: str) -> tuple[NDArray, NDArray]:
+    side = round(len(points) ** 0.5)  # the format has as many rows as columns; tiny images repeat centres
+    rows, columns = points[::side, 0], points[:side, 1]
+    grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+    if not np.array_equal(grid, points):
+        raise DataError(f"{name}: its spatial_coords are no row-major grid of (y, x) centres")
+    return rows, columns
+
+
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"PK"

@@ -1,0 +1,161 @@
+"""Weights on disk: our ``*.pth`` and ``*.safetensors``, and the historical ``*.pth``; read safely, written whole.
+
+A ``*.pth`` is a plain state dict in the historical layout, so that older scripts read ours and we read theirs. The
+configuration rides in the state dict's own metadata, which ``load_state_dict`` ignores.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mrsal.errors import DataError, FileError, InputError
+from mrsal.files import atomic_path
+from mrsal.model import ModelConfig, MrCNN
+
+FORMAT_VERSION = 1
+_HEADER = "mrsal"
+
+
+def save_checkpoint(model: MrCNN, path: str | Path, *, about: dict[str, Any] | None = None) -> Path:
+    """Write weights and configuration; ``.pth`` or ``.safetensors`` by the ending.
+
+    Parameters
+    ----------
+    model : MrCNN
+    path : str or Path
+    about : dict, optional
+        Plain values to keep with the weights, such as epoch and metrics.
+
+    Returns
+    -------
+    Path
+        Of the file, complete and synced.
+    """
+    path = Path(path)
+    header = {"version": FORMAT_VERSION, "config": model.config.to_dict(), "about": about or {}}
+    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    with atomic_path(path) as temporary:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import save_file
+
+            # streams that share weights would be refused as aliases
+            save_file({k: v.clone() for k, v in weights.items()}, temporary, {_HEADER: json.dumps(header)})
+        else:
+            state = model.state_dict()
+            state.update(weights)
+            state._metadata = {"": {_HEADER: header}}  # type: ignore[attr-defined]
+            torch.save(state, temporary)
+    return path
+
+
+def load_checkpoint(path: str | Path) -> tuple[MrCNN, dict[str, Any]]:
+    """Read a checkpoint of ours or one in the historical layout, on the CPU, in evaluation mode.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.pth`` (a ``module.`` prefix is accepted; the variant is told by the parameter names) or ``.safetensors``.
+
+    Returns
+    -------
+    model : MrCNN
+    about : dict
+        What was kept with the weights; empty for a historical file.
+
+    Raises
+    ------
+    FileError
+        If there is no such file.
+    DataError
+        If it is damaged, holds anything but tensors and plain values, or does not fit the network.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileError(f"no checkpoint at {path}; give the path of a .pth or .safetensors file")
+    weights, header = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pth(path)
+    weights = {name.removeprefix("module."): value for name, value in weights.items()}
+    if header.get("version", FORMAT_VERSION) > FORMAT_VERSION:
+        raise DataError(f"{path} was written by a newer mrsal; upgrade with: pip install -U mrsal")
+    try:
+        config = ModelConfig.from_dict(header["config"]) if header else ModelConfig(variant=_variant(weights))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} has a damaged configuration: {error}") from error
+    model = MrCNN(config)
+    _check_fit(path, model.state_dict(), weights)
+    model.load_state_dict(weights)
+    return model.eval(), header.get("about", {})
+
+
+def check_improvements(model: MrCNN, improvements: int | None, path: str | Path) -> None:
+    """Refuse a ``--improvements`` that contradicts the checkpoint, since it would score another network."""
+    found = int(model.config.variant != "base")
+    if improvements is not None and improvements != found:
+        raise InputError(
+            f"{path} holds the {model.config.variant} variant, which is --improvements {found}, "
+            f"but --improvements {improvements} was given; correct it, or leave the flag out"
+        )
+
+
+def load_safely(path: str | Path, *, mmap: bool = False) -> Any:
+    """``torch.load`` that only ever builds tensors and plain containers; never runs code from the file."""
+    import pickle
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except pickle.UnpicklingError as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(
+            f"{path} was refused: it holds more than tensors and plain values, so loading it could run code, "
+            f"or it is no torch file ({reason})"
+        ) from error
+    except FileNotFoundError as error:
+        raise FileError(f"{path} does not exist") from error
+    except (RuntimeError, EOFError, KeyError, ValueError, AttributeError, OSError) as error:
+        raise DataError(
+            f"{path} cannot be read; it is truncated or no torch file ({str(error).splitlines()[0]})"
+        ) from error
+
+
+def _read_pth(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    state = load_safely(path)
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise DataError(f"{path} is no state dict: expected parameter names and tensors, got {type(state).__name__}")
+    header = getattr(state, "_metadata", {}).get("", {}).get(_HEADER, {})
+    return dict(state), header
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get(_HEADER, "{}"))
+            return {name: file.get_tensor(name).float() for name in file.keys()}, header  # noqa: SIM118
+    except (SafetensorError, ValueError) as error:
+        raise DataError(f"{path} is damaged or no safetensors file: {error}") from error
+
+
+def _variant(weights: dict[str, Tensor]) -> str:
+    if "stream1.blur1.sqrt_sigma" in weights:
+        return "historical-blur"
+    return "blur" if "stream1.blur.root_sigma" in weights else "base"
+
+
+def _check_fit(path: Path, expected: dict[str, Tensor], got: dict[str, Tensor]) -> None:
+    missing, unknown = sorted(expected.keys() - got.keys()), sorted(got.keys() - expected.keys())
+    shapes = [
+        f"{name} is {tuple(got[name].shape)} instead of {tuple(expected[name].shape)}"
+        for name in sorted(expected.keys() & got.keys())
+        if got[name].shape != expected[name].shape
+    ]
+    complaints = [f"missing {', '.join(missing[:4])}"] if missing else []
+    complaints += [f"unknown {', '.join(unknown[:4])}"] if unknown else []
+    complaints += shapes[:4]
+    if complaints:
+        raise DataError(f"{path} does not hold Mr-CNN's weights: {'; '.join(complaints)}")
+    broken = [name for name, value in got.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise DataError(f"{path} holds values that are not finite in {', '.join(broken[:4])}")

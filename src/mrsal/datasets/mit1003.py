@@ -1,0 +1,52 @@
+"""MIT1003: 1003 photographs, 15 observers, 3 s of free viewing.
+
+Judd, Ehinger, Durand and Torralba, "Learning to predict where humans look", ICCV 2009. For research.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mrsal.datasets.base import SPLITS, FixationDataset, Stimulus, keep_inside, read_fixations_csv
+from mrsal.errors import FileError
+from mrsal.fixations import Fixations
+from mrsal.images import find_images
+
+PIXELS_PER_DEGREE = 35.0
+_TEST_LIST = "coursework_test_split.txt"
+
+
+def load(root: Path) -> FixationDataset:
+    """Load ``ALLSTIMULI/*.jpeg``, ``ALLFIXATIONMAPS/*_fixMap.jpg`` and ``fixations.csv`` under ``root``.
+
+    A part of the stimuli is enough. Without ``fixations.csv`` (stimulus, subject, x, y, start_s, end_s; fixations cut from
+    the authors' gaze traces) the published maps still serve for training, but nothing can be scored at fixations.
+
+    Notes
+    -----
+    Split: 100 test images, those of ``coursework_test_split.txt`` where that file is there, otherwise drawn; 100 validation
+    images drawn from the rest; 803 for training. Drawn with a fixed seed.
+    """
+    stimuli = []
+    for path in find_images(root / "ALLSTIMULI"):
+        published = root / "ALLFIXATIONMAPS" / f"{path.stem}_fixMap.jpg"
+        stimuli.append(Stimulus.from_file(path, published if published.is_file() else None))
+    if not stimuli:
+        raise FileError(f"no images in {root / 'ALLSTIMULI'}; unpack MIT1003's stimuli there")
+    table = root / "fixations.csv"
+    stems = [stimulus.path.stem for stimulus in stimuli]
+    fixations = read_fixations_csv(table, stems) if table.is_file() else Fixations.create([], [])
+    return FixationDataset(
+        "mit1003", tuple(stimuli), keep_inside(fixations, stimuli), PIXELS_PER_DEGREE, _split(root, stems)
+    )
+
+
+def _split(root: Path, stems: list[str]) -> dict[str, NDArray[np.int64]]:
+    listed = root / _TEST_LIST
+    rng = np.random.default_rng(0)
+    test = set(listed.read_text().split()) if listed.is_file() else set(rng.permutation(stems)[:100].tolist())
+    rest = [stem for stem in stems if stem not in test]
+    val = set(rng.permutation(rest)[: min(100, len(rest) // 8)].tolist())
+    part_of = {stem: "test" if stem in test else "val" if stem in val else "train" for stem in stems}
+    return {part: np.array([i for i, s in enumerate(stems) if part_of[s] == part], np.int64) for part in SPLITS}

@@ -1,0 +1,30 @@
+"""The exceptions of mrsal: every error a user can mend derives from :class:`MrsalError`.
+
+::
+
+    MrsalError
+    ├── InputError        (ValueError)   an argument, option or array is not what was expected
+    ├── DataError         (ValueError)   a file was read but does not hold what it should
+    ├── FileError         (OSError)      a file or folder is missing, unreadable or cannot be written
+    └── TrainingError     (RuntimeError) a run cannot go on, such as a loss that is not a number
+"""
+
+
+class MrsalError(Exception):
+    """Base of all errors that mrsal raises on purpose."""
+
+
+class InputError(MrsalError, ValueError):
+    """An argument, option or array is not what was expected."""
+
+
+class DataError(MrsalError, ValueError):
+    """A file was read but does not hold what it should."""
+
+
+class FileError(MrsalError, OSError):
+    """A file or folder is missing, unreadable or cannot be written."""
+
+
+class TrainingError(MrsalError, RuntimeError):
+    """A training run cannot go on."""

@@ -1,0 +1,158 @@
+"""Score any model on any examples: maps in, one row of metrics per image out.
+
+A model is any callable ``image -> map``, an ``(H, W, 3)`` uint8 picture to ``(H, W)`` numbers, so that a baseline is
+scored exactly as the network is.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mrsal import metrics
+from mrsal.archive import Example
+from mrsal.errors import DataError, InputError
+from mrsal.files import atomic_path
+from mrsal.inference import Predictor
+
+PROTOCOL = "tuebingen"
+METRICS = ("AUC", "sAUC", "NSS", "CC", "SIM", "KL", "agreement")
+NEEDS_FIXATIONS = ("AUC", "sAUC", "NSS")
+HIGHER_IS_BETTER = {name: name != "KL" for name in METRICS}
+
+Model = Callable[[NDArray[np.uint8]], NDArray]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Metrics per image.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The stimuli.
+    values : dict of str to array
+        For each metric ``(M,)`` float64.
+    """
+
+    names: tuple[str, ...]
+    values: dict[str, NDArray[np.float64]]
+
+    def mean(self) -> dict[str, float]:
+        """The mean over images of each metric."""
+        return {metric: float(column.mean()) for metric, column in self.values.items()}
+
+    def save(self, path: str | Path) -> None:
+        """Write one row per image as CSV."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["stimulus", *self.values])
+        for i, name in enumerate(self.names):
+            writer.writerow([name, *(f"{column[i]:.6f}" for column in self.values.values())])
+        with atomic_path(path) as temporary:
+            temporary.write_text(text.getvalue(), encoding="utf-8")
+
+
+def evaluate(
+    model: Model,
+    examples: Iterable[Example],
+    *,
+    on_image: Callable[[Example, NDArray], None] | None = None,
+) -> Scores:
+    """Predict every example and score it.
+
+    Parameters
+    ----------
+    model : callable
+        A :class:`mrsal.Predictor`, or anything that turns an image into a map of its size.
+    examples : iterable of Example
+        Of :meth:`mrsal.native.NativeArchive.examples` or :func:`mrsal.archive.read_examples`.
+    on_image : callable, optional
+        Called with each example and its map, for pictures and progress.
+
+    Returns
+    -------
+    Scores
+        CC, SIM, KL and the agreement score; with fixations also AUC, sAUC and NSS. For sAUC the negatives are the fixations
+        of all other images in ``examples``.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to score, or the model gives a map of another size or with values that are not finite.
+    """
+    examples = list(examples)
+    if not examples:
+        raise InputError("expected at least one image to evaluate, got none")
+    located = [example.fixations is not None and len(example.fixations) > 0 for example in examples]
+    if any(located) and not all(located):
+        raise DataError(f"no fixations for {examples[located.index(False)].name}, but for other images there are")
+    others = _relative_fixations(examples) if all(located) else None
+    rows = []
+    for i, example in enumerate(examples):
+        map_ = _predict(model, example)
+        rows.append(_score(map_, example, i, others))
+        if on_image:
+            on_image(example, map_)
+    names = [name for name in METRICS if name in rows[0]]
+    return Scores(tuple(e.name for e in examples), {m: np.array([row[m] for row in rows]) for m in names})
+
+
+def _predict(model: Model, example: Example) -> NDArray:
+    if isinstance(model, Predictor):  # reuses the scaled images and the grid that the archive holds
+        return model.values(example.pyramid, example.grid)
+    map_ = np.asarray(model(example.stimulus()))
+    if map_.shape != example.pyramid.shape:
+        raise InputError(f"{example.name}: expected a map of {example.pyramid.shape}, the model gave {map_.shape}")
+    return map_
+
+
+def _score(map_: NDArray, example: Example, index: int, others: "_Relative | None") -> dict[str, float]:
+    target = example.target()
+    mass = np.clip(map_, 0, None)  # SIM and KL compare distributions
+    mass = mass if mass.any() else np.ones_like(mass)
+    scores = {
+        "CC": metrics.cc(map_, target),
+        "SIM": metrics.sim(mass, target),
+        "KL": metrics.kl_divergence(mass, target),
+        "agreement": metrics.agreement_score(map_, target * (255 / target.max())),
+    }
+    if others is not None and example.fixations is not None:
+        x, y = example.fixations.x, example.fixations.y
+        scores["AUC"] = metrics.auc(map_, x, y, negatives="uniform")
+        scores["NSS"] = metrics.nss(map_, x, y)
+        scores["sAUC"] = np.nan
+        if others.has_others(index):
+            other_x, other_y = others.on(index, map_.shape)
+            scores["sAUC"] = metrics.auc(map_, x, y, negatives="shuffled", other_x=other_x, other_y=other_y)
+    return scores
+
+
+@dataclass(frozen=True)
+class _Relative:
+    """All fixations in units of the image's sides, with the example each is from."""
+
+    x: NDArray
+    y: NDArray
+    n: NDArray
+
+    def has_others(self, index: int) -> bool:
+        return bool((self.n != index).any())
+
+    def on(self, index: int, shape: Sequence[int]) -> tuple[NDArray, NDArray]:
+        """Fixations of all other images, rescaled to this one; repeats are kept."""
+        keep = self.n != index
+        return self.x[keep] * shape[1], self.y[keep] * shape[0]
+
+
+def _relative_fixations(examples: Sequence[Example]) -> _Relative:
+    points = [(e.fixations, e.pyramid.shape) for e in examples if e.fixations is not None]
+    return _Relative(
+        np.concatenate([f.x / shape[1] for f, shape in points]),
+        np.concatenate([f.y / shape[0] for f, shape in points]),
+        np.repeat(np.arange(len(points)), [len(f) for f, _ in points]),
+    )

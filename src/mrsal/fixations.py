@@ -1,0 +1,129 @@
+"""Fixations in, maps out: where observers looked, as points, as a count map, as a density.
+
+Coordinates are pixels of the stimulus, 0-based: x to the right, y down. Pixel ``i`` covers ``[i, i + 1)``.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import gaussian_filter
+
+from mrsal.errors import InputError
+
+
+@dataclass(frozen=True)
+class Fixations:
+    """Fixations of several observers on several stimuli, one entry per fixation.
+
+    All fields are 1-D arrays of one length; with fewer fields than :class:`pysaliency.Fixations` but its names.
+
+    Parameters
+    ----------
+    x, y : array of float64
+        Position in stimulus pixels, 0-based.
+    n : array of int64
+        Index of the stimulus.
+    subject : array of int64
+        Index of the observer.
+    order : array of int64
+        Position within the trial; 0 is the first fixation, which often only mirrors the start marker.
+    duration : array of float64
+        Seconds; NaN where it is not known.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    n: NDArray[np.int64]
+    subject: NDArray[np.int64]
+    order: NDArray[np.int64]
+    duration: NDArray[np.float64]
+
+    @classmethod
+    def create(
+        cls,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        n: ArrayLike = 0,
+        subject: ArrayLike = 0,
+        order: ArrayLike = 0,
+        duration: ArrayLike = np.nan,
+    ) -> Self:
+        """Build from anything array-like; a single value stands for all fixations."""
+        xs = np.atleast_1d(np.asarray(x, np.float64))
+        columns = {"y": y, "n": n, "subject": subject, "order": order, "duration": duration}
+        arrays = {}
+        for name, column in columns.items():
+            values = np.asarray(column, np.float64 if name in ("y", "duration") else np.int64)
+            if values.ndim and values.shape != xs.shape:
+                raise InputError(f"expected as many {name} as x, {xs.shape}, got {values.shape}")
+            arrays[name] = np.broadcast_to(values, xs.shape).copy()
+        return cls(x=xs, **arrays)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def where(self, keep: NDArray) -> "Fixations":
+        """The fixations selected by a boolean mask or an index array."""
+        return Fixations(**{field.name: getattr(self, field.name)[keep] for field in fields(self)})
+
+    def inside(self, height: int, width: int) -> NDArray[np.bool_]:
+        """Mask of the fixations that lie on an image of this size."""
+        return (self.x >= 0) & (self.y >= 0) & (self.x < width) & (self.y < height)
+
+
+def fixation_map(x: ArrayLike, y: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Count the fixations on each pixel.
+
+    Parameters
+    ----------
+    x, y : array-like of float
+        Positions in pixels, 0-based; all inside the image.
+    shape : (int, int)
+        Height and width in pixels.
+
+    Returns
+    -------
+    ndarray
+        ``(H, W)`` float64; sums to the number of fixations.
+
+    Raises
+    ------
+    InputError
+        If a fixation lies outside the image.
+    """
+    xs, ys = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    height, width = shape
+    outside = ~((xs >= 0) & (ys >= 0) & (xs < width) & (ys < height))
+    if outside.any():
+        raise InputError(f"{outside.sum()} of {xs.size} fixations lie outside the {width}x{height} image; drop them first")
+    counts = np.zeros(shape)
+    np.add.at(counts, (ys.astype(np.int64), xs.astype(np.int64)), 1.0)
+    return counts
+
+
+def density(x: ArrayLike, y: ArrayLike, shape: tuple[int, int], *, sigma: float) -> NDArray[np.float64]:
+    """Fixation density: the fixation map blurred by a Gaussian.
+
+    Parameters
+    ----------
+    x, y, shape
+        As for :func:`fixation_map`; at least one fixation.
+    sigma : float
+        Standard deviation in pixels; one degree of visual angle is the usual choice.
+
+    Returns
+    -------
+    ndarray
+        ``(H, W)`` float64, non-negative, sums to 1. What the Gaussian spreads over the border is lost and made up for
+        by the normalisation.
+    """
+    counts = fixation_map(x, y, shape)
+    if not counts.any():
+        raise InputError("a density needs at least one fixation, got none")
+    if not sigma > 0:
+        raise InputError(f"sigma must be positive, in pixels, got {sigma}")
+    blurred = gaussian_filter(counts, sigma, mode="constant", truncate=4.0)
+    return blurred / blurred.sum()

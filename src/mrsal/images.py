@@ -1,0 +1,130 @@
+"""Image files in, RGB arrays out: reading, resizing and safe writing.
+
+Every picture inside mrsal is an ``(H, W, 3)`` uint8 array in RGB order; ``image[y, x]`` is a pixel.
+"""
+
+import warnings
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from mrsal.errors import DataError, FileError, InputError
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+
+_SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+def read_image(path: str | Path | bytes) -> NDArray[np.uint8]:
+    """Read an image file to RGB.
+
+    Parameters
+    ----------
+    path : str, Path or bytes
+        A file, or the encoded bytes of one: JPEG, PNG, WebP, TIFF, BMP or GIF (first frame). The EXIF orientation is
+        applied; grey, palette, CMYK and 16-bit pictures become 8-bit RGB; transparency is laid over white.
+
+    Returns
+    -------
+    ndarray
+        ``(H, W, 3)`` uint8.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be opened.
+    DataError
+        If it is no image, or is cut off.
+    """
+    with _open(path) as image:
+        try:
+            return _to_rgb(ImageOps.exif_transpose(image))
+        except (OSError, ValueError, SyntaxError, EOFError) as error:
+            raise DataError(f"{_label(path)} is damaged: {error}; replace or remove the file") from error
+
+
+def image_size(path: str | Path | bytes) -> tuple[int, int]:
+    """Height and width in pixels as :func:`read_image` would give them, from the header alone."""
+    with _open(path) as image:
+        width, height = image.size
+        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # EXIF orientations that swap the axes
+        return (width, height) if turned else (height, width)
+
+
+def read_grey(path: str | Path | bytes) -> NDArray[np.uint8]:
+    """Read an 8-bit single-channel map, such as a published density map, as ``(H, W)`` uint8."""
+    with _open(path) as image:
+        try:
+            return np.asarray(image.convert("L"))
+        except (OSError, ValueError, SyntaxError) as error:
+            raise DataError(f"{_label(path)} is damaged: {error}; replace or remove the file") from error
+
+
+def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Resize an ``(H, W, 3)`` or ``(H, W)`` uint8 picture, bicubic and antialiased, ignoring the aspect ratio."""
+    if image.dtype != np.uint8:
+        raise InputError(f"expected a uint8 picture with values from 0 to 255, got {image.dtype}")
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def to_image(image: object) -> NDArray[np.uint8]:
+    """Accept what people hold in their hands: a path, a PIL image, or an array, and return RGB uint8.
+
+    Arrays are ``(H, W, 3)``, ``(H, W, 4)`` or ``(H, W)``, uint8, or float in [0, 1].
+    """
+    if isinstance(image, str | Path | bytes):
+        return read_image(image)
+    if isinstance(image, Image.Image):
+        return _to_rgb(image)
+    pixels = np.asarray(image)
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)) or 0 in pixels.shape:
+        raise InputError(f"expected an image of shape (H, W, 3), (H, W, 4) or (H, W), got {pixels.shape}")
+    if np.issubdtype(pixels.dtype, np.floating):
+        if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
+            raise InputError("a float image needs finite values in [0, 1]; divide by 255, or convert to uint8")
+        pixels = np.round(pixels * 255).astype(np.uint8)
+    if pixels.dtype != np.uint8:
+        raise InputError(f"expected a uint8 image, or a float one in [0, 1], got {pixels.dtype}")
+    return _to_rgb(Image.fromarray(pixels))
+
+
+def find_images(folder: Path) -> list[Path]:
+    """All image files directly in a folder, sorted by name."""
+    if not folder.is_dir():
+        raise FileError(f"expected a folder of images at {folder}, found none; check the path")
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS)
+
+
+def _label(path: str | Path | bytes) -> str:
+    return "the image" if isinstance(path, bytes) else str(path)
+
+
+def _open(path: str | Path | bytes) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return Image.open(BytesIO(path) if isinstance(path, bytes) else path)
+    except UnidentifiedImageError as error:
+        raise DataError(f"{_label(path)} is not an image that can be read; use JPEG, PNG, WebP or TIFF") from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise DataError(f"{_label(path)} has too many pixels to read safely: {error}") from error
+    except OSError as error:
+        raise FileError(f"cannot open {_label(path)}: {error.strerror or error}") from error
+
+
+def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
+    if image.mode in _SIXTEEN_BIT:
+        # PIL would clip at 255 where the high byte is what carries the picture
+        values = np.asarray(image).astype(np.int64)
+        shift = 8 if values.max(initial=0) > 255 else 0
+        image = Image.fromarray(np.clip(values >> shift, 0, 255).astype(np.uint8))
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    if image.mode in ("RGBA", "LA", "PA"):
+        image = image.convert("RGBA")
+        page = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(page, image)
+    return np.asarray(image.convert("RGB"))

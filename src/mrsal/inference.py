@@ -1,0 +1,171 @@
+"""From an image to a saliency map: load a model once, then call ``predict``.
+
+An image flows in; a :class:`SaliencyMap` of its size flows out. Section 3.3 of the paper.
+"""
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch.nn import functional as F
+
+from mrsal.checkpoint import load_checkpoint
+from mrsal.dense import grid_logits
+from mrsal.errors import InputError
+from mrsal.files import atomic_path
+from mrsal.images import to_image
+from mrsal.model import MrCNN
+from mrsal.patches import Grid, Pyramid
+from mrsal.precision import resolve_device, resolve_precision
+
+
+@dataclass(frozen=True)
+class SaliencyMap:
+    """How likely each pixel is to be looked at.
+
+    Parameters
+    ----------
+    values : array
+        ``(H, W)`` float32 in [0, 1], ``values[y, x]``: the network's probability that a location is fixated.
+    image : array
+        The stimulus, ``(H, W, 3)`` uint8 RGB.
+    """
+
+    values: NDArray[np.float32]
+    image: NDArray[np.uint8]
+
+    @cached_property
+    def density(self) -> NDArray[np.float64]:
+        """``(H, W)`` float64 that sums to 1; uniform if the map is zero everywhere."""
+        values = self.values.astype(np.float64)
+        total = values.sum()
+        return values / total if total > 0 else np.full(values.shape, 1 / values.size)
+
+    def overlay(self, *, opacity: float = 0.6, colormap: str = "inferno") -> NDArray[np.uint8]:
+        """The stimulus with the map laid over it: ``(H, W, 3)`` uint8; the more salient, the less see-through."""
+        from matplotlib import colormaps  # a slow import
+
+        if not 0 <= opacity <= 1:
+            raise InputError(f"opacity must be between 0 and 1, got {opacity}")
+        scaled = self.scaled()
+        colours = colormaps[colormap](scaled)[..., :3] * 255
+        weight = (opacity * scaled)[..., None]
+        return np.round(self.image * (1 - weight) + colours * weight).astype(np.uint8)
+
+    def scaled(self) -> NDArray[np.float32]:
+        """The map stretched to [0, 1] by its own minimum and maximum; zero where it is constant."""
+        low, high = self.values.min(), self.values.max()
+        return (self.values - low) / (high - low) if high > low else np.zeros_like(self.values)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the map: ``.npy`` as float32, ``.png`` as 16-bit grey of ``values`` times 65535."""
+        path = Path(path)
+        if path.suffix not in (".npy", ".png"):
+            raise InputError(f"a map is saved as .npy or .png, got {path.name!r}")
+        with atomic_path(path) as temporary:
+            if path.suffix == ".npy":
+                with temporary.open("wb") as file:
+                    np.save(file, self.values)
+            else:
+                Image.fromarray(np.round(self.values * 65535).astype(np.uint16)).save(temporary, format="PNG")
+        return path
+
+
+class Predictor:
+    """A network ready to predict whole images.
+
+    Parameters
+    ----------
+    network : MrCNN
+        ``(B, 3 scales, 3 channels, 42, 42)`` float32 crops in [0, 1] to ``(B,)`` logits.
+    device : str
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    precision : str
+        ``"fp32"``, ``"bf16"``, or ``"auto"``: bf16 where the hardware has it.
+    mode : str
+        What :meth:`__call__` uses.
+    """
+
+    def __init__(
+        self, network: MrCNN, *, device: str = "auto", precision: str = "auto", mode: str = "exact"
+    ) -> None:
+        self.device = torch.device(resolve_device(device))
+        self.bf16 = resolve_precision(precision, device) == "bf16-mixed"
+        self.network = network.to(self.device, memory_format=torch.channels_last).eval()
+        self.mode = mode
+
+    def __call__(self, image: object) -> NDArray[np.float32]:
+        """``predict(image).values``: the call that :func:`mrsal.evaluate` makes of any model."""
+        return self.predict(image, mode=self.mode).values
+
+    def predict(self, image: object, *, mode: str = "exact") -> SaliencyMap:
+        """Predict where people look.
+
+        Parameters
+        ----------
+        image : path, PIL image or array
+            ``(H, W, 3)`` or ``(H, W)``, uint8, or float in [0, 1]; of any size.
+        mode : str
+            ``"exact"``; ``"fast"``, several times faster and nearly the same; ``"crops"``, the slow reference.
+
+        Returns
+        -------
+        SaliencyMap
+        """
+        pixels = to_image(image)
+        pyramid = Pyramid.from_image(pixels)
+        return SaliencyMap(self.values(pyramid, Grid.cells(pyramid.shape), mode=mode), pixels)
+
+    def values(self, pyramid: Pyramid, grid: Grid, *, mode: str | None = None) -> NDArray[np.float32]:
+        """The map of an image that is already scaled, on a grid of one's own: ``(H, W)`` float32 in [0, 1]."""
+        levels = pyramid.tensors(self.device)
+        if pyramid.standardised:
+            self._check_range()
+            levels = [level * self.network.std + self.network.mean for level in levels]
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            logits = grid_logits(self.network, levels, grid, mode=mode or self.mode)  # (R, K)
+        probabilities = torch.sigmoid(logits)[None, None]
+        full = F.interpolate(probabilities, pyramid.shape, mode="bicubic", align_corners=grid.corners)
+        return full[0, 0].clamp(0, 1).cpu().numpy()
+
+    def _check_range(self) -> None:
+        if self.network.std.eq(1).all() and self.network.mean.eq(0).all():
+            warnings.warn(
+                "the archive holds standardised values, but the checkpoint does not say that it was trained on such; "
+                "its scores are meaningful only if it was",
+                stacklevel=3,
+            )
+
+
+def load_model(
+    name_or_path: str | Path | None = None, *, device: str = "auto", precision: str = "auto", mode: str = "exact"
+) -> Predictor:
+    """Load a model for prediction.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A ``.pth`` or ``.safetensors`` checkpoint, of ours or in the historical layout.
+    device, precision, mode
+        As for :class:`Predictor`.
+
+    Returns
+    -------
+    Predictor
+
+    Raises
+    ------
+    InputError
+        If no checkpoint is given; none ships with this version.
+    FileError, DataError
+        If the file is missing or does not hold the network.
+    """
+    if name_or_path is None:
+        raise InputError("no checkpoint ships with this version; give the path of one that you trained")
+    network, _ = load_checkpoint(name_or_path)
+    return Predictor(network, device=device, precision=precision, mode=mode)

@@ -1,0 +1,226 @@
+"""Mr-CNN: three streams of convolutions, one per scale, joined by two fully connected layers.
+
+Crops flow in, logits flow out. Liu, Han, Zhang, Wen and Liu, "Predicting Eye Fixations using Convolutional Neural
+Networks", CVPR 2015, section 3. Reads no files and prints nothing.
+
+Letters: B samples, S = 3 scales (400, 250, 150), C = 3 channels (RGB), P = 42 the side of a crop.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+VARIANTS = ("base", "blur", "historical-blur")
+
+_BLUR_KERNELS = (7, 5, 3)
+_BLUR_ROOT_SIGMAS = (0.5, 0.75, 1.0)
+
+
+class GaussianBlur(nn.Module):
+    """Learned Gaussian blur; each channel by itself, the border replicated, a constant image stays as it is.
+
+    Parameters
+    ----------
+    kernel : int
+        Odd side of the kernel in pixels.
+    root_sigma : float
+        Initial square root of the standard deviation, in units of half the kernel. Learning the root keeps sigma
+        positive without a constraint.
+    """
+
+    def __init__(self, kernel: int, root_sigma: float) -> None:
+        super().__init__()
+        self.kernel = kernel
+        self.root_sigma = nn.Parameter(torch.tensor(root_sigma))
+
+    def taps(self) -> Tensor:
+        """The 1-D kernel, ``(kernel,)``, sums to 1; the 2-D kernel is its outer product with itself."""
+        position = torch.linspace(-1, 1, self.kernel, device=self.root_sigma.device)
+        sigma = self.root_sigma.float().square().clamp_min(1e-4)
+        return torch.softmax(-position.square() / (2 * sigma.square()), dim=0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, C, _, _ = x.shape
+        taps, half = self.taps().to(x.dtype), self.kernel // 2
+        x = F.pad(x, (half, half, half, half), mode="replicate")
+        x = F.conv2d(x, taps.view(1, 1, 1, -1).expand(C, 1, 1, -1), groups=C)
+        return F.conv2d(x, taps.view(1, 1, -1, 1).expand(C, 1, -1, 1), groups=C)
+
+
+class HistoricalBlur(nn.Module):
+    """The blur of older checkpoints, kept so that they give their historical outputs; not for new runs.
+
+    The filter's rows are each divided by their L2 norm, all colours are summed into every output channel, and the
+    border is zero.
+    """
+
+    def __init__(self, kernel: int, root_sigma: float) -> None:
+        super().__init__()
+        self.kernel = kernel
+        self.sqrt_sigma = nn.Parameter(torch.tensor(root_sigma))
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, C, _, _ = x.shape
+        position = torch.linspace(-1, 1, self.kernel, device=x.device)
+        squared = position[:, None].square() + position[None, :].square()  # (k, k)
+        filter_ = torch.exp(-squared / (2 * self.sqrt_sigma.square().square()))
+        filter_ = filter_ / filter_.norm(dim=1, keepdim=True)
+        return F.conv2d(x, filter_.to(x.dtype).expand(C, C, -1, -1), padding=self.kernel // 2)
+
+
+class Stream(nn.Module):
+    """One scale: three convolutions with pooling, then a fully connected layer. ``(B, C, P, P)`` to ``(B, 512)``."""
+
+    def __init__(self, config: "ModelConfig", level: int) -> None:
+        super().__init__()
+        kernel, root_sigma = _BLUR_KERNELS[level], _BLUR_ROOT_SIGMAS[level]
+        if config.variant == "blur":
+            self.blur = GaussianBlur(kernel, root_sigma)
+        elif config.variant == "historical-blur":
+            self.blur1 = HistoricalBlur(kernel, root_sigma)
+        self.conv1 = nn.Conv2d(3, 96, 7)
+        self.conv2 = nn.Conv2d(96, 160, 3)
+        self.conv3 = nn.Conv2d(160, 288, 3)
+        self.fc = nn.Linear(288 * 3 * 3, 512)
+        self.dropout = nn.Dropout(config.dropout)
+
+    @property
+    def blurs(self) -> bool:
+        """Whether this variant blurs its input."""
+        return hasattr(self, "blur") or hasattr(self, "blur1")
+
+    def preprocess(self, x: Tensor) -> Tensor:
+        """The blur, if this variant has one; on a crop it sees the crop's border and not the image around it."""
+        if not self.blurs:
+            return x
+        return self.blur(x) if hasattr(self, "blur") else self.blur1(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.preprocess(x)
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)  # (B, 96, 18, 18)
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2)  # (B, 160, 8, 8)
+        x = F.max_pool2d(F.relu(self.conv3(x)), 2)  # (B, 288, 3, 3)
+        x = self.dropout(x).flatten(1)  # (B, 2592)
+        return self.dropout(F.relu(self.fc(x)))  # (B, 512)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that fixes the architecture; travels with the weights."""
+
+    variant: str = "base"
+    # "base"; "blur", a learned Gaussian in front of each stream; "historical-blur", for older checkpoints
+
+    shared_streams: bool = False
+    # one set of convolution weights for all scales, as some read the paper
+
+    dropout: float = 0.5
+    # after the third convolution and both fully connected layers
+
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    # per channel; taken off the [0, 1] input before anything else
+
+    def __post_init__(self) -> None:
+        if self.variant not in VARIANTS:
+            raise ValueError(f"expected a variant out of {', '.join(VARIANTS)}, got {self.variant!r}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(s > 0 for s in self.std):
+            raise ValueError(f"mean and std need 3 numbers each, std positive, got {self.mean} and {self.std}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values for a checkpoint's header."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
+        """The inverse of :meth:`to_dict`."""
+        plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        return cls(**plain)
+
+
+class MrCNN(nn.Module):
+    """The network: ``(B, S, C, P, P)`` crops in [0, 1] to ``(B,)`` logits of being fixated.
+
+    Parameters
+    ----------
+    config : ModelConfig
+
+    Notes
+    -----
+    Departures from the paper: logits instead of probabilities, for a stable loss; weights start as He et al. (2015)
+    propose for rectified units, since with PyTorch's own start the first epochs pass on a plateau at the prior.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: ModelConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or ModelConfig()
+        self.stream1 = Stream(self.config, 0)  # scale 400
+        self.stream2 = Stream(self.config, 1)  # scale 250
+        self.stream3 = Stream(self.config, 2)  # scale 150
+        if self.config.shared_streams:
+            for stream in (self.stream2, self.stream3):
+                stream.conv1, stream.conv2, stream.conv3 = (
+                    self.stream1.conv1,
+                    self.stream1.conv2,
+                    self.stream1.conv3,
+                )
+        self.fc = nn.Linear(3 * 512, 512)
+        self.output = nn.Linear(512, 1)
+        self.dropout = nn.Dropout(self.config.dropout)
+        # not in the state dict: its keys are those of the historical layout, and the config carries the values
+        self.register_buffer("mean", torch.tensor(self.config.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(self.config.std).view(3, 1, 1), persistent=False)
+
+        self._start()
+
+    def _start(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        nn.init.normal_(self.output.weight, std=0.01)  # starts undecided instead of loud
+
+    @property
+    def streams(self) -> tuple[Stream, Stream, Stream]:
+        """The three streams, scale 400 first."""
+        return self.stream1, self.stream2, self.stream3
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """Apply the per-channel mean and standard deviation to ``(..., C, H, W)`` values in [0, 1]."""
+        return (x - self.mean) / self.std
+
+    def fuse(self, features: Tensor) -> Tensor:
+        """``(B, S * 512)`` stream features to ``(B,)`` logits."""
+        return self.output(self.dropout(F.relu(self.fc(features)))).squeeze(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, S, C, height, width = x.shape
+        if (S, C, height, width) != (3, 3, 42, 42):
+            raise ValueError(f"expected crops of shape (B, 3 scales, 3 channels, 42, 42), got {tuple(x.shape)}")
+        x = self.normalise(x)
+        # channels last is up to twice as fast on CPU and GPU and changes no value
+        features = [
+            stream(x[:, level].contiguous(memory_format=torch.channels_last))
+            for level, stream in enumerate(self.streams)
+        ]  # S times (B, 512)
+        return self.fuse(torch.cat(features, dim=1))
+
+
+@torch.no_grad()
+def constrain_conv1(model: MrCNN, limit: float) -> None:
+    """Rescale the first-layer filters whose L2 norm exceeds ``limit`` to it; leave the others alone. In place.
+
+    The parameters stay the same objects, so that the optimiser goes on seeing them.
+    """
+    for stream in model.streams:
+        weight = stream.conv1.weight  # (96, C, 7, 7)
+        norm = torch.linalg.vector_norm(weight, dim=(1, 2, 3), keepdim=True)
+        weight.mul_((limit / norm).clamp(max=1.0))  # norm 0 gives inf, which the clamp turns into 1

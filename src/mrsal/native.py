@@ -1,0 +1,265 @@
+"""The compact native archive: every stimulus once, uint8, memory-mapped; opens at once whatever its size.
+
+A folder with
+
+    archive.json       format, version, data set, names and sizes of the stimuli, splits, channel statistics
+    level_400.npy      (M, 400, 400, 3) uint8, and level_250.npy, level_150.npy: the scaled stimuli
+    samples.npy        (N, 4) int32: stimulus, x, y, label of each training sample
+    fixations.npz      the columns of Fixations
+    originals.bin      the stimulus files as they were, and published maps, one after the other
+    originals.npy      (M + K, 2) int64: where each begins and how long it is
+
+Nothing in it is ever unpickled. Letters: M stimuli, N samples, B of a batch, S = 3 scales, C = 3 channels, P = 42.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mrsal.archive import Example, check_map, image_samples
+from mrsal.datasets.base import FixationDataset
+from mrsal.errors import DataError, FileError, InputError
+from mrsal.files import atomic_folder
+from mrsal.fixations import Fixations, density
+from mrsal.images import read_grey, read_image
+from mrsal.patches import SCALES, Grid, Pyramid, crop, scaled_centre
+
+INDEX = "archive.json"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class NativeSamples:
+    """Training samples, cut from the stored stimuli when a batch is asked for.
+
+    Parameters
+    ----------
+    levels : tuple of 3 arrays
+        ``(M, s, s, C)`` uint8, memory-mapped.
+    table : array
+        ``(N, 4)`` int: stimulus, x, y, label.
+    shapes : array
+        ``(M, 2)`` height and width of the stimuli in pixels.
+    """
+
+    levels: tuple[NDArray[np.uint8], ...]
+    table: NDArray[np.int32]
+    shapes: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def labels(self) -> Tensor:
+        """``(N,)`` float32, 1 for fixated and 0 for not."""
+        return torch.from_numpy(self.table[:, 3].astype(np.float32))
+
+    def batch(self, index: NDArray) -> tuple[Tensor, Tensor]:
+        """Crops ``(B, S, C, P, P)`` uint8 and labels ``(B,)`` float32."""
+        stimulus, x, y, label = self.table[index].T
+        height, width = self.shapes[stimulus].T
+        cut = [
+            crop(level, stimulus, scaled_centre(y, height, scale), scaled_centre(x, width, scale))
+            for level, scale in zip(self.levels, SCALES, strict=True)
+        ]
+        crops = torch.from_numpy(np.stack(cut, axis=1)).permute(0, 1, 4, 2, 3)  # (B, S, C, P, P)
+        return crops, torch.from_numpy(label.astype(np.float32))
+
+
+class NativeArchive:
+    """A native archive, opened for reading.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its folder.
+
+    Raises
+    ------
+    FileError, DataError
+        If it is no archive, or a file in it is missing, truncated or of another shape than the index says.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        index = self._read_index()
+        try:
+            self.name: str = index["dataset"]
+            self.pixels_per_degree = float(index["pixels_per_degree"])
+            self.names: list[str] = index["names"]
+            self.shapes = np.array(index["shapes"], np.int64).reshape(-1, 2)
+            self.splits = {split: np.array(members, np.int64) for split, members in index["splits"].items()}
+            self.maps: dict[str, int] = index["maps"]
+            self.mean: tuple[float, ...] = tuple(index["mean"])
+            self.std: tuple[float, ...] = tuple(index["std"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{self.path / INDEX} is damaged ({error!r}); prepare the archive again") from error
+        M = len(self.names)
+        self.levels = tuple(self._array(f"level_{scale}.npy", (M, scale, scale, 3), np.uint8) for scale in SCALES)
+        self.table = self._array("samples.npy", (None, 4), np.int32)
+        self.places = self._array("originals.npy", (M + len(self.maps), 2), np.int64)
+
+    @property
+    def samples(self) -> NativeSamples:
+        """The training samples."""
+        if not len(self.table):
+            raise DataError(f"{self.path} holds no training samples; its data set has no training split")
+        return NativeSamples(self.levels, self.table, self.shapes)
+
+    @cached_property
+    def fixations(self) -> Fixations:
+        """All fixations."""
+        try:
+            with np.load(self.path / "fixations.npz", allow_pickle=False) as columns:
+                return Fixations(**{name: columns[name] for name in columns.files})
+        except (OSError, ValueError, TypeError, EOFError) as error:
+            raise DataError(f"{self.path / 'fixations.npz'} is damaged: {error}; prepare the archive again") from error
+
+    def members(self, split: str) -> NDArray[np.int64]:
+        """Indices of the stimuli of a split; ``"all"`` is every stimulus."""
+        if split == "all":
+            return np.arange(len(self.names))
+        if split not in self.splits:
+            raise InputError(f"{self.path} has no split {split!r}; choose one of {', '.join([*self.splits, 'all'])}")
+        return self.splits[split]
+
+    def examples(self, split: str = "test") -> Iterator[Example]:
+        """The images of a split, to predict and to score."""
+        return (self._example(int(i)) for i in self.members(split))
+
+    def _example(self, i: int) -> Example:
+        height, width = (int(side) for side in self.shapes[i])
+        points = self.fixations.where(self.fixations.n == i)
+
+        def target() -> NDArray[np.float64]:
+            if len(points):
+                return density(points.x, points.y, (height, width), sigma=self.pixels_per_degree)
+            if self.names[i] not in self.maps:
+                raise DataError(f"{self.path}: neither fixations nor a map for {self.names[i]}")
+            published = read_grey(self._original(self.maps[self.names[i]]))
+            return check_map(published, (height, width), self.path / self.names[i]).astype(np.float64)
+
+        return Example(
+            name=self.names[i],
+            pyramid=Pyramid(tuple(level[i] for level in self.levels), (height, width)),
+            grid=Grid.cells((height, width)),
+            stimulus=lambda: read_image(self._original(i)),
+            target=target,
+            fixations=points if len(points) else None,
+        )
+
+    def _original(self, place: int) -> bytes:
+        start, length = (int(value) for value in self.places[place])
+        try:
+            with (self.path / "originals.bin").open("rb") as file:
+                file.seek(start)
+                return file.read(length)
+        except OSError as error:
+            raise FileError(f"cannot read {self.path / 'originals.bin'}: {error.strerror}") from error
+
+    def _read_index(self) -> dict[str, Any]:
+        try:
+            index = json.loads((self.path / INDEX).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise FileError(f"no archive at {self.path}: {error.strerror}; make one with: mrsal prepare") from error
+        except ValueError as error:
+            raise DataError(f"{self.path / INDEX} is damaged: {error}; prepare the archive again") from error
+        if index.get("format") != "mrsal-archive":
+            raise DataError(f"{self.path / INDEX} does not describe a mrsal archive")
+        if index.get("version", 0) > FORMAT_VERSION:
+            raise DataError(f"{self.path} was written by a newer mrsal; upgrade with: pip install -U mrsal")
+        return index
+
+    def _array(self, name: str, shape: tuple[int | None, ...], dtype: type) -> NDArray:
+        path = self.path / name
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError as error:
+            raise FileError(f"{path} is missing; prepare the archive again") from error
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"{path} is truncated or damaged ({error}); prepare the archive again") from error
+        fits = array.ndim == len(shape) and all(w in (None, g) for w, g in zip(shape, array.shape, strict=True))
+        if not fits or array.dtype != dtype:
+            raise DataError(f"{path}: expected {np.dtype(dtype)} of shape {shape}, got {array.dtype} of {array.shape}")
+        return array
+
+
+def write_native(
+    dataset: FixationDataset, out: str | Path, *, seed: int = 0, progress: Callable[[int], None] | None = None
+) -> Path:
+    """Write a data set as a native archive.
+
+    Parameters
+    ----------
+    dataset : FixationDataset
+    out : str or Path
+        The archive's folder; one that stands there is replaced when the new one is complete.
+    seed : int
+        Of the sampled locations.
+    progress : callable, optional
+        Called with 1 after each image.
+
+    Returns
+    -------
+    Path
+        The folder.
+    """
+    out = Path(out)
+    if out.exists() and any(out.iterdir()) and not (out / INDEX).is_file():
+        raise FileError(f"{out} holds other files; give an empty or a new folder for the archive")
+    M, training = len(dataset), set(dataset.splits.get("train", np.array([], np.int64)).tolist())
+    samples: list[NDArray] = [np.empty((0, 4), np.int32)]
+    places: list[tuple[int, int]] = []
+    moments = np.zeros((2, 3))
+    with atomic_folder(out) as folder:
+        levels = [
+            np.lib.format.open_memmap(folder / f"level_{s}.npy", mode="w+", dtype=np.uint8, shape=(M, s, s, 3))
+            for s in SCALES
+        ]
+        with (folder / "originals.bin").open("wb") as blob:
+            for i, stimulus in enumerate(dataset.stimuli):
+                encoded = stimulus.path.read_bytes()
+                pyramid = Pyramid.from_image(read_image(encoded))
+                for store, level in zip(levels, pyramid.levels, strict=True):
+                    store[i] = level
+                if i in training:
+                    x, y, label = image_samples(dataset, i, seed)
+                    samples.append(np.column_stack([np.full(len(x), i), x, y, label]).astype(np.int32))
+                    unit = pyramid.levels[0].reshape(-1, 3) / 255
+                    moments += unit.mean(axis=0), np.square(unit).mean(axis=0)
+                places.append((blob.tell(), blob.write(encoded)))
+                if progress:
+                    progress(1)
+            published = [s for s in dataset.stimuli if s.density_path is not None]
+            for stimulus in published:
+                places.append((blob.tell(), blob.write(stimulus.density_path.read_bytes())))  # type: ignore[union-attr]
+        for level in levels:
+            level.flush()
+        first, second = moments / max(1, len(training))
+        spread = np.sqrt(np.maximum(second - first**2, 1e-12)) if training else np.ones(3)
+        np.save(folder / "samples.npy", np.concatenate(samples))
+        np.save(folder / "originals.npy", np.array(places, np.int64))
+        np.savez(folder / "fixations.npz", **asdict(dataset.fixations))
+        index = {
+            "format": "mrsal-archive",
+            "version": FORMAT_VERSION,
+            "dataset": dataset.name,
+            "pixels_per_degree": dataset.pixels_per_degree,
+            "seed": seed,
+            "names": [stimulus.name for stimulus in dataset.stimuli],
+            "shapes": [list(stimulus.shape) for stimulus in dataset.stimuli],
+            "splits": {name: members.tolist() for name, members in dataset.splits.items()},
+            "maps": {stimulus.name: M + k for k, stimulus in enumerate(published)},
+            "mean": first.tolist(),
+            "std": spread.tolist(),
+        }
+        (folder / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
+    return out

@@ -1,0 +1,180 @@
+"""From an image to what the network sees: three scaled copies, a grid of centres, and 42x42 crops around them.
+
+An image flows in; its :class:`Pyramid` flows out, and with a :class:`Grid` of centres the crops. Section 3.1 of the paper.
+
+Letters: B samples, S = 3 scales, C = 3 channels, N grid points, P = 42 the side of a crop.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from mrsal.errors import InputError
+from mrsal.images import resize
+
+SCALES = (400, 250, 150)
+PATCH = 42
+HALF = PATCH // 2
+GRID = 50
+
+_OVERSHOOT = 0.2
+
+FIXATED_ABOVE = 0.9
+UNFIXATED_BELOW = 0.1
+FIXATED_PER_IMAGE = 10
+UNFIXATED_PER_IMAGE = 20
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """An image at the three scales of the method.
+
+    Parameters
+    ----------
+    levels : tuple of 3 arrays
+        ``(400, 400, 3)``, ``(250, 250, 3)`` and ``(150, 150, 3)``; uint8, or float32 as an archive holds it.
+    shape : (int, int)
+        Height and width of the stimulus in pixels.
+    """
+
+    levels: tuple[NDArray, ...]
+    shape: tuple[int, int]
+
+    @classmethod
+    def from_image(cls, image: NDArray[np.uint8]) -> "Pyramid":
+        """Scale an ``(H, W, 3)`` uint8 image, bicubic and antialiased, ignoring its aspect ratio."""
+        height, width, _ = image.shape
+        return cls(tuple(resize(image, scale, scale) for scale in SCALES), (height, width))
+
+    @property
+    def standardised(self) -> bool:
+        """Whether the levels hold standardised values, as some archives do, instead of pixels."""
+        return any(level.dtype != np.uint8 and not is_unit(level.min(), level.max()) for level in self.levels)
+
+    def tensors(self, device: torch.device | str = "cpu") -> list[Tensor]:
+        """The levels as float32 ``(C, s, s)`` tensors; uint8 is mapped to [0, 1], float is taken as it is."""
+        return [to_unit(torch.tensor(level).to(device)).permute(2, 0, 1) for level in self.levels]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the map is computed: the product of row and column centres, in pixels of the stimulus.
+
+    Parameters
+    ----------
+    rows, columns : array of float
+        Centres along y and x.
+    shape : (int, int)
+        Height and width of the stimulus.
+    corners : bool
+        Whether the outermost centres lie on the image's border (the grid of the ``*.pth.tar`` files) rather than half a
+        cell inside it; the upsampling of the map has to know.
+    """
+
+    rows: NDArray
+    columns: NDArray
+    shape: tuple[int, int]
+    corners: bool = False
+
+    @classmethod
+    def cells(cls, shape: tuple[int, int], size: int = GRID) -> "Grid":
+        """Centres of ``size`` x ``size`` equal cells, the default: with 50, a step of exactly 8 pixels at scale 400."""
+        steps = (np.arange(size) + 0.5) / size
+        return cls(steps * shape[0], steps * shape[1], shape)
+
+    @classmethod
+    def historical(cls, shape: tuple[int, int]) -> "Grid":
+        """The grid of the ``*.pth.tar`` files: ``round(linspace(1, H, 50))`` by ``round(linspace(1, W, 50))``."""
+        rows, columns = (np.round(np.linspace(1, side, GRID)).astype(np.int64) for side in shape)
+        return cls(rows, columns, shape, corners=True)
+
+    @cached_property
+    def points(self) -> NDArray:
+        """``(N, 2)`` centres as (y, x), row by row."""
+        return np.stack(np.meshgrid(self.rows, self.columns, indexing="ij"), axis=-1).reshape(-1, 2)
+
+    def centres(self, scale: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Row and column centres in the image scaled to ``scale`` x ``scale``, in pixels."""
+        return scaled_centre(self.rows, self.shape[0], scale), scaled_centre(self.columns, self.shape[1], scale)
+
+
+def scaled_centre(position: ArrayLike, side: int | NDArray, scale: int) -> NDArray[np.int64]:
+    """``int(scale / side * position)`` in float32, as the archives of the method compute it; kept inside ``[0, scale]``."""
+    factor = np.float32(scale) / np.asarray(side, np.float32)
+    centre = (factor * np.asarray(position, np.float32)).astype(np.int64)
+    return np.clip(centre, 0, scale)
+
+
+def crop(levels: NDArray, index: NDArray, rows: NDArray, columns: NDArray) -> NDArray:
+    """Cut 42x42 windows out of a stack of scaled images, replicating the border.
+
+    Parameters
+    ----------
+    levels : array
+        ``(M, s, s, C)``; may be memory-mapped.
+    index, rows, columns : array of int
+        ``(B,)``: which image, and the centre in its pixels. The window runs from centre - 21 to centre + 20.
+
+    Returns
+    -------
+    array
+        ``(B, P, P, C)`` of the dtype of ``levels``.
+    """
+    last = levels.shape[1] - 1
+    window = np.arange(-HALF, HALF)
+    y = np.clip(rows[:, None] + window, 0, last)  # (B, P)
+    x = np.clip(columns[:, None] + window, 0, last)  # (B, P)
+    return levels[index[:, None, None], y[:, :, None], x[:, None, :]]
+
+
+def to_unit(pixels: Tensor) -> Tensor:
+    """uint8 to float32 in [0, 1]; float stays as it is."""
+    return pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels.float()
+
+
+def is_unit(low: float, high: float) -> bool:
+    """Whether a range of values is that of pixels in [0, 1], give or take what bicubic scaling overshoots."""
+    return low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT
+
+
+def sample_locations(
+    density: NDArray,
+    rng: np.random.Generator,
+    *,
+    fixated: int = FIXATED_PER_IMAGE,
+    unfixated: int = UNFIXATED_PER_IMAGE,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Draw training locations from a density map, without replacement.
+
+    Parameters
+    ----------
+    density : array
+        ``(H, W)``, non-negative; scaled here to a maximum of 1.
+    rng : numpy Generator
+    fixated, unfixated : int
+        How many where the map is above 0.9 and below 0.1; fewer where the map has fewer such pixels.
+
+    Returns
+    -------
+    x, y, label : arrays of int64
+        Pixel positions, and 1 for fixated, 0 for not; fixated ones first.
+
+    Raises
+    ------
+    InputError
+        If the map is empty.
+    """
+    peak = density.max(initial=0)
+    if not peak > 0:
+        raise InputError("cannot sample from a density map that is zero everywhere")
+    flat = density.ravel() / peak
+    hot, cold = np.flatnonzero(flat > FIXATED_ABOVE), np.flatnonzero(flat < UNFIXATED_BELOW)
+    picked_hot = rng.choice(hot, min(fixated, len(hot)), replace=False)
+    picked_cold = rng.choice(cold, min(unfixated, len(cold)), replace=False)
+    y, x = np.divmod(np.concatenate([picked_hot, picked_cold]), density.shape[1])
+    label = np.repeat([1, 0], [len(picked_hot), len(picked_cold)])
+    return x, y, label
