@@ -8,6 +8,7 @@ Letters: B samples, S = 3 scales, C = 3 channels, P = 42 the side of a crop.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from mrsal.checkpoint import load_safely
+from mrsal.checkpoint import load_safely, save_safely
 from mrsal.datasets.base import FixationDataset
 from mrsal.errors import DataError, FileError
 from mrsal.files import atomic_path, make_folder
@@ -63,13 +64,21 @@ class PthSamples:
     Parameters
     ----------
     crops : Tensor
-        ``(N, S, C, P, P)`` float32, values as they are in the file.
+        ``(N, S, C, P, P)`` float32 in [0, 1].
     labels : Tensor
         ``(N,)`` float32, 1 for fixated and 0 for not.
+    mean, std : tuple of 3 floats
+        Per channel, for the network to take off its input. Where the file holds standardised values, those that bring them
+        back, so that the streams see what is in the file; otherwise the statistics of the crops.
+    value_range : (float, float)
+        Smallest and largest value in the file.
     """
 
     crops: Tensor
     labels: Tensor
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    value_range: tuple[float, float] = (0.0, 1.0)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -79,12 +88,26 @@ class PthSamples:
         chosen = torch.from_numpy(index)
         return self.crops[chosen], self.labels[chosen]
 
-    def value_range(self) -> tuple[float, float]:
-        """Smallest and largest value, which tells standardised files from those in [0, 1]."""
-        return self.crops.min().item(), self.crops.max().item()
+
+class PthArchive:
+    """The historical files of a folder, with the interface of :class:`mrsal.native.NativeArchive`."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.path = Path(folder)
+
+    @cached_property
+    def samples(self) -> PthSamples:
+        """The training samples."""
+        return read_train(self.path / "train_data.pth.tar")
+
+    def examples(self, split: str = "test") -> Iterator[Example]:
+        """The images of a split, to predict and to score."""
+        return read_examples(self.path / f"{split}_data.pth.tar")
 
 
-def write_pth(dataset: FixationDataset, out: str | Path, *, seed: int = 0, progress: Callable[[int], None] | None = None) -> Path:
+def write_pth(
+    dataset: FixationDataset, out: str | Path, *, seed: int = 0, progress: Callable[[int], None] | None = None
+) -> Path:
     """Write the historical files for a data set.
 
     Parameters
@@ -118,7 +141,7 @@ def write_pth(dataset: FixationDataset, out: str | Path, *, seed: int = 0, progr
                 progress(1)
         if entries:
             with atomic_path(out / f"{split}_data.pth.tar") as temporary:
-                torch.save(entries, temporary)
+                save_safely(entries, temporary)
     return out
 
 
@@ -132,7 +155,9 @@ def ground_truth(dataset: FixationDataset, index: int) -> NDArray[np.float64]:
     stimulus = dataset.stimuli[index]
     if stimulus.density_path is None or (dataset.fixations.n == index).any():
         return dataset.density(index)
-    return check_map(read_grey(stimulus.density_path), stimulus.shape, stimulus.density_path).astype(np.float64)
+    return check_map(read_grey(stimulus.density_path), stimulus.shape, stimulus.density_path).astype(
+        np.float64
+    )
 
 
 def check_map(map_: NDArray, shape: tuple[int, int], path: Path) -> NDArray:
@@ -152,12 +177,22 @@ def read_train(path: str | Path) -> PthSamples:
     labels = torch.empty(len(entries))
     for i, entry in enumerate(entries):
         x = _tensor(path, i, entry, "X", (len(SCALES), 3, PATCH, PATCH))
-        if entry.get("y") not in (0, 1):
-            raise DataError(f"{path}, entry {i}: expected y to be 1 or 0, got {entry.get('y')!r}")
-        crops[i], labels[i] = x, float(entry["y"])
-    if not torch.isfinite(crops).all():
-        raise DataError(f"{path} holds values that are not finite; prepare it again")
-    return PthSamples(crops, labels)
+        y = entry.get("y")
+        if isinstance(y, Tensor) and y.numel() == 1:
+            y = y.item()
+        if isinstance(y, Tensor) or y not in (0, 1):
+            raise DataError(f"{path}, entry {i}: expected y to be 1 or 0, got {y!r}")
+        _check_finite(path, i, "X", x)
+        crops[i], labels[i] = x, float(y)
+    low, high = crops.amin(dim=(0, 1, 3, 4)), crops.amax(dim=(0, 1, 3, 4))  # (C,)
+    value_range = low.min().item(), high.max().item()
+    if is_unit(*value_range):
+        mean, std = crops.mean(dim=(0, 1, 3, 4)), crops.std(dim=(0, 1, 3, 4)).clamp_min(1e-3)
+    else:
+        span = (high - low).clamp_min(1e-3)
+        crops.sub_(low.view(3, 1, 1)).div_(span.view(3, 1, 1))
+        mean, std = -low / span, 1 / span
+    return PthSamples(crops, labels, tuple(mean.tolist()), tuple(std.tolist()), value_range)
 
 
 def read_examples(path: str | Path) -> Iterator[Example]:
@@ -173,12 +208,17 @@ def read_examples(path: str | Path) -> Iterator[Example]:
     for i, entry in enumerate(entries):
         _tensor(path, i, entry, "X", (3, None, None))
         for scale in SCALES:
-            _tensor(path, i, entry, f"X_{scale}", (3, scale, scale))
+            _check_finite(path, i, f"X_{scale}", _tensor(path, i, entry, f"X_{scale}", (3, scale, scale)))
         _tensor(path, i, entry, "spatial_coords", (None, 2), torch.int64)
         if not isinstance(entry.get("file"), str):
-            raise DataError(f"{path}, entry {i}: expected the stimulus's name under 'file', got {entry.get('file')!r}")
+            raise DataError(
+                f"{path}, entry {i}: expected the stimulus's name under 'file', got {entry.get('file')!r}"
+            )
         if not _map_path(maps, entry["file"]).is_file():
-            raise FileError(f"no ground-truth map for {entry['file']}: expected {_map_path(maps, entry['file'])}")
+            raise FileError(
+                f"no ground-truth map for {entry['file']}: expected {_map_path(maps, entry['file'])}"
+            )
+        _axes(entry["spatial_coords"].numpy(), entry["file"])
     return (_example(entry, maps) for entry in entries)
 
 
@@ -204,7 +244,9 @@ def _example(entry: dict[str, Any], maps: Path) -> Example:
     )
 
 
-def _train_entries(dataset: FixationDataset, index: int, pyramid: Pyramid, seed: int) -> Iterator[dict[str, Any]]:
+def _train_entries(
+    dataset: FixationDataset, index: int, pyramid: Pyramid, seed: int
+) -> Iterator[dict[str, Any]]:
     x, y, labels = image_samples(dataset, index, seed)
     height, width = pyramid.shape
     zeros = np.zeros(len(x), np.int64)
@@ -213,7 +255,7 @@ def _train_entries(dataset: FixationDataset, index: int, pyramid: Pyramid, seed:
         for level, scale in zip(pyramid.levels, SCALES, strict=True)
     ]
     crops = np.stack(cut, axis=1).transpose(0, 1, 4, 2, 3)  # (B, S, C, P, P)
-    for pixels, label in zip(crops, labels, strict=True):
+    for pixels, label in zip(np.ascontiguousarray(crops), labels, strict=True):
         X = torch.from_numpy(pixels.astype(np.float32) / 255)
         yield {"X": X, "y": int(label), "file": dataset.stimuli[index].name}
 
@@ -238,7 +280,9 @@ def _map_path(folder: Path, name: str) -> Path:
 
 def _read_entries(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
-        raise FileError(f"expected {path.name} in {path.parent}, found none; make it with: mrsal prepare --format pth")
+        raise FileError(
+            f"expected {path.name} in {path.parent}, found none; make it with: mrsal prepare --format pth"
+        )
     entries = load_safely(path, mmap=_is_zip(path))
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise DataError(f"{path}: expected a list of dicts, got {type(entries).__name__}; prepare it again")
@@ -246,19 +290,33 @@ def _read_entries(path: Path) -> list[dict[str, Any]]:
 
 
 def _tensor(
-    path: str | Path, i: int, entry: dict[str, Any], key: str, shape: tuple[int | None, ...], dtype: torch.dtype = torch.float32
+    path: str | Path,
+    i: int,
+    entry: dict[str, Any],
+    key: str,
+    shape: tuple[int | None, ...],
+    dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     value = entry.get(key)
     if not isinstance(value, Tensor):
-        raise DataError(f"{path}, entry {i}: expected a tensor under {key!r}; it has the keys {sorted(entry)}")
-    fits = value.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, value.shape, strict=True))
-    if not fits or value.dtype != dtype or 0 in value.shape:
+        raise DataError(
+            f"{path}, entry {i}: expected a tensor under {key!r}; it has the keys {sorted(map(str, entry))}"
+        )
+    fits = value.ndim == len(shape) and all(
+        want in (None, got) for want, got in zip(shape, value.shape, strict=True)
+    )
+    if not fits or value.dtype != dtype or value.layout != torch.strided or 0 in value.shape:
         wanted = " x ".join("any" if side is None else str(side) for side in shape)
         raise DataError(
             f"{path}, entry {i}: expected {key!r} as {dtype} of shape {wanted}, "
             f"got {value.dtype} of shape {' x '.join(map(str, value.shape))}"
         )
     return value
+
+
+def _check_finite(path: str | Path, i: int, key: str, value: Tensor) -> None:
+    if not torch.isfinite(value).all():
+        raise DataError(f"{path}, entry {i}: {key!r} holds values that are not finite; prepare it again")
 
 
 def _axes(points: NDArray, name: str) -> tuple[NDArray, NDArray]:

@@ -47,7 +47,7 @@ def save_checkpoint(model: MrCNN, path: str | Path, *, about: dict[str, Any] | N
             state = model.state_dict()
             state.update(weights)
             state._metadata = {"": {_HEADER: header}}  # type: ignore[attr-defined]
-            torch.save(state, temporary)
+            save_safely(state, temporary)
     return path
 
 
@@ -80,7 +80,7 @@ def load_checkpoint(path: str | Path) -> tuple[MrCNN, dict[str, Any]]:
     if header.get("version", FORMAT_VERSION) > FORMAT_VERSION:
         raise DataError(f"{path} was written by a newer mrsal; upgrade with: pip install -U mrsal")
     try:
-        config = ModelConfig.from_dict(header["config"]) if header else ModelConfig(variant=_variant(weights))
+        config = ModelConfig.from_dict(header["config"]) if header else _historical_config(weights)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} has a damaged configuration: {error}") from error
     model = MrCNN(config)
@@ -99,6 +99,14 @@ def check_improvements(model: MrCNN, improvements: int | None, path: str | Path)
         )
 
 
+def save_safely(value: Any, path: Path) -> None:
+    """``torch.save`` that says :class:`FileError` on a full disk."""
+    try:
+        torch.save(value, path)
+    except RuntimeError as error:
+        raise FileError(f"cannot write {path}: {_first_line(error)}; is the disk full?") from error
+
+
 def load_safely(path: str | Path, *, mmap: bool = False) -> Any:
     """``torch.load`` that only ever builds tensors and plain containers; never runs code from the file."""
     import pickle
@@ -106,23 +114,29 @@ def load_safely(path: str | Path, *, mmap: bool = False) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
-        reason = str(error).splitlines()[0]
+        reason = _first_line(error)
         raise DataError(
             f"{path} was refused: it holds more than tensors and plain values, so loading it could run code, "
             f"or it is no torch file ({reason})"
         ) from error
     except FileNotFoundError as error:
         raise FileError(f"{path} does not exist") from error
-    except (RuntimeError, EOFError, KeyError, ValueError, AttributeError, OSError) as error:
+    except Exception as error:  # a damaged file can end in any of a dozen kinds, some without a message
         raise DataError(
-            f"{path} cannot be read; it is truncated or no torch file ({str(error).splitlines()[0]})"
+            f"{path} cannot be read; it is truncated or no torch file ({_first_line(error)})"
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _read_pth(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     state = load_safely(path)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise DataError(f"{path} is no state dict: expected parameter names and tensors, got {type(state).__name__}")
+        raise DataError(
+            f"{path} is no state dict: expected parameter names and tensors, got {type(state).__name__}"
+        )
     header = getattr(state, "_metadata", {}).get("", {}).get(_HEADER, {})
     return dict(state), header
 
@@ -138,10 +152,11 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise DataError(f"{path} is damaged or no safetensors file: {error}") from error
 
 
-def _variant(weights: dict[str, Tensor]) -> str:
-    if "stream1.blur1.sqrt_sigma" in weights:
-        return "historical-blur"
-    return "blur" if "stream1.blur.root_sigma" in weights else "base"
+def _historical_config(weights: dict[str, Tensor]) -> ModelConfig:
+    """A file without a header: the parameter names tell the variant, nothing tells the range of values."""
+    ours, theirs = "stream1.blur.root_sigma" in weights, "stream1.blur1.sqrt_sigma" in weights
+    variant = "blur" if ours else "historical-blur" if theirs else "base"
+    return ModelConfig(variant=variant, trained_range=None)
 
 
 def _check_fit(path: Path, expected: dict[str, Tensor], got: dict[str, Tensor]) -> None:

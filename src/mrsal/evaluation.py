@@ -19,10 +19,14 @@ from mrsal.errors import DataError, InputError
 from mrsal.files import atomic_path
 from mrsal.inference import Predictor
 
-PROTOCOL = "tuebingen"
 METRICS = ("AUC", "sAUC", "NSS", "CC", "SIM", "KL", "agreement")
 NEEDS_FIXATIONS = ("AUC", "sAUC", "NSS")
 HIGHER_IS_BETTER = {name: name != "KL" for name in METRICS}
+CONVENTIONS = (
+    "AUC: exact, ties one half, negatives are all pixels. sAUC: negatives are the fixations on the other images, rescaled. "
+    "NSS: population deviation. CC, SIM, KL: against the density of one degree, or the published map. "
+    "agreement: the historical score, not an ROC area (docs/agreement-score.md). Means over images."
+)
 
 Model = Callable[[NDArray[np.uint8]], NDArray]
 
@@ -61,7 +65,7 @@ def evaluate(
     model: Model,
     examples: Iterable[Example],
     *,
-    on_image: Callable[[Example, NDArray], None] | None = None,
+    on_image: Callable[[Example, NDArray, dict[str, float]], None] | None = None,
 ) -> Scores:
     """Predict every example and score it.
 
@@ -72,7 +76,7 @@ def evaluate(
     examples : iterable of Example
         Of :meth:`mrsal.native.NativeArchive.examples` or :func:`mrsal.archive.read_examples`.
     on_image : callable, optional
-        Called with each example and its map, for pictures and progress.
+        Called with each example, its map and its scores, for pictures and progress.
 
     Returns
     -------
@@ -90,14 +94,16 @@ def evaluate(
         raise InputError("expected at least one image to evaluate, got none")
     located = [example.fixations is not None and len(example.fixations) > 0 for example in examples]
     if any(located) and not all(located):
-        raise DataError(f"no fixations for {examples[located.index(False)].name}, but for other images there are")
+        raise DataError(
+            f"no fixations for {examples[located.index(False)].name}, but for other images there are"
+        )
     others = _relative_fixations(examples) if all(located) else None
     rows = []
     for i, example in enumerate(examples):
         map_ = _predict(model, example)
         rows.append(_score(map_, example, i, others))
         if on_image:
-            on_image(example, map_)
+            on_image(example, map_, rows[-1])
     names = [name for name in METRICS if name in rows[0]]
     return Scores(tuple(e.name for e in examples), {m: np.array([row[m] for row in rows]) for m in names})
 
@@ -107,7 +113,9 @@ def _predict(model: Model, example: Example) -> NDArray:
         return model.values(example.pyramid, example.grid)
     map_ = np.asarray(model(example.stimulus()))
     if map_.shape != example.pyramid.shape:
-        raise InputError(f"{example.name}: expected a map of {example.pyramid.shape}, the model gave {map_.shape}")
+        raise InputError(
+            f"{example.name}: expected a map of {example.pyramid.shape}, the model gave {map_.shape}"
+        )
     return map_
 
 

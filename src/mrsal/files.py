@@ -27,7 +27,9 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
         os.close(handle)
     except OSError as error:
-        raise FileError(f"cannot write into {target.parent}: {error.strerror}; choose another folder") from error
+        raise FileError(
+            f"cannot write into {target.parent}: {error.strerror}; choose another folder"
+        ) from error
     temporary = Path(name)
     try:
         yield temporary
@@ -36,6 +38,8 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
         _sync_folder(target.parent)
+    except FileError:  # about another file, such as one that the block reads
+        raise
     except OSError as error:
         raise FileError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
@@ -47,7 +51,14 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
     """Like :func:`atomic_path` for a folder of files; an older folder at ``target`` is replaced at the very end."""
     target = Path(target)
     make_folder(target.parent)
-    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
+    if target.exists() and not target.is_dir():
+        raise FileError(f"{target} is a file, but a folder is to be written; choose another name")
+    try:
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
+    except OSError as error:
+        raise FileError(
+            f"cannot write into {target.parent}: {error.strerror}; choose another folder"
+        ) from error
     try:
         yield temporary
         for path in temporary.rglob("*"):
@@ -64,6 +75,8 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
         else:
             temporary.rename(target)
         _sync_folder(target.parent)
+    except FileError:
+        raise
     except OSError as error:
         raise FileError(f"cannot write {target}: {error.strerror or error}") from error
     finally:

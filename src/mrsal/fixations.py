@@ -52,7 +52,9 @@ class Fixations:
         duration: ArrayLike = np.nan,
     ) -> Self:
         """Build from anything array-like; a single value stands for all fixations."""
-        xs = np.atleast_1d(np.asarray(x, np.float64))
+        xs = np.array(x, np.float64, ndmin=1)
+        if xs.ndim > 1:
+            raise InputError(f"expected x in one row, got shape {xs.shape}")
         columns = {"y": y, "n": n, "subject": subject, "order": order, "duration": duration}
         arrays = {}
         for name, column in columns.items():
@@ -92,13 +94,17 @@ def fixation_map(x: ArrayLike, y: ArrayLike, shape: tuple[int, int]) -> NDArray[
     Raises
     ------
     InputError
-        If a fixation lies outside the image.
+        If a fixation lies outside the image, or there are not as many x as y.
     """
     xs, ys = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    if xs.shape != ys.shape:
+        raise InputError(f"expected as many y as x, {xs.shape}, got {ys.shape}")
     height, width = shape
     outside = ~((xs >= 0) & (ys >= 0) & (xs < width) & (ys < height))
     if outside.any():
-        raise InputError(f"{outside.sum()} of {xs.size} fixations lie outside the {width}x{height} image; drop them first")
+        raise InputError(
+            f"{outside.sum()} of {xs.size} fixations lie outside the {width}x{height} image; drop them first"
+        )
     counts = np.zeros(shape)
     np.add.at(counts, (ys.astype(np.int64), xs.astype(np.int64)), 1.0)
     return counts

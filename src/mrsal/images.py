@@ -4,12 +4,14 @@ Every picture inside mrsal is an ``(H, W, 3)`` uint8 array in RGB order; ``image
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from mrsal.errors import DataError, FileError, InputError
 
@@ -39,28 +41,26 @@ def read_image(path: str | Path | bytes) -> NDArray[np.uint8]:
     DataError
         If it is no image, or is cut off.
     """
-    with _open(path) as image:
-        try:
-            return _to_rgb(ImageOps.exif_transpose(image))
-        except (OSError, ValueError, SyntaxError, EOFError) as error:
-            raise DataError(f"{_label(path)} is damaged: {error}; replace or remove the file") from error
+    with _decoding(path) as image:
+        return _to_rgb(ImageOps.exif_transpose(image))
 
 
 def image_size(path: str | Path | bytes) -> tuple[int, int]:
     """Height and width in pixels as :func:`read_image` would give them, from the header alone."""
-    with _open(path) as image:
-        width, height = image.size
+    with _decoding(path) as image:
         turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # EXIF orientations that swap the axes
+        if turned and image.format == "TIFF":
+            # PIL turns a TIFF when it loads it; which size it gives before that depends on its version
+            image.load()
+            turned = False
+        width, height = image.size
         return (width, height) if turned else (height, width)
 
 
 def read_grey(path: str | Path | bytes) -> NDArray[np.uint8]:
     """Read an 8-bit single-channel map, such as a published density map, as ``(H, W)`` uint8."""
-    with _open(path) as image:
-        try:
-            return np.asarray(image.convert("L"))
-        except (OSError, ValueError, SyntaxError) as error:
-            raise DataError(f"{_label(path)} is damaged: {error}; replace or remove the file") from error
+    with _decoding(path) as image:
+        return np.asarray(image.convert("L"))
 
 
 def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -84,7 +84,9 @@ def to_image(image: object) -> NDArray[np.uint8]:
         raise InputError(f"expected an image of shape (H, W, 3), (H, W, 4) or (H, W), got {pixels.shape}")
     if np.issubdtype(pixels.dtype, np.floating):
         if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
-            raise InputError("a float image needs finite values in [0, 1]; divide by 255, or convert to uint8")
+            raise InputError(
+                "a float image needs finite values in [0, 1]; divide by 255, or convert to uint8"
+            )
         pixels = np.round(pixels * 255).astype(np.uint8)
     if pixels.dtype != np.uint8:
         raise InputError(f"expected a uint8 image, or a float one in [0, 1], got {pixels.dtype}")
@@ -102,17 +104,30 @@ def _label(path: str | Path | bytes) -> str:
     return "the image" if isinstance(path, bytes) else str(path)
 
 
+@contextmanager
+def _decoding(path: str | Path | bytes) -> Iterator[Image.Image]:
+    with _open(path) as image:
+        try:
+            yield image
+        except (OSError, ValueError, SyntaxError, EOFError) as error:
+            raise DataError(f"{_label(path)} is damaged: {error}; replace or remove the file") from error
+
+
 def _open(path: str | Path | bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return Image.open(BytesIO(path) if isinstance(path, bytes) else path)
-    except UnidentifiedImageError as error:
-        raise DataError(f"{_label(path)} is not an image that can be read; use JPEG, PNG, WebP or TIFF") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(f"{_label(path)} has too many pixels to read safely: {error}") from error
-    except OSError as error:
-        raise FileError(f"cannot open {_label(path)}: {error.strerror or error}") from error
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        if (
+            isinstance(error, OSError) and error.errno is not None
+        ):  # the system's, where PIL's own have no number
+            raise FileError(f"cannot open {_label(path)}: {error.strerror}") from error
+        raise DataError(
+            f"{_label(path)} is not an image that can be read; use JPEG, PNG, WebP or TIFF"
+        ) from error
 
 
 def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
@@ -121,9 +136,9 @@ def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
         values = np.asarray(image).astype(np.int64)
         shift = 8 if values.max(initial=0) > 255 else 0
         image = Image.fromarray(np.clip(values >> shift, 0, 255).astype(np.uint8))
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    if image.mode in ("RGBA", "LA", "PA"):
+    if image.mode == "F":
+        return to_image(np.asarray(image))
+    if image.has_transparency_data:
         image = image.convert("RGBA")
         page = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(page, image)

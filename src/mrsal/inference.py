@@ -20,7 +20,7 @@ from mrsal.errors import InputError
 from mrsal.files import atomic_path
 from mrsal.images import to_image
 from mrsal.model import MrCNN
-from mrsal.patches import Grid, Pyramid
+from mrsal.patches import Grid, Pyramid, is_unit
 from mrsal.precision import resolve_device, resolve_precision
 
 
@@ -124,8 +124,10 @@ class Predictor:
     def values(self, pyramid: Pyramid, grid: Grid, *, mode: str | None = None) -> NDArray[np.float32]:
         """The map of an image that is already scaled, on a grid of one's own: ``(H, W)`` float32 in [0, 1]."""
         levels = pyramid.tensors(self.device)
-        if pyramid.standardised:
-            self._check_range()
+        self._check_range(pyramid)
+        if (
+            pyramid.standardised
+        ):  # back to [0, 1], so that the streams see the values as the archive holds them
             levels = [level * self.network.std + self.network.mean for level in levels]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             logits = grid_logits(self.network, levels, grid, mode=mode or self.mode)  # (R, K)
@@ -133,17 +135,27 @@ class Predictor:
         full = F.interpolate(probabilities, pyramid.shape, mode="bicubic", align_corners=grid.corners)
         return full[0, 0].clamp(0, 1).cpu().numpy()
 
-    def _check_range(self) -> None:
-        if self.network.std.eq(1).all() and self.network.mean.eq(0).all():
+    def _check_range(self, pyramid: Pyramid) -> None:
+        trained, is_archive = self.network.config.trained_range, pyramid.levels[0].dtype != np.uint8
+        if trained and is_archive and is_unit(*trained) == pyramid.standardised:
+            kind, other = (
+                ("standardised values", "[0, 1]")
+                if pyramid.standardised
+                else ("[0, 1]", "standardised values")
+            )
             warnings.warn(
-                "the archive holds standardised values, but the checkpoint does not say that it was trained on such; "
-                "its scores are meaningful only if it was",
+                f"the archive holds {kind} but the checkpoint was trained on {other}; "
+                "evaluate on an archive made as its training data were",
                 stacklevel=3,
             )
 
 
 def load_model(
-    name_or_path: str | Path | None = None, *, device: str = "auto", precision: str = "auto", mode: str = "exact"
+    name_or_path: str | Path | None = None,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    mode: str = "exact",
 ) -> Predictor:
     """Load a model for prediction.
 

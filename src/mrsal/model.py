@@ -124,13 +124,18 @@ class ModelConfig:
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     # per channel; taken off the [0, 1] input before anything else
 
+    trained_range: tuple[float, float] | None = (0.0, 1.0)
+    # smallest and largest value in the training archive, which tells standardised ones apart; None: not known
+
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise ValueError(f"expected a variant out of {', '.join(VARIANTS)}, got {self.variant!r}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
         if len(self.mean) != 3 or len(self.std) != 3 or not all(s > 0 for s in self.std):
-            raise ValueError(f"mean and std need 3 numbers each, std positive, got {self.mean} and {self.std}")
+            raise ValueError(
+                f"mean and std need 3 numbers each, std positive, got {self.mean} and {self.std}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for a checkpoint's header."""
@@ -204,7 +209,9 @@ class MrCNN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         _, S, C, height, width = x.shape
         if (S, C, height, width) != (3, 3, 42, 42):
-            raise ValueError(f"expected crops of shape (B, 3 scales, 3 channels, 42, 42), got {tuple(x.shape)}")
+            raise ValueError(
+                f"expected crops of shape (B, 3 scales, 3 channels, 42, 42), got {tuple(x.shape)}"
+            )
         x = self.normalise(x)
         # channels last is up to twice as fast on CPU and GPU and changes no value
         features = [

@@ -13,18 +13,21 @@ Nothing in it is ever unpickled. Letters: M stimuli, N samples, B of a batch, S 
 """
 
 import json
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mrsal.archive import Example, check_map, image_samples
+from mrsal.archive import Example, PthArchive, check_map, image_samples
 from mrsal.datasets.base import FixationDataset
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_folder
@@ -48,11 +51,18 @@ class NativeSamples:
         ``(N, 4)`` int: stimulus, x, y, label.
     shapes : array
         ``(M, 2)`` height and width of the stimuli in pixels.
+    mean, std : tuple of 3 floats
+        Channel statistics of the training stimuli, of values in [0, 1].
+    value_range : (float, float)
+        Always that of pixels.
     """
 
     levels: tuple[NDArray[np.uint8], ...]
     table: NDArray[np.int32]
     shapes: NDArray[np.int64]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    value_range: tuple[float, float] = (0.0, 1.0)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -94,50 +104,65 @@ class NativeArchive:
         try:
             self.name: str = index["dataset"]
             self.pixels_per_degree = float(index["pixels_per_degree"])
-            self.names: list[str] = index["names"]
-            self.shapes = np.array(index["shapes"], np.int64).reshape(-1, 2)
-            self.splits = {split: np.array(members, np.int64) for split, members in index["splits"].items()}
-            self.maps: dict[str, int] = index["maps"]
-            self.mean: tuple[float, ...] = tuple(index["mean"])
-            self.std: tuple[float, ...] = tuple(index["std"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{self.path / INDEX} is damaged ({error!r}); prepare the archive again") from error
+            self.names = [str(name) for name in index["names"]]
+            self.shapes = np.array(index["shapes"], np.int64).reshape(len(self.names), 2)
+            self.splits = {
+                split: np.array(members, np.int64).ravel() for split, members in index["splits"].items()
+            }
+            self.maps = {name: int(place) for name, place in index["maps"].items()}
+            self.mean: tuple[float, ...] = tuple(np.array(index["mean"], float).reshape(3).tolist())
+            self.std: tuple[float, ...] = tuple(np.array(index["std"], float).reshape(3).tolist())
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"{self.path / INDEX} is damaged ({error!r}); prepare the archive again"
+            ) from error
         M = len(self.names)
-        self.levels = tuple(self._array(f"level_{scale}.npy", (M, scale, scale, 3), np.uint8) for scale in SCALES)
+        self.levels = tuple(
+            self._array(f"level_{scale}.npy", (M, scale, scale, 3), np.uint8) for scale in SCALES
+        )
         self.table = self._array("samples.npy", (None, 4), np.int32)
         self.places = self._array("originals.npy", (M + len(self.maps), 2), np.int64)
+        self._check()
 
     @property
     def samples(self) -> NativeSamples:
         """The training samples."""
         if not len(self.table):
             raise DataError(f"{self.path} holds no training samples; its data set has no training split")
-        return NativeSamples(self.levels, self.table, self.shapes)
+        return NativeSamples(self.levels, self.table, self.shapes, self.mean, self.std)
 
     @cached_property
     def fixations(self) -> Fixations:
         """All fixations."""
         try:
-            with np.load(self.path / "fixations.npz", allow_pickle=False) as columns:
-                return Fixations(**{name: columns[name] for name in columns.files})
-        except (OSError, ValueError, TypeError, EOFError) as error:
-            raise DataError(f"{self.path / 'fixations.npz'} is damaged: {error}; prepare the archive again") from error
+            # np.load would leave a file that is no zip open
+            with (
+                (self.path / "fixations.npz").open("rb") as file,
+                np.load(file, allow_pickle=False) as columns,
+            ):
+                return Fixations.create(**{name: columns[name] for name in columns.files})
+        except (OSError, ValueError, TypeError, EOFError, BadZipFile, zlib.error) as error:
+            raise DataError(
+                f"{self.path / 'fixations.npz'} is damaged: {error}; prepare the archive again"
+            ) from error
 
     def members(self, split: str) -> NDArray[np.int64]:
         """Indices of the stimuli of a split; ``"all"`` is every stimulus."""
         if split == "all":
             return np.arange(len(self.names))
         if split not in self.splits:
-            raise InputError(f"{self.path} has no split {split!r}; choose one of {', '.join([*self.splits, 'all'])}")
+            raise InputError(
+                f"{self.path} has no split {split!r}; choose one of {', '.join([*self.splits, 'all'])}"
+            )
         return self.splits[split]
 
-    def examples(self, split: str = "test") -> Iterator[Example]:
-        """The images of a split, to predict and to score."""
-        return (self._example(int(i)) for i in self.members(split))
+    def examples(self, split: str = "test", *, skip_first: bool = False) -> Iterator[Example]:
+        """The images of a split, to predict and to score; without each trial's first fixation where that is asked."""
+        return (self._example(int(i), skip_first) for i in self.members(split))
 
-    def _example(self, i: int) -> Example:
+    def _example(self, i: int, skip_first: bool) -> Example:
         height, width = (int(side) for side in self.shapes[i])
-        points = self.fixations.where(self.fixations.n == i)
+        points = self.fixations.where((self.fixations.n == i) & (self.fixations.order >= int(skip_first)))
 
         def target() -> NDArray[np.float64]:
             if len(points):
@@ -169,27 +194,81 @@ class NativeArchive:
         try:
             index = json.loads((self.path / INDEX).read_text(encoding="utf-8"))
         except OSError as error:
-            raise FileError(f"no archive at {self.path}: {error.strerror}; make one with: mrsal prepare") from error
+            raise FileError(
+                f"no archive at {self.path}: {error.strerror}; make one with: mrsal prepare"
+            ) from error
         except ValueError as error:
             raise DataError(f"{self.path / INDEX} is damaged: {error}; prepare the archive again") from error
-        if index.get("format") != "mrsal-archive":
+        if not isinstance(index, dict) or index.get("format") != "mrsal-archive":
             raise DataError(f"{self.path / INDEX} does not describe a mrsal archive")
-        if index.get("version", 0) > FORMAT_VERSION:
-            raise DataError(f"{self.path} was written by a newer mrsal; upgrade with: pip install -U mrsal")
+        if index.get("version") not in range(1, FORMAT_VERSION + 1):
+            raise DataError(
+                f"{self.path} has format version {index.get('version')!r}, not 1 to {FORMAT_VERSION}; "
+                "if a newer mrsal wrote it, upgrade with: pip install -U mrsal"
+            )
         return index
+
+    def _check(self) -> None:
+        """Refuse an archive whose parts do not fit together, rather than fail in the middle of a run."""
+        for name in ("fixations.npz", "originals.bin"):
+            if not (self.path / name).is_file():
+                raise FileError(f"{self.path / name} is missing; prepare the archive again")
+        M, K = len(self.names), len(self.maps)
+        members, maps = np.concatenate([[], *self.splits.values()]), np.array(list(self.maps.values()))
+        fits = (self.shapes > 0).all() and _within(members, 0, M) and _within(maps, M, M + K)
+        if not (fits and self.pixels_per_degree > 0):
+            raise DataError(
+                f"{self.path / INDEX} contradicts itself or the files beside it; prepare the archive again"
+            )
+        stimulus, x, y, label = self.table.T
+        if not (_within(stimulus, 0, M) and _within(label, 0, 2)):
+            raise DataError(
+                f"{self.path / 'samples.npy'} names stimuli or labels that are not there; prepare the archive again"
+            )
+        height, width = self.shapes[stimulus].T
+        if not (_within(x, 0, width) and _within(y, 0, height)):
+            raise DataError(
+                f"{self.path / 'samples.npy'} has samples outside their stimulus; prepare the archive again"
+            )
+        size = (self.path / "originals.bin").stat().st_size
+        if not (_within(self.places, 0, size + 1) and _within(self.places.sum(axis=1), 0, size + 1)):
+            raise DataError(
+                f"{self.path / 'originals.bin'} is truncated at {size} bytes; prepare the archive again"
+            )
 
     def _array(self, name: str, shape: tuple[int | None, ...], dtype: type) -> NDArray:
         path = self.path / name
         try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            array = np.lib.format.open_memmap(path, mode="r")
         except FileNotFoundError as error:
             raise FileError(f"{path} is missing; prepare the archive again") from error
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"{path} is truncated or damaged ({error}); prepare the archive again") from error
-        fits = array.ndim == len(shape) and all(w in (None, g) for w, g in zip(shape, array.shape, strict=True))
+        fits = array.ndim == len(shape) and all(
+            w in (None, g) for w, g in zip(shape, array.shape, strict=True)
+        )
         if not fits or array.dtype != dtype:
-            raise DataError(f"{path}: expected {np.dtype(dtype)} of shape {shape}, got {array.dtype} of {array.shape}")
+            raise DataError(
+                f"{path}: expected {np.dtype(dtype)} of shape {shape}, got {array.dtype} of {array.shape}"
+            )
         return array
+
+
+def _within(values: NDArray, low: int, high: int | NDArray) -> bool:
+    return bool(((values >= low) & (values < high)).all())
+
+
+def open_archive(folder: str | Path) -> NativeArchive | PthArchive:
+    """Open what lies in a folder: a native archive, or else the historical ``*.pth.tar`` files."""
+    folder = Path(folder)
+    if (folder / INDEX).is_file():
+        return NativeArchive(folder)
+    if any((folder / f"{split}_data.pth.tar").is_file() for split in ("train", "val", "test")):
+        return PthArchive(folder)
+    raise FileError(
+        f"no data in {folder}: expected {INDEX}, or train_data.pth.tar, val_data.pth.tar, test_data.pth.tar; "
+        "make them with: mrsal prepare"
+    )
 
 
 def write_native(
@@ -213,23 +292,25 @@ def write_native(
         The folder.
     """
     out = Path(out)
-    if out.exists() and any(out.iterdir()) and not (out / INDEX).is_file():
+    if out.is_dir() and any(out.iterdir()) and not (out / INDEX).is_file():
         raise FileError(f"{out} holds other files; give an empty or a new folder for the archive")
     M, training = len(dataset), set(dataset.splits.get("train", np.array([], np.int64)).tolist())
     samples: list[NDArray] = [np.empty((0, 4), np.int32)]
     places: list[tuple[int, int]] = []
     moments = np.zeros((2, 3))
     with atomic_folder(out) as folder:
-        levels = [
-            np.lib.format.open_memmap(folder / f"level_{s}.npy", mode="w+", dtype=np.uint8, shape=(M, s, s, 3))
-            for s in SCALES
-        ]
-        with (folder / "originals.bin").open("wb") as blob:
+        with ExitStack() as stack:
+            blob = stack.enter_context((folder / "originals.bin").open("wb"))
+            # written in order and not through a memory map, which would end in a bus error on a full disk
+            stores = [stack.enter_context((folder / f"level_{s}.npy").open("wb")) for s in SCALES]
+            for store, s in zip(stores, SCALES, strict=True):
+                header = {"descr": "|u1", "fortran_order": False, "shape": (M, s, s, 3)}
+                np.lib.format.write_array_header_1_0(store, header)
             for i, stimulus in enumerate(dataset.stimuli):
-                encoded = stimulus.path.read_bytes()
-                pyramid = Pyramid.from_image(read_image(encoded))
-                for store, level in zip(levels, pyramid.levels, strict=True):
-                    store[i] = level
+                encoded = _read_bytes(stimulus.path)
+                pyramid = Pyramid.from_image(stimulus.read())
+                for store, level in zip(stores, pyramid.levels, strict=True):
+                    store.write(level.tobytes())
                 if i in training:
                     x, y, label = image_samples(dataset, i, seed)
                     samples.append(np.column_stack([np.full(len(x), i), x, y, label]).astype(np.int32))
@@ -240,9 +321,7 @@ def write_native(
                     progress(1)
             published = [s for s in dataset.stimuli if s.density_path is not None]
             for stimulus in published:
-                places.append((blob.tell(), blob.write(stimulus.density_path.read_bytes())))  # type: ignore[union-attr]
-        for level in levels:
-            level.flush()
+                places.append((blob.tell(), blob.write(_read_bytes(stimulus.density_path))))  # type: ignore[arg-type]
         first, second = moments / max(1, len(training))
         spread = np.sqrt(np.maximum(second - first**2, 1e-12)) if training else np.ones(3)
         np.save(folder / "samples.npy", np.concatenate(samples))
@@ -263,3 +342,10 @@ def write_native(
         }
         (folder / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
     return out
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}") from error

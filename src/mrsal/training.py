@@ -5,12 +5,13 @@ An archive flows in; checkpoints, logs and curves flow out. Section 3.2 of the p
 Letters: B samples of a batch, S = 3 scales, C = 3 channels, P = 42 the side of a crop.
 """
 
+import csv
 import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from mrsal.patches import to_unit
 from mrsal.precision import resolve_device, resolve_precision
 
 Scores = dict[str, float]
+Validate = Callable[[MrCNN], Scores]
 
 _STATE = "state.pt"
 _LOG_EVERY = 10
@@ -35,6 +37,15 @@ _CPU_CHUNK = 32  # on a CPU, activations of larger chunks leave the allocator's 
 
 class Samples(Protocol):
     """What an archive offers for training."""
+
+    @property
+    def mean(self) -> tuple[float, ...]: ...
+
+    @property
+    def std(self) -> tuple[float, ...]: ...
+
+    @property
+    def value_range(self) -> tuple[float, float]: ...
 
     def __len__(self) -> int: ...
 
@@ -84,7 +95,8 @@ class TrainConfig:
             "epochs must be at least 1": self.epochs >= 1,
             "batch_size must be at least 1": self.batch_size >= 1,
             "learning_rate must be positive": 0 < self.learning_rate < float("inf"),
-            "momentum must lie in [0, 1), start and end": 0 <= self.start_momentum < 1 and 0 <= self.end_momentum < 1,
+            "momentum must lie in [0, 1), start and end": 0 <= self.start_momentum < 1
+            and 0 <= self.end_momentum < 1,
             "weight_decay must not be negative": self.weight_decay >= 0,
             "conv1_limit must not be negative": self.conv1_limit >= 0,
             "patience must be -1, or at least 1": self.patience == -1 or self.patience >= 1,
@@ -135,7 +147,7 @@ def train(
     out: str | Path,
     config: TrainConfig | None = None,
     *,
-    validate: Callable[[MrCNN], Scores] | None = None,
+    validate: Validate | None = None,
     resume: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
@@ -234,7 +246,9 @@ def _epoch(
 ) -> tuple[float, float]:
     """One pass over the samples; returns mean loss and accuracy."""
     model.train()
-    totals = torch.zeros(2, device=fabric.device)  # summed loss, correct answers; read seldom, so that a GPU never waits
+    totals = torch.zeros(
+        2, device=fabric.device
+    )  # summed loss, correct answers; read seldom, so that a GPU never waits
     seen, began = 0, time.monotonic()
     batches = epoch_batches(len(samples), config.batch_size, seed=config.seed, epoch=epoch)
     for step, index in enumerate(batches):
@@ -267,7 +281,7 @@ def _epoch(
     return loss_so_far, accuracy
 
 
-def _validate(network: MrCNN, validate: Callable[[MrCNN], Scores], config: TrainConfig) -> Scores:
+def _validate(network: MrCNN, validate: Validate, config: TrainConfig) -> Scores:
     network.eval()
     scores = validate(network)
     if config.watch not in scores:
@@ -276,7 +290,9 @@ def _validate(network: MrCNN, validate: Callable[[MrCNN], Scores], config: Train
 
 
 def _should_stop(history: History, config: TrainConfig) -> bool:
-    return config.patience >= 0 and history.epoch - history.best_epoch >= config.patience and history.epoch > 0
+    return (
+        config.patience >= 0 and history.epoch - history.best_epoch >= config.patience and history.epoch > 0
+    )
 
 
 def _finish_epoch(
@@ -343,7 +359,13 @@ def _write_tensorboard(folder: Path, row: dict[str, float]) -> None:
                 writer.add_scalar(name.replace("val_", "validation/"), value, int(row["epoch"]))
 
 
-def with_input_statistics(config: TrainConfig, mean: Any, std: Any) -> TrainConfig:
-    """The same settings for a network that takes these channel statistics off its input."""
-    statistics = {"mean": tuple(float(m) for m in mean), "std": tuple(float(s) for s in std)}
-    return replace(config, model=replace(config.model, **statistics))
+def read_history(run: str | Path) -> list[dict[str, float]]:
+    """The rows of a run's ``metrics.csv``."""
+    with (Path(run) / "metrics.csv").open(newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+
+
+def fit_input(config: TrainConfig, samples: Samples) -> TrainConfig:
+    """The same settings for a network that takes the channel statistics of these samples off its input."""
+    model = replace(config.model, mean=samples.mean, std=samples.std, trained_range=samples.value_range)
+    return replace(config, model=model)

@@ -79,7 +79,9 @@ class FixationDataset:
         """Fixation density of one stimulus: ``(H, W)`` float64 that sums to 1, Gaussian of one degree."""
         points = self.fixations_of(index)
         if not len(points):
-            raise DataError(f"{self.name}: no fixation on {self.stimuli[index].name}, so it has no density map")
+            raise DataError(
+                f"{self.name}: no fixation on {self.stimuli[index].name}, so it has no density map"
+            )
         return density(points.x, points.y, self.stimuli[index].shape, sigma=self.pixels_per_degree)
 
     def split(self, name: str) -> NDArray[np.int64]:
@@ -87,7 +89,9 @@ class FixationDataset:
         if name == "all":
             return np.arange(len(self))
         if name not in self.splits:
-            raise InputError(f"{self.name} has no split {name!r}; choose one of {', '.join([*self.splits, 'all'])}")
+            raise InputError(
+                f"{self.name} has no split {name!r}; choose one of {', '.join([*self.splits, 'all'])}"
+            )
         return self.splits[name]
 
     def without_first_fixations(self) -> "FixationDataset":
@@ -119,6 +123,7 @@ def read_fixations_csv(path: Path, stems: Iterable[str]) -> Fixations:
     FileError, DataError
         If the file is missing, a column is missing, or a value is no number (with the line number).
     """
+    needed = {"stimulus", "subject", "x", "y"}
     index = {stem: i for i, stem in enumerate(stems)}
     columns: dict[str, list[float]] = {name: [] for name in ("x", "y", "n", "subject", "order", "duration")}
     subjects: dict[str, int] = {}
@@ -126,10 +131,14 @@ def read_fixations_csv(path: Path, stems: Iterable[str]) -> Fixations:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
-            missing = {"stimulus", "subject", "x", "y"} - set(rows.fieldnames or ())
+            missing = needed - set(rows.fieldnames or ())
             if missing:
-                raise DataError(f"{path} lacks the column(s) {', '.join(sorted(missing))}; found {rows.fieldnames}")
+                raise DataError(
+                    f"{path} lacks the column(s) {', '.join(sorted(missing))}; found {rows.fieldnames}"
+                )
             for row in rows:
+                if any(row[column] is None for column in needed):
+                    raise DataError(f"{path}, line {rows.line_num}: fewer values than the header has columns")
                 stem = row["stimulus"] if row["stimulus"] in index else Path(row["stimulus"]).stem
                 if stem not in index:
                     continue

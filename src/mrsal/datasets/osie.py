@@ -37,7 +37,9 @@ def _read_mat(path: Path, names: list[str]) -> Fixations:
     from scipy.io import loadmat  # a slow import
 
     if not path.is_file():
-        raise FileError(f"expected OSIE's fixations at {path}, found none; point --root at the folder that holds data/")
+        raise FileError(
+            f"expected OSIE's fixations at {path}, found none; point --root at the folder that holds data/"
+        )
     index = {name: n for n, name in enumerate(names)}
     columns: dict[str, list] = {name: [] for name in ("x", "y", "n", "subject", "order", "duration")}
     try:
@@ -54,5 +56,5 @@ def _read_mat(path: Path, names: list[str]) -> Fixations:
                 columns["order"].append(np.arange(len(x)))
                 columns["duration"].append(np.atleast_1d(trial.fix_duration) / 1000.0)
         return Fixations.create(**{name: np.concatenate(parts) for name, parts in columns.items()})
-    except (KeyError, AttributeError, TypeError, ValueError, OSError) as error:
+    except Exception as error:  # loadmat lets through whatever a damaged file provokes, down to zlib.error
         raise DataError(f"{path} does not hold OSIE's fixations: {error}; download it again") from error

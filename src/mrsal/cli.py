@@ -1,0 +1,330 @@
+"""The command line: ``mrsal prepare``, ``train``, ``evaluate``, ``predict``, ``demo``; and what ``train.py``, ``eval.py`` run.
+
+Options are spelled with underscores, as users of the method know them; hyphens do as well.
+"""
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from mrsal import __version__
+from mrsal.errors import InputError, MrsalError
+
+console = Console(highlight=False)
+log = logging.getLogger("mrsal")
+
+_CONTEXT = {
+    "help_option_names": ["-h", "--help"],
+    "token_normalize_func": lambda token: token.replace("-", "_"),
+}
+app = typer.Typer(
+    help="Predict where people look in a picture; train, evaluate and compare models that do.",
+    context_settings=_CONTEXT,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(StrEnum):
+    """What ``mrsal prepare`` writes."""
+
+    native = "native"
+    pth = "pth"
+
+
+class Output(StrEnum):
+    """What ``mrsal predict`` writes."""
+
+    npy = "npy"
+    png = "png"
+    overlay = "overlay"
+
+
+class Mode(StrEnum):
+    """How whole images are predicted."""
+
+    exact = "exact"
+    fast = "fast"
+    crops = "crops"
+
+
+class Precision(StrEnum):
+    """Number format of the network."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+class Device(StrEnum):
+    """Where the network runs."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+DataDir = Annotated[
+    Path, typer.Option("--data_dir", help="Folder with the *.pth.tar files or a native archive.")
+]
+PrecisionOption = Annotated[Precision, typer.Option(help="auto: bf16 where the hardware has it.")]
+DeviceOption = Annotated[Device, typer.Option(help="auto: a GPU where there is one.")]
+
+
+@app.command()
+def train(
+    data_dir: DataDir,
+    out_dir: Annotated[
+        Path, typer.Option("--out_dir", help="The run goes to OUT_DIR/trained/<time>/.")
+    ] = Path(),
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the samples.")] = 20,
+    num_gpus: Annotated[
+        int, typer.Option("--num_gpus", min=1, help="GPUs to use, as far as they are there.")
+    ] = 2,
+    use_val: Annotated[
+        bool,
+        typer.Option(
+            "--use_val", help="Score the validation images after each epoch; keep the best checkpoint."
+        ),
+    ] = False,
+    batch_size: Annotated[
+        int, typer.Option("--batch_size", min=1, help="Samples per step and process.")
+    ] = 256,
+    learning_rate: Annotated[float, typer.Option("--learning_rate", help="Of SGD.")] = 0.002,
+    start_momentum: Annotated[float, typer.Option("--start_momentum", help="At the first step.")] = 0.9,
+    end_momentum: Annotated[
+        float, typer.Option("--end_momentum", help="At the last step; linear between.")
+    ] = 0.99,
+    lr_weight_decay: Annotated[
+        float, typer.Option("--lr_weight_decay", help="L2 penalty on the weights.")
+    ] = 2e-4,
+    conv1_weight_constraint: Annotated[
+        float,
+        typer.Option("--conv1_weight_constraint", help="Largest norm of a first-layer filter; 0: none."),
+    ] = 0.1,
+    using_windows: Annotated[
+        bool, typer.Option("--using_windows", help="Accepted for old scripts; nothing needs it any more.")
+    ] = False,
+    improvements: Annotated[
+        int, typer.Option(min=0, max=1, help="1: learned blur in front of each stream.")
+    ] = 0,
+    early_stopping_patience: Annotated[
+        int,
+        typer.Option(
+            "--early_stopping_patience", help="Epochs without a better score before stopping; -1: never."
+        ),
+    ] = -1,
+    val_metric: Annotated[
+        str, typer.Option("--val_metric", help="Decides which epoch is best, with --use_val.")
+    ] = "CC",
+    precision: PrecisionOption = Precision.auto,
+    device: DeviceOption = Device.auto,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 0,
+    resume: Annotated[
+        Path | None, typer.Option(help="A run's folder, to go on after its last whole epoch.")
+    ] = None,
+) -> None:
+    """Train Mr-CNN and keep a checkpoint per epoch."""
+    from mrsal.jobs import train_job
+    from mrsal.model import ModelConfig
+    from mrsal.training import TrainConfig
+
+    config = TrainConfig(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        start_momentum=start_momentum,
+        end_momentum=end_momentum,
+        weight_decay=lr_weight_decay,
+        conv1_limit=conv1_weight_constraint,
+        patience=early_stopping_patience,
+        watch=val_metric,
+        precision=precision,
+        devices=num_gpus,
+        device=device,
+        seed=seed,
+        model=ModelConfig(variant="blur" if improvements else "base"),
+    )
+    train_job(data_dir, out_dir, config, use_val=use_val, resume=resume, console=console)
+
+
+@app.command()
+def evaluate(
+    data_dir: DataDir,
+    model_path: Annotated[
+        str,
+        typer.Option(
+            "--model_path", help="A checkpoint (.pth, .safetensors), or a baseline: uniform, centre."
+        ),
+    ],
+    out_dir: Annotated[
+        Path, typer.Option("--out_dir", help="The result goes to OUT_DIR/eval/<time>/.")
+    ] = Path(),
+    improvements: Annotated[
+        int | None,
+        typer.Option(min=0, max=1, help="Checked against the checkpoint, which knows its variant."),
+    ] = None,
+    num_saved_images: Annotated[
+        int, typer.Option("--num_saved_images", min=-1, help="Comparisons; -1: all.")
+    ] = -1,
+    split: Annotated[str, typer.Option(help="test, val, train, or (native archives) all.")] = "test",
+    mode: Annotated[Mode, typer.Option(help="How maps are computed; fast is nearly exact.")] = Mode.exact,
+    skip_first: Annotated[
+        bool, typer.Option("--skip_first", help="Leave out the first fixation of each trial.")
+    ] = False,
+    precision: PrecisionOption = Precision.auto,
+    device: DeviceOption = Device.auto,
+) -> None:
+    """Score a checkpoint and draw comparisons with the ground truth."""
+    from mrsal.jobs import evaluate_job, score_table
+
+    run, scores = evaluate_job(
+        data_dir,
+        out_dir,
+        model_path,
+        improvements=improvements,
+        num_saved_images=num_saved_images,
+        split=split,
+        mode=mode,
+        skip_first=skip_first,
+        device=device,
+        precision=precision,
+        console=console,
+    )
+    console.print(score_table({Path(model_path).stem: scores}, title=f"{len(scores.names)} images"))
+    console.print(str(run), soft_wrap=True)
+
+
+@app.command()
+def prepare(
+    name: Annotated[str, typer.Argument(help="osie, mit1003, or folder (your own data).")],
+    root: Annotated[Path, typer.Option(help="Where the data set was unpacked.")],
+    out: Annotated[Path, typer.Option(help="Folder for the archive.")],
+    format: Annotated[
+        Format, typer.Option(help="native: small and fast; pth: the *.pth.tar files.")
+    ] = Format.native,
+    seed: Annotated[int, typer.Option(help="Of the sampled locations.")] = 0,
+) -> None:
+    """Turn raw eye-tracking data into an archive for training and evaluation."""
+    from mrsal import datasets
+    from mrsal.archive import write_pth
+    from mrsal.jobs import progress_bar
+    from mrsal.native import write_native
+
+    dataset = datasets.load(name, root)
+    counts = ", ".join(f"{len(members)} {split}" for split, members in dataset.splits.items())
+    log.info("%s: %d stimuli (%s), %d fixations", dataset.name, len(dataset), counts, len(dataset.fixations))
+    with progress_bar(console) as bar:
+        task = bar.add_task("preparing", total=len(dataset), note="")
+        write: Callable[..., Path] = write_native if format is Format.native else write_pth
+        write(dataset, out, seed=seed, progress=lambda n: bar.update(task, advance=n))
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    log.info("wrote %s, %.0f MB", out, size / 1e6)
+
+
+@app.command()
+def predict(
+    paths: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
+    out: Annotated[Path, typer.Option(help="Folder for the maps.")],
+    model: Annotated[Path, typer.Option(help="A checkpoint (.pth, .safetensors).")],
+    format: Annotated[
+        Output, typer.Option(help="npy: float32; png: 16-bit grey; overlay: heatmap on the image.")
+    ] = Output.overlay,
+    mode: Annotated[Mode, typer.Option(help="fast is several times faster and nearly exact.")] = Mode.exact,
+    precision: PrecisionOption = Precision.auto,
+    device: DeviceOption = Device.auto,
+) -> None:
+    """Predict where people look, for images and folders of images."""
+    from mrsal.images import find_images
+    from mrsal.inference import load_model
+    from mrsal.jobs import progress_bar
+    from mrsal.plots import save_jpeg
+
+    files = [file for path in paths for file in (find_images(path) if path.is_dir() else [path])]
+    if not files:
+        raise InputError("no images found; give image files, or folders that hold some")
+    predictor = load_model(model, device=device, precision=precision)
+    failed = 0
+    with progress_bar(console) as bar:
+        for file in bar.track(files, description="predicting", task_id=bar.add_task("predicting", note="")):
+            try:
+                map_ = predictor.predict(file, mode=mode)
+                if format is Output.overlay:
+                    save_jpeg(map_.overlay(), out / f"{file.stem}_overlay.jpg")
+                else:
+                    map_.save(out / f"{file.stem}.{format.value}")
+            except MrsalError as error:
+                failed += 1
+                log.error("skipped: %s", error)
+    log.info("%d of %d images written to %s", len(files) - failed, len(files), out)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("mrsal-demo"),
+    seed: Annotated[int, typer.Option(help="Of the scenes, the observers and the training.")] = 0,
+) -> None:
+    """Make a small data set, train on it, evaluate and draw: the whole way in under 3 minutes, offline."""
+    from mrsal.demo import run_demo
+
+    run_demo(out, seed=seed, console=console)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    if version:
+        console.print(__version__)
+        raise typer.Exit()
+
+
+def main() -> None:
+    """Entry point of ``mrsal``."""
+    _run(app)
+
+
+def train_script() -> None:
+    """Entry point of ``train.py``."""
+    _run(_single(train))
+
+
+def evaluate_script() -> None:
+    """Entry point of ``eval.py``."""
+    _run(_single(evaluate))
+
+
+def _single(command: Callable[..., Any]) -> typer.Typer:
+    alone = typer.Typer(context_settings=_CONTEXT, rich_markup_mode=None, pretty_exceptions_enable=False)
+    alone.command()(command)
+    return alone
+
+
+def _run(application: typer.Typer) -> None:
+    """Run with one line of explanation instead of a traceback: exit status 1, or 130 when interrupted."""
+    handler = RichHandler(console=console, show_time=False, show_level=False, show_path=False, markup=False)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    warnings.showwarning = lambda message, *_, **__: log.warning("warning: %s", message)
+    try:
+        application()
+    except MrsalError as error:
+        Console(stderr=True, highlight=False).print(
+            f"error: {error}", style="red", markup=False, soft_wrap=True
+        )
+        sys.exit(1)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted", style="red")
+        sys.exit(130)

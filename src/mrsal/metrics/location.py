@@ -1,0 +1,195 @@
+"""Metrics on fixated locations: AUC in its four kinds, NSS, information gain."""
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mrsal.errors import InputError
+from mrsal.metrics._checks import as_distribution, as_map, values_at
+
+Negatives = Literal["uniform", "unfixated", "shuffled", "borji"]
+
+
+def auc(
+    saliency_map: ArrayLike,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    negatives: Negatives = "uniform",
+    other_x: ArrayLike | None = None,
+    other_y: ArrayLike | None = None,
+    seed: int = 0,
+    splits: int = 100,
+    step: float | None = None,
+) -> float:
+    r"""Area under the ROC curve: how well the map tells fixated locations from others.
+
+    .. math:: P(s^+ > s^-) + \tfrac12 P(s^+ = s^-)
+
+    for the map's value at a random fixation and at a random negative: exact, ties count one half.
+
+    Parameters
+    ----------
+    saliency_map : array
+        ``(H, W)``, any range.
+    x, y : array
+        ``(N,)`` fixations in pixels of the map, 0-based.
+    negatives : str
+        ``"uniform"``: all pixels. ``"shuffled"``: the fixations of other images, ``other_x`` and ``other_y``, rescaled to this
+        one, repeats kept. ``"unfixated"``: the pixels without a fixation, with thresholds at fixated values only [1]_.
+        ``"borji"``: as many random pixels as there are fixations, mean over ``splits`` draws [2]_.
+    other_x, other_y : array
+        ``(M,)``, for ``"shuffled"``.
+    seed, splits : int
+        For ``"borji"``.
+    step : float, optional
+        For ``"borji"``: the distance between thresholds on the map scaled to [0, 1]; 0.1 is that of the MATLAB code and
+        scores peaky maps far too low. None: exact.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 0.5 for a constant map. Higher is better. A monotone transform of the map changes nothing (but with
+        ``step``).
+
+    Raises
+    ------
+    InputError
+        If the map is not finite, there are no fixations or no negatives, or some lie outside.
+
+    References
+    ----------
+    .. [1] Judd, Ehinger, Durand and Torralba, ICCV 2009. Biased up by about 1 / (2 N).
+    .. [2] Borji, Sihite and Itti, "Quantitative analysis of human-model agreement", IEEE TIP 2013.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(auc(np.array([[0.0, 1.0], [2.0, 3.0]]), [1], [1]))
+    0.875
+    """
+    map_ = as_map(saliency_map, "the saliency map")
+    positive = values_at(map_, x, y)
+    if negatives == "uniform":
+        return _exact(positive, map_.ravel())
+    if negatives == "shuffled":
+        if other_x is None or other_y is None:
+            raise InputError("shuffled negatives need other_x and other_y, the fixations of other images")
+        return _exact(positive, values_at(map_, other_x, other_y, "fixations of other images"))
+    if negatives == "unfixated":
+        fixated = np.zeros(map_.shape, bool)
+        fixated[np.asarray(y, np.float64).astype(np.int64), np.asarray(x, np.float64).astype(np.int64)] = True
+        if fixated.all():
+            raise InputError("every pixel is fixated, so there are no unfixated ones to compare with")
+        return _judd(positive, map_[~fixated])
+    if negatives == "borji":
+        rng = np.random.default_rng(seed)
+        draws = rng.choice(map_.ravel(), (splits, positive.size))
+        if step is None:
+            return float(np.mean([_exact(positive, draw) for draw in draws]))
+        low, span = map_.min(), np.ptp(map_) or 1.0
+        scaled = (positive - low) / span
+        return float(np.mean([_stepped(scaled, (draw - low) / span, step) for draw in draws]))
+    raise InputError(f"expected negatives to be uniform, unfixated, shuffled or borji, got {negatives!r}")
+
+
+def nss(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike) -> float:
+    """Normalised scanpath saliency: the mean over fixations of the map's z-score.
+
+    Parameters
+    ----------
+    saliency_map : array
+        ``(H, W)``, any range.
+    x, y : array
+        ``(N,)`` fixations in pixels, 0-based.
+
+    Returns
+    -------
+    float
+        In standard deviations (of the population); 0 is chance, and the value of a constant map. Higher is better.
+
+    References
+    ----------
+    Peters, Iyer, Itti and Koch, "Components of bottom-up gaze allocation in natural images", Vision Research 2005.
+
+    Examples
+    --------
+    >>> round(nss([[0.0, 0.0], [0.0, 4.0]], [1], [1]), 6)
+    1.732051
+    """
+    map_ = as_map(saliency_map, "the saliency map")
+    at_fixations = values_at(map_, x, y)
+    if np.ptp(map_) == 0:
+        return 0.0
+    return float((at_fixations - map_.mean()).mean() / map_.std())
+
+
+def information_gain(
+    density: ArrayLike, x: ArrayLike, y: ArrayLike, *, baseline: Literal["uniform"] | ArrayLike
+) -> float:
+    """How much better a density predicts the fixations than a baseline does, in bit/fixation.
+
+    Parameters
+    ----------
+    density : array
+        ``(H, W)``, non-negative; divided by its sum.
+    x, y : array
+        ``(N,)`` fixations in pixels, 0-based.
+    baseline : "uniform" or array
+        ``(H, W)``, non-negative; divided by its sum. The usual one is the centre bias.
+
+    Returns
+    -------
+    float
+        Mean over fixations of ``log2 p - log2 b``; minus infinity if the density is 0 at a fixation. Higher is better.
+
+    References
+    ----------
+    Kümmerer, Wallis and Bethge, "Information-theoretic model comparison unifies saliency metrics", PNAS 2015.
+    """
+    p = as_distribution(as_map(density, "the density"), "the density")
+    if isinstance(baseline, str):
+        if baseline != "uniform":
+            raise InputError(f"expected the baseline 'uniform' or an array, got {baseline!r}")
+        b: NDArray[np.float64] = np.full(p.shape, 1 / p.size)
+    else:
+        b = as_distribution(as_map(baseline, "the baseline"), "the baseline")
+    if b.shape != p.shape:
+        raise InputError(f"expected density and baseline of one shape, got {p.shape} and {b.shape}")
+    ours, theirs = values_at(p, x, y), values_at(b, x, y)
+    if not theirs.all():
+        raise InputError("the baseline is 0 at a fixation, so no gain over it is defined; smooth it")
+    with np.errstate(divide="ignore"):
+        return float(np.mean(np.log2(ours) - np.log2(theirs)))
+
+
+def _exact(positive: NDArray[Any], negative: NDArray[Any]) -> float:
+    """Mann-Whitney statistic; sorts the positives, of which there are few, and looks the negatives up in them."""
+    ranked = np.sort(positive)
+    below_or_equal = np.searchsorted(ranked, negative, side="right")
+    below = np.searchsorted(ranked, negative, side="left")
+    above = ranked.size - below_or_equal
+    return float((above.sum() + 0.5 * (below_or_equal - below).sum()) / (ranked.size * negative.size))
+
+
+def _judd(positive: NDArray[Any], negative: NDArray[Any]) -> float:
+    """Trapezoids through the rates at the fixated values, from the highest to the lowest, and the corner (1, 1)."""
+    thresholds = np.sort(positive)[::-1]
+    ranked_positive, ranked_negative = np.sort(positive), np.sort(negative)
+    hits = 1 - np.searchsorted(ranked_positive, thresholds, side="left") / positive.size
+    alarms = 1 - np.searchsorted(ranked_negative, thresholds, side="left") / negative.size
+    return _trapezoid(np.r_[0, hits, 1], np.r_[0, alarms, 1])
+
+
+def _stepped(positive: NDArray[Any], negative: NDArray[Any], step: float) -> float:
+    """ROC with thresholds ``step`` apart, as the MATLAB code draws it."""
+    top = max(positive.max(), negative.max())
+    thresholds = np.arange(0, top + step / 2, step)[::-1]
+    hits = [(positive >= t).mean() for t in thresholds]
+    alarms = [(negative >= t).mean() for t in thresholds]
+    return _trapezoid(np.r_[0, hits, 1], np.r_[0, alarms, 1])
+
+
+def _trapezoid(height: NDArray[Any], position: NDArray[Any]) -> float:
+    return float(((height[1:] + height[:-1]) / 2 * np.diff(position)).sum())

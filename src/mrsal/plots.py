@@ -1,0 +1,116 @@
+"""Pictures: comparisons of prediction and ground truth, training curves, and sheets of many comparisons."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from mrsal.files import atomic_path
+from mrsal.images import resize
+
+_GUTTER = 8
+_COLORMAP = "inferno"
+
+
+def colour_map(values: NDArray) -> NDArray[np.uint8]:
+    """A map in colours, stretched to its own minimum and maximum: ``(H, W)`` numbers to ``(H, W, 3)`` uint8."""
+    from matplotlib import colormaps  # a slow import
+
+    low, high = float(values.min()), float(values.max())
+    scaled = (values - low) / (high - low) if high > low else np.zeros(values.shape)
+    return np.round(colormaps[_COLORMAP](scaled)[..., :3] * 255).astype(np.uint8)
+
+
+def comparison(
+    stimulus: NDArray[np.uint8], prediction: NDArray, target: NDArray, *, caption: str = ""
+) -> NDArray[np.uint8]:
+    """Stimulus, prediction and ground truth side by side under their titles.
+
+    Parameters
+    ----------
+    stimulus : array
+        ``(H, W, 3)`` uint8.
+    prediction, target : array
+        ``(H, W)``; each in its own range of colours.
+    caption : str
+        Said after the title of the prediction, such as its scores.
+
+    Returns
+    -------
+    array
+        ``(H + title, 3 W + gutters, 3)`` uint8.
+    """
+    height, width, _ = stimulus.shape
+    size = int(np.clip(height / 22, 11, 30))
+    font, band = ImageFont.load_default(size), round(size * 1.7)
+    page = Image.new("RGB", (3 * width + 2 * _GUTTER, height + band), "white")
+    pen = ImageDraw.Draw(page)
+    titles = ("Stimulus", "Prediction", "Fixations (ground truth)")
+    for column, (title, panel) in enumerate(
+        zip(titles, (stimulus, colour_map(prediction), colour_map(target)), strict=True)
+    ):
+        left = column * (width + _GUTTER)
+        page.paste(Image.fromarray(panel), (left, band))
+        pen.text((left + 2, band / 2), title, fill="black", font=font, anchor="lm")
+        if column == 1 and caption and pen.textlength(title + caption, font) < width - size:
+            pen.text((left + width - 2, band / 2), caption, fill="dimgrey", font=font, anchor="rm")
+    return np.asarray(page)
+
+
+def save_jpeg(picture: NDArray[np.uint8], path: str | Path, *, quality: int = 92) -> None:
+    """Write a picture as JPEG."""
+    with atomic_path(path) as temporary:
+        Image.fromarray(picture).save(temporary, format="JPEG", quality=quality)
+
+
+def sheet(pictures: Sequence[NDArray[np.uint8]], *, width: int = 900, columns: int = 1) -> NDArray[np.uint8]:
+    """Many comparisons on one page, each scaled to ``width`` pixels."""
+    scaled = [resize(p, round(p.shape[0] * width / p.shape[1]), width) for p in pictures]
+    rows = [scaled[i : i + columns] for i in range(0, len(scaled), columns)]
+    heights = [max(p.shape[0] for p in row) for row in rows]
+    page = Image.new(
+        "RGB", (columns * (width + _GUTTER) - _GUTTER, sum(heights) + _GUTTER * (len(rows) - 1)), "white"
+    )
+    top = 0
+    for row, height in zip(rows, heights, strict=True):
+        for column, picture in enumerate(row):
+            page.paste(Image.fromarray(picture), (column * (width + _GUTTER), top))
+        top += height + _GUTTER
+    return np.asarray(page)
+
+
+def save_curves(rows: Sequence[dict[str, float]], path: str | Path) -> None:
+    """Loss, accuracy and validation metrics over epochs as a PNG.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        As in ``metrics.csv``: ``epoch``, ``loss``, ``accuracy`` and any ``val_<metric>``.
+    path : str or Path
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # a slow import; needs no display
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = [row["epoch"] for row in rows]
+    validated = [name for name in rows[0] if name.startswith("val_")]
+    panels = [("training loss (binary cross-entropy)", ["loss"]), ("training accuracy", ["accuracy"])]
+    panels += [("validation", validated)] if validated else []
+    figure = Figure(figsize=(4 * len(panels), 3), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (title, names) in zip(figure.subplots(1, len(panels)), panels, strict=True):
+        for name in names:
+            axes.plot(
+                epochs, [row[name] for row in rows], marker="o", markersize=3, label=name.removeprefix("val_")
+            )
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+        if len(names) > 1:
+            axes.legend(fontsize=8, frameon=False)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=130)

@@ -1,0 +1,114 @@
+"""A file or folder appears whole or not at all."""
+
+import stat
+
+import pytest
+from conftest import small_disk
+
+from mrsal.errors import DataError, FileError
+from mrsal.files import atomic_folder, atomic_path, make_folder
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_appears_complete_and_alone(tmp_path):
+    target = tmp_path / "new" / "deep" / "file.txt"
+    with atomic_path(target) as temporary:
+        temporary.write_text("all of it")
+        assert not target.exists()
+    assert target.read_text() == "all of it"
+    assert names(target.parent) == ["file.txt"]
+
+
+def test_a_file_gets_the_permissions_of_any_other_new_file(tmp_path):
+    with atomic_path(tmp_path / "ours") as temporary:
+        temporary.write_text("x")
+    (tmp_path / "plain").write_text("x")
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ours", "plain")}
+    assert len(modes) == 1
+
+
+@pytest.mark.parametrize("exception", [ValueError, KeyboardInterrupt, DataError])
+def test_an_exception_leaves_the_old_file_and_no_other(exception, tmp_path):
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    with pytest.raises(exception), atomic_path(target) as temporary:
+        temporary.write_text("half of the n")
+        raise exception
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["file.txt"]
+
+
+def test_a_full_disk_is_a_file_error_and_leaves_the_old_file(tmp_path):
+    target = tmp_path / "file.bin"
+    target.write_bytes(b"old")
+    with (
+        small_disk(1000),
+        pytest.raises(FileError, match=r"cannot write .*file\.bin"),
+        atomic_path(target) as temporary,
+    ):
+        temporary.write_bytes(bytes(5000))
+    assert target.read_bytes() == b"old"
+    assert names(tmp_path) == ["file.bin"]
+
+
+def test_an_error_about_another_file_keeps_its_message(tmp_path):
+    for atomic in (atomic_path, atomic_folder):
+        with pytest.raises(FileError, match="^cannot open the picture$"), atomic(tmp_path / "out"):
+            raise FileError("cannot open the picture")
+
+
+def test_a_folder_appears_complete_and_replaces_an_older_one(tmp_path):
+    target = tmp_path / "archive"
+    for content in ("first", "second"):
+        with atomic_folder(target) as temporary:
+            (temporary / content).mkdir()
+            (temporary / content / "file").write_text(content)
+    assert names(target) == ["second"]
+    assert (target / "second" / "file").read_text() == "second"
+    assert names(tmp_path) == ["archive"]
+
+
+def test_an_exception_leaves_the_old_folder_and_no_other(tmp_path):
+    target = tmp_path / "archive"
+    target.mkdir()
+    (target / "old").touch()
+    with pytest.raises(RuntimeError), atomic_folder(target) as temporary:
+        (temporary / "new").touch()
+        raise RuntimeError
+    assert names(target) == ["old"]
+    assert names(tmp_path) == ["archive"]
+
+
+def test_a_file_is_not_replaced_by_a_folder_nor_a_folder_by_a_file(tmp_path):
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(FileError, match="is a file"), atomic_folder(tmp_path / "file"):
+        pass
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(FileError, match="cannot write"), atomic_path(tmp_path / "folder"):
+        pass
+    assert (tmp_path / "file").read_text() == "precious"
+    assert names(tmp_path) == ["file", "folder"]
+
+
+@pytest.mark.parametrize("atomic", [atomic_path, atomic_folder])
+def test_a_place_that_cannot_be_written_is_named(atomic, tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(FileError, match=r"file.below.*choose another"),
+        atomic(tmp_path / "file" / "below" / "name"),
+    ):
+        pass
+    with pytest.raises(FileError, match="cannot write into"), atomic(tmp_path / ("n" * 250)):
+        pass
+
+
+def test_make_folder_creates_parents_and_is_content_with_what_is_there(tmp_path):
+    deep = tmp_path / "a" / "b"
+    assert make_folder(str(deep)) == make_folder(deep) == deep
+    assert deep.is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match="cannot create"):
+        make_folder(tmp_path / "file")

@@ -1,0 +1,247 @@
+"""Reading, resizing and refusing pictures."""
+
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mrsal.errors import DataError, FileError, InputError
+from mrsal.images import find_images, image_size, read_grey, read_image, resize, to_image
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
+SMOOTH = np.asarray(Image.fromarray(PIXELS[:4, :4]).resize((53, 37), Image.Resampling.BICUBIC))
+RED = (200, 30, 40)
+
+
+def encode(picture: Image.Image, kind: str = "PNG", **options) -> bytes:
+    stream = BytesIO()
+    picture.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("PNG", {}),
+        ("BMP", {}),
+        ("TIFF", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("WEBP", {"lossless": True}),
+    ],
+)
+def test_lossless_files_come_back_exactly(kind, options, tmp_path):
+    path = tmp_path / f"picture.{kind.lower()}"
+    path.write_bytes(encode(Image.fromarray(PIXELS), kind, **options))
+    for source in (path, str(path), path.read_bytes()):
+        image = read_image(source)
+        assert image.dtype == np.uint8
+        np.testing.assert_array_equal(image, PIXELS)
+    assert image_size(path) == (37, 53)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_lossy_files_come_back_nearly(kind):
+    image = read_image(encode(Image.fromarray(SMOOTH), kind, quality=95))
+    assert np.abs(image.astype(int) - SMOOTH).mean() < 3
+
+
+def test_grey_is_repeated_in_three_channels():
+    image = read_image(encode(Image.fromarray(PIXELS[:, :, 0])))
+    np.testing.assert_array_equal(image, np.repeat(PIXELS[:, :, :1], 3, axis=2))
+
+
+def test_palette_gives_its_colours():
+    picture = Image.new("P", (2, 1))
+    picture.putpalette([1, 2, 3, *RED])
+    picture.putpixel((1, 0), 1)
+    for kind in ("PNG", "GIF"):
+        assert read_image(encode(picture, kind)).tolist() == [[[1, 2, 3], [*RED]]]
+
+
+def test_one_bit_is_black_and_white():
+    picture = Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1")
+    assert read_image(encode(picture)).tolist() == [[[0] * 3, [255] * 3]]
+
+
+def test_cmyk_jpeg_is_converted():
+    picture = Image.new("RGB", (16, 16), RED).convert("CMYK")
+    np.testing.assert_allclose(read_image(encode(picture, "JPEG", quality=95))[8, 8], RED, atol=6)
+
+
+def test_sixteen_bit_keeps_the_high_byte():
+    values = np.array([[0, 255, 256, 32768, 65535]], np.uint16)
+    for kind in ("PNG", "TIFF"):
+        assert read_image(encode(Image.fromarray(values), kind))[0, :, 0].tolist() == [0, 0, 1, 128, 255]
+
+
+def test_eight_bit_values_in_a_sixteen_bit_file_are_not_made_black():
+    values = np.array([[0, 100, 255]], np.uint16)
+    assert read_image(encode(Image.fromarray(values)))[0, :, 0].tolist() == [0, 100, 255]
+
+
+def test_float_tiff_in_the_unit_range_is_scaled_and_any_other_refused():
+    assert read_image(encode(Image.fromarray(np.array([[0, 0.5, 1]], np.float32)), "TIFF"))[
+        0, :, 0
+    ].tolist() == [0, 128, 255]
+    with pytest.raises(DataError, match=r"\[0, 1\]"):
+        read_image(encode(Image.fromarray(np.array([[0, 255]], np.float32)), "TIFF"))
+
+
+def test_transparency_is_laid_over_white():
+    pixels = np.array([[[*RED, 255], [*RED, 0], [0, 0, 0, 51]]], np.uint8)
+    assert read_image(encode(Image.fromarray(pixels)))[0].tolist() == [[*RED], [255] * 3, [204] * 3]
+
+
+@pytest.mark.parametrize(
+    ("picture", "transparent"),
+    [
+        (Image.fromarray(np.array([[7, 90]], np.uint8)), 7),
+        (Image.fromarray(np.array([[[7, 8, 9], [90, 90, 90]]], np.uint8)), (7, 8, 9)),
+        (Image.fromarray(np.array([[7, 90]], np.uint8)).convert("P"), 7),
+    ],
+    ids=["grey", "rgb", "palette"],
+)
+def test_a_transparent_colour_becomes_white(picture, transparent):
+    assert read_image(encode(picture, transparency=transparent)).tolist() == [[[255] * 3, [90] * 3]]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize(
+    ("orientation", "upright"),
+    [
+        (1, lambda a: a),
+        (2, np.fliplr),
+        (3, lambda a: np.rot90(a, 2)),
+        (4, np.flipud),
+        (5, lambda a: a.swapaxes(0, 1)),
+        (6, lambda a: np.rot90(a, -1)),
+        (7, lambda a: np.rot90(a, 2).swapaxes(0, 1)),
+        (8, np.rot90),
+    ],
+)
+def test_exif_orientation_is_applied(kind, orientation, upright):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    encoded = encode(Image.fromarray(SMOOTH), kind, exif=exif)
+    expected = upright(SMOOTH)
+    assert image_size(encoded) == read_image(encoded).shape[:2] == expected.shape[:2]
+    assert np.abs(read_image(encoded).astype(int) - expected).mean() < 10
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_a_truncated_file_is_refused(kind, share, tmp_path):
+    encoded = encode(Image.fromarray(PIXELS), kind)
+    path = tmp_path / "cut.img"
+    path.write_bytes(encoded[: int(len(encoded) * share)])
+    with pytest.raises(DataError, match="cut.img"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no image at all", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"])
+@pytest.mark.parametrize("read", [read_image, read_grey, image_size])
+def test_what_is_no_image_is_refused(read, content, tmp_path):
+    path = tmp_path / "notes.jpg"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="notes.jpg"):
+        read(path)
+
+
+@pytest.mark.parametrize("read", [read_image, image_size])
+def test_a_damaged_exif_block_is_refused(read):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    encoded = encode(Image.fromarray(PIXELS), "WEBP", exif=exif)
+    at = encoded.index(b"MM\x00*")
+    with pytest.raises(DataError, match="damaged"):
+        read(encoded[:at] + b"MM\x00z" + encoded[at + 4 :])
+
+
+def test_a_decompression_bomb_is_refused():
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", 12_000, 12_000, 8, 2, 0, 0, 0)
+    with pytest.raises(DataError, match="too many pixels"):
+        read_image(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")))
+
+
+@pytest.mark.parametrize("read", [read_image, read_grey, image_size])
+def test_a_missing_file_and_a_folder_cannot_be_opened(read, tmp_path):
+    with pytest.raises(FileError, match=r"gone\.png"):
+        read(tmp_path / "gone.png")
+    with pytest.raises(FileError):
+        read(tmp_path)
+
+
+def test_read_grey_gives_one_channel():
+    np.testing.assert_array_equal(read_grey(encode(Image.fromarray(PIXELS[:, :, 0]))), PIXELS[:, :, 0])
+
+
+def test_resize_ignores_the_aspect_ratio_and_keeps_a_constant():
+    flat = np.full((37, 53, 3), RED, np.uint8)
+    small = resize(flat, 20, 90)
+    assert small.shape == (20, 90, 3)
+    assert (small == RED).all()
+
+
+def test_resize_is_antialiased():
+    """A one-pixel chequerboard shrunk fourfold is grey; without antialiasing it would stay black and white."""
+    board = np.indices((80, 80)).sum(axis=0) % 2 * np.uint8(255)
+    assert np.abs(resize(board.astype(np.uint8), 20, 20)[3:-3, 3:-3].astype(int) - 127.5).max() < 10
+
+
+def test_resize_refuses_floats():
+    with pytest.raises(InputError, match="uint8"):
+        resize(np.zeros((5, 5, 3)), 2, 2)
+
+
+def test_to_image_accepts_what_people_hold(tmp_path):
+    path = tmp_path / "picture.png"
+    Image.fromarray(PIXELS).save(path)
+    unit = PIXELS / 255
+    for source in (
+        path,
+        str(path),
+        path.read_bytes(),
+        Image.fromarray(PIXELS),
+        PIXELS,
+        unit,
+        unit.astype(np.float32),
+    ):
+        np.testing.assert_array_equal(to_image(source), PIXELS)
+    grey = PIXELS[:, :, 0]
+    np.testing.assert_array_equal(to_image(grey), np.stack([grey] * 3, axis=2))
+    opaque = np.dstack([PIXELS, np.full(grey.shape, 255, np.uint8)])
+    np.testing.assert_array_equal(to_image(opaque), PIXELS)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((4, 5, 2), np.uint8),
+        np.zeros((0, 5, 3), np.uint8),
+        np.zeros(7, np.uint8),
+        np.zeros((4, 5, 3), np.int64),
+        np.full((4, 5, 3), 1.5),
+        np.full((4, 5, 3), np.nan),
+        np.full((4, 5, 3), -0.1),
+        None,
+        "",
+    ],
+)
+def test_to_image_refuses_the_rest(image):
+    with pytest.raises((InputError, FileError)):
+        to_image(image)
+
+
+def test_find_images_sorts_and_skips_other_files(tmp_path):
+    for name in ("b.PNG", "a.jpeg", "notes.txt", "c.tif", "Thumbs.db"):
+        (tmp_path / name).touch()
+    assert [path.name for path in find_images(tmp_path)] == ["a.jpeg", "b.PNG", "c.tif"]
+    with pytest.raises(FileError, match="nowhere"):
+        find_images(Path(tmp_path / "nowhere"))
