@@ -13,18 +13,7 @@ from mrsal import archive, native
 from mrsal.datasets import FixationDataset, load
 
 # height and width; odd, even, square, portrait and narrower than a crop
-SIZES = [
-    (61, 83),
-    (90, 121),
-    (83, 64),
-    (50, 50),
-    (47, 99),
-    (120, 90),
-    (75, 75),
-    (41, 55),
-    (99, 100),
-    (64, 97),
-]
+SIZES = [(61, 83), (90, 121), (83, 64), (50, 50), (47, 99), (120, 90), (75, 75), (41, 55), (99, 81), (64, 97)]
 OBSERVERS, FIXATIONS, PIXELS_PER_DEGREE = 3, 4, 6.0
 
 

@@ -45,9 +45,9 @@ def test_a_full_disk_is_a_file_error_and_leaves_the_old_file(tmp_path):
     target = tmp_path / "file.bin"
     target.write_bytes(b"old")
     with (
-        small_disk(1000),
         pytest.raises(FileError, match=r"cannot write .*file\.bin"),
         atomic_path(target) as temporary,
+        small_disk(1000),
     ):
         temporary.write_bytes(bytes(5000))
     assert target.read_bytes() == b"old"
@@ -96,10 +96,8 @@ def test_a_file_is_not_replaced_by_a_folder_nor_a_folder_by_a_file(tmp_path):
 @pytest.mark.parametrize("atomic", [atomic_path, atomic_folder])
 def test_a_place_that_cannot_be_written_is_named(atomic, tmp_path):
     (tmp_path / "file").touch()
-    with (
-        pytest.raises(FileError, match=r"file.below.*choose another"),
-        atomic(tmp_path / "file" / "below" / "name"),
-    ):
+    below = tmp_path / "file" / "below" / "name"
+    with pytest.raises(FileError, match=r"file.below.*choose another"), atomic(below):
         pass
     with pytest.raises(FileError, match="cannot write into"), atomic(tmp_path / ("n" * 250)):
         pass

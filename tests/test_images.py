@@ -84,11 +84,10 @@ def test_eight_bit_values_in_a_sixteen_bit_file_are_not_made_black():
 
 
 def test_float_tiff_in_the_unit_range_is_scaled_and_any_other_refused():
-    assert read_image(encode(Image.fromarray(np.array([[0, 0.5, 1]], np.float32)), "TIFF"))[
-        0, :, 0
-    ].tolist() == [0, 128, 255]
+    unit, bytes_ = (encode(Image.fromarray(np.array([v], np.float32)), "TIFF") for v in ([0, 0.5, 1], [0, 255]))
+    assert read_image(unit)[0, :, 0].tolist() == [0, 128, 255]
     with pytest.raises(DataError, match=r"\[0, 1\]"):
-        read_image(encode(Image.fromarray(np.array([[0, 255]], np.float32)), "TIFF"))
+        read_image(bytes_)
 
 
 def test_transparency_is_laid_over_white():
@@ -204,15 +203,8 @@ def test_to_image_accepts_what_people_hold(tmp_path):
     path = tmp_path / "picture.png"
     Image.fromarray(PIXELS).save(path)
     unit = PIXELS / 255
-    for source in (
-        path,
-        str(path),
-        path.read_bytes(),
-        Image.fromarray(PIXELS),
-        PIXELS,
-        unit,
-        unit.astype(np.float32),
-    ):
+    arrays = (PIXELS, unit, unit.astype(np.float32))
+    for source in (path, str(path), path.read_bytes(), Image.fromarray(PIXELS), *arrays):
         np.testing.assert_array_equal(to_image(source), PIXELS)
     grey = PIXELS[:, :, 0]
     np.testing.assert_array_equal(to_image(grey), np.stack([grey] * 3, axis=2))

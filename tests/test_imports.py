@@ -74,13 +74,8 @@ def test_errors_stand_alone_and_the_model_knows_torch_only():
 )
 def test_an_import_stays_light(statement, absent):
     code = f"{statement}\nimport sys\nprint(*sorted(set({absent}) & set(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"PYTHONPATH": str(PACKAGE.parent)},
-    )
+    path = {"PYTHONPATH": str(PACKAGE.parent)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=path)
     assert done.stdout.split() == []
 
 

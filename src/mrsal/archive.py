@@ -24,6 +24,7 @@ from mrsal.errors import DataError, FileError
 from mrsal.files import atomic_path, make_folder
 from mrsal.fixations import Fixations
 from mrsal.images import read_grey
+from mrsal.model import RGB, as_rgb
 from mrsal.patches import PATCH, SCALES, Grid, Pyramid, crop, is_unit, sample_locations, scaled_centre
 
 MAPS = "ALLFIXATIONMAPS"
@@ -76,8 +77,8 @@ class PthSamples:
 
     crops: Tensor
     labels: Tensor
-    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
-    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    mean: RGB = (0.0, 0.0, 0.0)
+    std: RGB = (1.0, 1.0, 1.0)
     value_range: tuple[float, float] = (0.0, 1.0)
 
     def __len__(self) -> int:
@@ -155,9 +156,7 @@ def ground_truth(dataset: FixationDataset, index: int) -> NDArray[np.float64]:
     stimulus = dataset.stimuli[index]
     if stimulus.density_path is None or (dataset.fixations.n == index).any():
         return dataset.density(index)
-    return check_map(read_grey(stimulus.density_path), stimulus.shape, stimulus.density_path).astype(
-        np.float64
-    )
+    return check_map(read_grey(stimulus.density_path), stimulus.shape, stimulus.density_path).astype(np.float64)
 
 
 def check_map(map_: NDArray, shape: tuple[int, int], path: Path) -> NDArray:
@@ -192,7 +191,7 @@ def read_train(path: str | Path) -> PthSamples:
         span = (high - low).clamp_min(1e-3)
         crops.sub_(low.view(3, 1, 1)).div_(span.view(3, 1, 1))
         mean, std = -low / span, 1 / span
-    return PthSamples(crops, labels, tuple(mean.tolist()), tuple(std.tolist()), value_range)
+    return PthSamples(crops, labels, as_rgb(mean), as_rgb(std), value_range)
 
 
 def read_examples(path: str | Path) -> Iterator[Example]:
@@ -211,13 +210,9 @@ def read_examples(path: str | Path) -> Iterator[Example]:
             _check_finite(path, i, f"X_{scale}", _tensor(path, i, entry, f"X_{scale}", (3, scale, scale)))
         _tensor(path, i, entry, "spatial_coords", (None, 2), torch.int64)
         if not isinstance(entry.get("file"), str):
-            raise DataError(
-                f"{path}, entry {i}: expected the stimulus's name under 'file', got {entry.get('file')!r}"
-            )
+            raise DataError(f"{path}, entry {i}: expected the stimulus's name under 'file', got {entry.get('file')!r}")
         if not _map_path(maps, entry["file"]).is_file():
-            raise FileError(
-                f"no ground-truth map for {entry['file']}: expected {_map_path(maps, entry['file'])}"
-            )
+            raise FileError(f"no ground-truth map for {entry['file']}: expected {_map_path(maps, entry['file'])}")
         _axes(entry["spatial_coords"].numpy(), entry["file"])
     return (_example(entry, maps) for entry in entries)
 
@@ -244,9 +239,7 @@ def _example(entry: dict[str, Any], maps: Path) -> Example:
     )
 
 
-def _train_entries(
-    dataset: FixationDataset, index: int, pyramid: Pyramid, seed: int
-) -> Iterator[dict[str, Any]]:
+def _train_entries(dataset: FixationDataset, index: int, pyramid: Pyramid, seed: int) -> Iterator[dict[str, Any]]:
     x, y, labels = image_samples(dataset, index, seed)
     height, width = pyramid.shape
     zeros = np.zeros(len(x), np.int64)
@@ -280,9 +273,7 @@ def _map_path(folder: Path, name: str) -> Path:
 
 def _read_entries(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
-        raise FileError(
-            f"expected {path.name} in {path.parent}, found none; make it with: mrsal prepare --format pth"
-        )
+        raise FileError(f"expected {path.name} in {path.parent}, found none; make it with: mrsal prepare --format pth")
     entries = load_safely(path, mmap=_is_zip(path))
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise DataError(f"{path}: expected a list of dicts, got {type(entries).__name__}; prepare it again")
@@ -299,12 +290,9 @@ def _tensor(
 ) -> Tensor:
     value = entry.get(key)
     if not isinstance(value, Tensor):
-        raise DataError(
-            f"{path}, entry {i}: expected a tensor under {key!r}; it has the keys {sorted(map(str, entry))}"
-        )
-    fits = value.ndim == len(shape) and all(
-        want in (None, got) for want, got in zip(shape, value.shape, strict=True)
-    )
+        keys = sorted(map(str, entry))
+        raise DataError(f"{path}, entry {i}: expected a tensor under {key!r}; it has the keys {keys}")
+    fits = value.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, value.shape, strict=True))
     if not fits or value.dtype != dtype or value.layout != torch.strided or 0 in value.shape:
         wanted = " x ".join("any" if side is None else str(side) for side in shape)
         raise DataError(

@@ -122,9 +122,8 @@ def load_safely(path: str | Path, *, mmap: bool = False) -> Any:
     except FileNotFoundError as error:
         raise FileError(f"{path} does not exist") from error
     except Exception as error:  # a damaged file can end in any of a dozen kinds, some without a message
-        raise DataError(
-            f"{path} cannot be read; it is truncated or no torch file ({_first_line(error)})"
-        ) from error
+        reason = _first_line(error)
+        raise DataError(f"{path} cannot be read; it is truncated or no torch file ({reason})") from error
 
 
 def _first_line(error: Exception) -> str:
@@ -134,9 +133,7 @@ def _first_line(error: Exception) -> str:
 def _read_pth(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     state = load_safely(path)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise DataError(
-            f"{path} is no state dict: expected parameter names and tensors, got {type(state).__name__}"
-        )
+        raise DataError(f"{path} is no state dict: expected parameter names and tensors, got {type(state).__name__}")
     header = getattr(state, "_metadata", {}).get("", {}).get(_HEADER, {})
     return dict(state), header
 

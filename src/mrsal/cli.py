@@ -73,9 +73,7 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
-DataDir = Annotated[
-    Path, typer.Option("--data_dir", help="Folder with the *.pth.tar files or a native archive.")
-]
+DataDir = Annotated[Path, typer.Option("--data_dir", help="Folder with the *.pth.tar files or a native archive.")]
 PrecisionOption = Annotated[Precision, typer.Option(help="auto: bf16 where the hardware has it.")]
 DeviceOption = Annotated[Device, typer.Option(help="auto: a GPU where there is one.")]
 
@@ -83,30 +81,18 @@ DeviceOption = Annotated[Device, typer.Option(help="auto: a GPU where there is o
 @app.command()
 def train(
     data_dir: DataDir,
-    out_dir: Annotated[
-        Path, typer.Option("--out_dir", help="The run goes to OUT_DIR/trained/<time>/.")
-    ] = Path(),
+    out_dir: Annotated[Path, typer.Option("--out_dir", help="The run goes to OUT_DIR/trained/<time>/.")] = Path(),
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the samples.")] = 20,
-    num_gpus: Annotated[
-        int, typer.Option("--num_gpus", min=1, help="GPUs to use, as far as they are there.")
-    ] = 2,
+    num_gpus: Annotated[int, typer.Option("--num_gpus", min=1, help="GPUs to use, as far as they are there.")] = 2,
     use_val: Annotated[
         bool,
-        typer.Option(
-            "--use_val", help="Score the validation images after each epoch; keep the best checkpoint."
-        ),
+        typer.Option("--use_val", help="Score the validation images after each epoch; keep the best checkpoint."),
     ] = False,
-    batch_size: Annotated[
-        int, typer.Option("--batch_size", min=1, help="Samples per step and process.")
-    ] = 256,
+    batch_size: Annotated[int, typer.Option("--batch_size", min=1, help="Samples per step and process.")] = 256,
     learning_rate: Annotated[float, typer.Option("--learning_rate", help="Of SGD.")] = 0.002,
     start_momentum: Annotated[float, typer.Option("--start_momentum", help="At the first step.")] = 0.9,
-    end_momentum: Annotated[
-        float, typer.Option("--end_momentum", help="At the last step; linear between.")
-    ] = 0.99,
-    lr_weight_decay: Annotated[
-        float, typer.Option("--lr_weight_decay", help="L2 penalty on the weights.")
-    ] = 2e-4,
+    end_momentum: Annotated[float, typer.Option("--end_momentum", help="At the last step; linear between.")] = 0.99,
+    lr_weight_decay: Annotated[float, typer.Option("--lr_weight_decay", help="L2 penalty on the weights.")] = 2e-4,
     conv1_weight_constraint: Annotated[
         float,
         typer.Option("--conv1_weight_constraint", help="Largest norm of a first-layer filter; 0: none."),
@@ -114,14 +100,10 @@ def train(
     using_windows: Annotated[
         bool, typer.Option("--using_windows", help="Accepted for old scripts; nothing needs it any more.")
     ] = False,
-    improvements: Annotated[
-        int, typer.Option(min=0, max=1, help="1: learned blur in front of each stream.")
-    ] = 0,
+    improvements: Annotated[int, typer.Option(min=0, max=1, help="1: learned blur in front of each stream.")] = 0,
     early_stopping_patience: Annotated[
         int,
-        typer.Option(
-            "--early_stopping_patience", help="Epochs without a better score before stopping; -1: never."
-        ),
+        typer.Option("--early_stopping_patience", help="Epochs without a better score before stopping; -1: never."),
     ] = -1,
     val_metric: Annotated[
         str, typer.Option("--val_metric", help="Decides which epoch is best, with --use_val.")
@@ -129,9 +111,7 @@ def train(
     precision: PrecisionOption = Precision.auto,
     device: DeviceOption = Device.auto,
     seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 0,
-    resume: Annotated[
-        Path | None, typer.Option(help="A run's folder, to go on after its last whole epoch.")
-    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="A run's folder, to go on after its last whole epoch.")] = None,
 ) -> None:
     """Train Mr-CNN and keep a checkpoint per epoch."""
     from mrsal.jobs import train_job
@@ -162,20 +142,14 @@ def evaluate(
     data_dir: DataDir,
     model_path: Annotated[
         str,
-        typer.Option(
-            "--model_path", help="A checkpoint (.pth, .safetensors), or a baseline: uniform, centre."
-        ),
+        typer.Option("--model_path", help="A checkpoint (.pth, .safetensors), or a baseline: uniform, centre."),
     ],
-    out_dir: Annotated[
-        Path, typer.Option("--out_dir", help="The result goes to OUT_DIR/eval/<time>/.")
-    ] = Path(),
+    out_dir: Annotated[Path, typer.Option("--out_dir", help="The result goes to OUT_DIR/eval/<time>/.")] = Path(),
     improvements: Annotated[
         int | None,
         typer.Option(min=0, max=1, help="Checked against the checkpoint, which knows its variant."),
     ] = None,
-    num_saved_images: Annotated[
-        int, typer.Option("--num_saved_images", min=-1, help="Comparisons; -1: all.")
-    ] = -1,
+    num_saved_images: Annotated[int, typer.Option("--num_saved_images", min=-1, help="Comparisons; -1: all.")] = -1,
     split: Annotated[str, typer.Option(help="test, val, train, or (native archives) all.")] = "test",
     mode: Annotated[Mode, typer.Option(help="How maps are computed; fast is nearly exact.")] = Mode.exact,
     skip_first: Annotated[
@@ -209,9 +183,7 @@ def prepare(
     name: Annotated[str, typer.Argument(help="osie, mit1003, or folder (your own data).")],
     root: Annotated[Path, typer.Option(help="Where the data set was unpacked.")],
     out: Annotated[Path, typer.Option(help="Folder for the archive.")],
-    format: Annotated[
-        Format, typer.Option(help="native: small and fast; pth: the *.pth.tar files.")
-    ] = Format.native,
+    format: Annotated[Format, typer.Option(help="native: small and fast; pth: the *.pth.tar files.")] = Format.native,
     seed: Annotated[int, typer.Option(help="Of the sampled locations.")] = 0,
 ) -> None:
     """Turn raw eye-tracking data into an archive for training and evaluation."""
@@ -321,9 +293,7 @@ def _run(application: typer.Typer) -> None:
     try:
         application()
     except MrsalError as error:
-        Console(stderr=True, highlight=False).print(
-            f"error: {error}", style="red", markup=False, soft_wrap=True
-        )
+        Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted", style="red")

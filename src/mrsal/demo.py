@@ -23,9 +23,7 @@ SCENES = 60
 _CONFIG = training.TrainConfig(epochs=3, batch_size=32, devices=1)
 
 
-def run_demo(
-    out: Path, *, seed: int = 0, console: Console, scenes: int = SCENES, epochs: int = _CONFIG.epochs
-) -> Path:
+def run_demo(out: Path, *, seed: int = 0, console: Console, scenes: int = SCENES, epochs: int = _CONFIG.epochs) -> Path:
     """Make a small data set, train on it, evaluate and draw.
 
     Parameters
@@ -48,15 +46,11 @@ def run_demo(
     began = time.monotonic()
     with jobs.progress_bar(console) as bar:
         task = bar.add_task("making scenes", total=scenes, note="")
-        write_synthetic(
-            out / "data", scenes=scenes, seed=seed, progress=lambda n: bar.update(task, advance=n)
-        )
+        write_synthetic(out / "data", scenes=scenes, seed=seed, progress=lambda n: bar.update(task, advance=n))
         dataset = datasets.load("folder", out / "data")
         task = bar.add_task("preparing", total=scenes, note="")
         write_native(dataset, out / "archive", seed=seed, progress=lambda n: bar.update(task, advance=n))
-    console.print(
-        f"made {scenes} scenes with {len(dataset.fixations)} fixations and prepared them for training"
-    )
+    console.print(f"made {scenes} scenes with {len(dataset.fixations)} fixations and prepared them for training")
 
     config = replace(_CONFIG, epochs=epochs, seed=seed)
     run = jobs.train_job(out / "archive", out, config, console=console)
@@ -66,9 +60,7 @@ def run_demo(
     pictures: list[NDArray[np.uint8]] = []
 
     def on_image(example: Example, map_: NDArray, row: dict[str, float]) -> None:
-        pictures.append(
-            comparison(example.stimulus(), map_, example.target(), caption=f"sAUC {row['sAUC']:.2f}")
-        )
+        pictures.append(comparison(example.stimulus(), map_, example.target(), caption=f"sAUC {row['sAUC']:.2f}"))
 
     results: dict[str, Scores] = {name: evaluate(baseline, examples) for name, baseline in BASELINES.items()}
     results["Mr-CNN"] = scores = evaluate(predictor, examples, on_image=on_image)
@@ -79,10 +71,6 @@ def run_demo(
     with atomic_path(out / "scores.md") as temporary:
         temporary.write_text("\n".join([*jobs.table_lines(results), "", CONVENTIONS, ""]), encoding="utf-8")
 
-    console.print(
-        jobs.score_table(results, title=f"{len(examples)} test scenes that the network has not seen")
-    )
-    console.print(
-        f"done in {time.monotonic() - began:.0f} s; open {out / 'comparisons.jpg'} and {out / 'curves.png'}"
-    )
+    console.print(jobs.score_table(results, title=f"{len(examples)} test scenes that the network has not seen"))
+    console.print(f"done in {time.monotonic() - began:.0f} s; open {out / 'comparisons.jpg'} and {out / 'curves.png'}")
     return out

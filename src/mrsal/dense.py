@@ -111,9 +111,7 @@ def _windows_to_fc(stream: Stream, pooled: Tensor, rows: Tensor, columns: Tensor
 def _fast_features(stream: Stream, padded: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Features at every eighth position, interpolated bilinearly; exact where the grid's step is a multiple of 8."""
     r0, k0 = int(rows[0]), int(columns[0])
-    x = _pad(padded, 0, _STRIDE)[
-        None, :, r0:, k0:
-    ]  # the extra border lets the last position be interpolated too
+    x = _pad(padded, 0, _STRIDE)[None, :, r0:, k0:]  # the extra border lets the last position be interpolated too
     x = stream.preprocess(x.contiguous(memory_format=torch.channels_last))
     for conv in (stream.conv1, stream.conv2, stream.conv3):
         x = F.relu(F.max_pool2d(conv(x), 2))
@@ -121,9 +119,7 @@ def _fast_features(stream: Stream, padded: Tensor, rows: Tensor, columns: Tensor
     _, _, h, w = x.shape
     y_at = (rows - r0) / _STRIDE / max(1, h - 1) * 2 - 1
     x_at = (columns - k0) / _STRIDE / max(1, w - 1) * 2 - 1
-    where = torch.stack(torch.meshgrid(y_at, x_at, indexing="ij")[::-1], dim=-1)[
-        None
-    ]  # (1, R, K, 2) as (x, y)
+    where = torch.stack(torch.meshgrid(y_at, x_at, indexing="ij")[::-1], dim=-1)[None]  # (1, R, K, 2) as (x, y)
     sampled = F.grid_sample(x.float(), where.float(), align_corners=True, padding_mode="border")
     return sampled[0].permute(1, 2, 0)  # (R, K, 512)
 

@@ -94,9 +94,7 @@ def evaluate(
         raise InputError("expected at least one image to evaluate, got none")
     located = [example.fixations is not None and len(example.fixations) > 0 for example in examples]
     if any(located) and not all(located):
-        raise DataError(
-            f"no fixations for {examples[located.index(False)].name}, but for other images there are"
-        )
+        raise DataError(f"no fixations for {examples[located.index(False)].name}, but for other images there are")
     others = _relative_fixations(examples) if all(located) else None
     rows = []
     for i, example in enumerate(examples):
@@ -113,9 +111,7 @@ def _predict(model: Model, example: Example) -> NDArray:
         return model.values(example.pyramid, example.grid)
     map_ = np.asarray(model(example.stimulus()))
     if map_.shape != example.pyramid.shape:
-        raise InputError(
-            f"{example.name}: expected a map of {example.pyramid.shape}, the model gave {map_.shape}"
-        )
+        raise InputError(f"{example.name}: expected a map of {example.pyramid.shape}, the model gave {map_.shape}")
     return map_
 
 

@@ -27,9 +27,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
         os.close(handle)
     except OSError as error:
-        raise FileError(
-            f"cannot write into {target.parent}: {error.strerror}; choose another folder"
-        ) from error
+        raise FileError(f"cannot write into {target.parent}: {error.strerror}; choose another folder") from error
     temporary = Path(name)
     try:
         yield temporary
@@ -56,9 +54,7 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
     try:
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
     except OSError as error:
-        raise FileError(
-            f"cannot write into {target.parent}: {error.strerror}; choose another folder"
-        ) from error
+        raise FileError(f"cannot write into {target.parent}: {error.strerror}; choose another folder") from error
     try:
         yield temporary
         for path in temporary.rglob("*"):

@@ -4,7 +4,7 @@ Coordinates are pixels of the stimulus, 0-based: x to the right, y down. Pixel `
 """
 
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -56,7 +56,7 @@ class Fixations:
         if xs.ndim > 1:
             raise InputError(f"expected x in one row, got shape {xs.shape}")
         columns = {"y": y, "n": n, "subject": subject, "order": order, "duration": duration}
-        arrays = {}
+        arrays: dict[str, NDArray[Any]] = {}
         for name, column in columns.items():
             values = np.asarray(column, np.float64 if name in ("y", "duration") else np.int64)
             if values.ndim and values.shape != xs.shape:

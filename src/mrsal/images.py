@@ -84,9 +84,7 @@ def to_image(image: object) -> NDArray[np.uint8]:
         raise InputError(f"expected an image of shape (H, W, 3), (H, W, 4) or (H, W), got {pixels.shape}")
     if np.issubdtype(pixels.dtype, np.floating):
         if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
-            raise InputError(
-                "a float image needs finite values in [0, 1]; divide by 255, or convert to uint8"
-            )
+            raise InputError("a float image needs finite values in [0, 1]; divide by 255, or convert to uint8")
         pixels = np.round(pixels * 255).astype(np.uint8)
     if pixels.dtype != np.uint8:
         raise InputError(f"expected a uint8 image, or a float one in [0, 1], got {pixels.dtype}")
@@ -121,13 +119,9 @@ def _open(path: str | Path | bytes) -> Image.Image:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(f"{_label(path)} has too many pixels to read safely: {error}") from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:
-        if (
-            isinstance(error, OSError) and error.errno is not None
-        ):  # the system's, where PIL's own have no number
+        if isinstance(error, OSError) and error.errno is not None:  # the system's, where PIL's own have no number
             raise FileError(f"cannot open {_label(path)}: {error.strerror}") from error
-        raise DataError(
-            f"{_label(path)} is not an image that can be read; use JPEG, PNG, WebP or TIFF"
-        ) from error
+        raise DataError(f"{_label(path)} is not an image that can be read; use JPEG, PNG, WebP or TIFF") from error
 
 
 def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:

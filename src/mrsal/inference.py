@@ -19,7 +19,7 @@ from mrsal.dense import grid_logits
 from mrsal.errors import InputError
 from mrsal.files import atomic_path
 from mrsal.images import to_image
-from mrsal.model import MrCNN
+from mrsal.model import MrCNN, channels_last
 from mrsal.patches import Grid, Pyramid, is_unit
 from mrsal.precision import resolve_device, resolve_precision
 
@@ -91,12 +91,10 @@ class Predictor:
         What :meth:`__call__` uses.
     """
 
-    def __init__(
-        self, network: MrCNN, *, device: str = "auto", precision: str = "auto", mode: str = "exact"
-    ) -> None:
+    def __init__(self, network: MrCNN, *, device: str = "auto", precision: str = "auto", mode: str = "exact") -> None:
         self.device = torch.device(resolve_device(device))
         self.bf16 = resolve_precision(precision, device) == "bf16-mixed"
-        self.network = network.to(self.device, memory_format=torch.channels_last).eval()
+        self.network = channels_last(network.to(self.device)).eval()
         self.mode = mode
 
     def __call__(self, image: object) -> NDArray[np.float32]:
@@ -125,9 +123,7 @@ class Predictor:
         """The map of an image that is already scaled, on a grid of one's own: ``(H, W)`` float32 in [0, 1]."""
         levels = pyramid.tensors(self.device)
         self._check_range(pyramid)
-        if (
-            pyramid.standardised
-        ):  # back to [0, 1], so that the streams see the values as the archive holds them
+        if pyramid.standardised:  # back to [0, 1], so that the streams see the values as the archive holds them
             levels = [level * self.network.std + self.network.mean for level in levels]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             logits = grid_logits(self.network, levels, grid, mode=mode or self.mode)  # (R, K)
@@ -139,9 +135,7 @@ class Predictor:
         trained, is_archive = self.network.config.trained_range, pyramid.levels[0].dtype != np.uint8
         if trained and is_archive and is_unit(*trained) == pyramid.standardised:
             kind, other = (
-                ("standardised values", "[0, 1]")
-                if pyramid.standardised
-                else ("[0, 1]", "standardised values")
+                ("standardised values", "[0, 1]") if pyramid.standardised else ("[0, 1]", "standardised values")
             )
             warnings.warn(
                 f"the archive holds {kind} but the checkpoint was trained on {other}; "

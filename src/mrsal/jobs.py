@@ -7,14 +7,14 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from mrsal import training
@@ -219,9 +219,7 @@ def _new_folder(parent: Path) -> Path:
 
 
 def _caption(row: dict[str, float]) -> str:
-    return "  ".join(
-        f"{name} {row[name]:.2f}" for name in ("sAUC", "NSS", "CC") if np.isfinite(row.get(name, np.nan))
-    )
+    return "  ".join(f"{name} {row[name]:.2f}" for name in ("sAUC", "NSS", "CC") if np.isfinite(row.get(name, np.nan)))
 
 
 @contextmanager

@@ -6,12 +6,15 @@ Networks", CVPR 2015, section 3. Reads no files and prints nothing.
 Letters: B samples, S = 3 scales (400, 250, 150), C = 3 channels (RGB), P = 42 the side of a crop.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+RGB = tuple[float, float, float]
 
 VARIANTS = ("base", "blur", "historical-blur")
 
@@ -120,8 +123,8 @@ class ModelConfig:
     dropout: float = 0.5
     # after the third convolution and both fully connected layers
 
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    mean: RGB = (0.0, 0.0, 0.0)
+    std: RGB = (1.0, 1.0, 1.0)
     # per channel; taken off the [0, 1] input before anything else
 
     trained_range: tuple[float, float] | None = (0.0, 1.0)
@@ -133,9 +136,7 @@ class ModelConfig:
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
         if len(self.mean) != 3 or len(self.std) != 3 or not all(s > 0 for s in self.std):
-            raise ValueError(
-                f"mean and std need 3 numbers each, std positive, got {self.mean} and {self.std}"
-            )
+            raise ValueError(f"mean and std need 3 numbers each, std positive, got {self.mean} and {self.std}")
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for a checkpoint's header."""
@@ -144,7 +145,9 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
         """The inverse of :meth:`to_dict`."""
-        plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
         return cls(**plain)
 
 
@@ -209,9 +212,7 @@ class MrCNN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         _, S, C, height, width = x.shape
         if (S, C, height, width) != (3, 3, 42, 42):
-            raise ValueError(
-                f"expected crops of shape (B, 3 scales, 3 channels, 42, 42), got {tuple(x.shape)}"
-            )
+            raise ValueError(f"expected crops of shape (B, 3 scales, 3 channels, 42, 42), got {tuple(x.shape)}")
         x = self.normalise(x)
         # channels last is up to twice as fast on CPU and GPU and changes no value
         features = [
@@ -219,6 +220,18 @@ class MrCNN(nn.Module):
             for level, stream in enumerate(self.streams)
         ]  # S times (B, 512)
         return self.fuse(torch.cat(features, dim=1))
+
+
+def channels_last(model: MrCNN) -> MrCNN:
+    """The same network with its filters stored channels last, which is up to twice as fast; in place."""
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
+
+
+def as_rgb(values: Iterable[float]) -> RGB:
+    """Three numbers, one per channel, as plain floats."""
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue
 
 
 @torch.no_grad()

@@ -33,6 +33,7 @@ from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_folder
 from mrsal.fixations import Fixations, density
 from mrsal.images import read_grey, read_image
+from mrsal.model import RGB, as_rgb
 from mrsal.patches import SCALES, Grid, Pyramid, crop, scaled_centre
 
 INDEX = "archive.json"
@@ -60,8 +61,8 @@ class NativeSamples:
     levels: tuple[NDArray[np.uint8], ...]
     table: NDArray[np.int32]
     shapes: NDArray[np.int64]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    mean: RGB
+    std: RGB
     value_range: tuple[float, float] = (0.0, 1.0)
 
     def __len__(self) -> int:
@@ -106,20 +107,14 @@ class NativeArchive:
             self.pixels_per_degree = float(index["pixels_per_degree"])
             self.names = [str(name) for name in index["names"]]
             self.shapes = np.array(index["shapes"], np.int64).reshape(len(self.names), 2)
-            self.splits = {
-                split: np.array(members, np.int64).ravel() for split, members in index["splits"].items()
-            }
+            self.splits = {split: np.array(members, np.int64).ravel() for split, members in index["splits"].items()}
             self.maps = {name: int(place) for name, place in index["maps"].items()}
-            self.mean: tuple[float, ...] = tuple(np.array(index["mean"], float).reshape(3).tolist())
-            self.std: tuple[float, ...] = tuple(np.array(index["std"], float).reshape(3).tolist())
+            self.mean = as_rgb(index["mean"])
+            self.std = as_rgb(index["std"])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise DataError(
-                f"{self.path / INDEX} is damaged ({error!r}); prepare the archive again"
-            ) from error
+            raise DataError(f"{self.path / INDEX} is damaged ({error!r}); prepare the archive again") from error
         M = len(self.names)
-        self.levels = tuple(
-            self._array(f"level_{scale}.npy", (M, scale, scale, 3), np.uint8) for scale in SCALES
-        )
+        self.levels = tuple(self._array(f"level_{scale}.npy", (M, scale, scale, 3), np.uint8) for scale in SCALES)
         self.table = self._array("samples.npy", (None, 4), np.int32)
         self.places = self._array("originals.npy", (M + len(self.maps), 2), np.int64)
         self._check()
@@ -142,18 +137,14 @@ class NativeArchive:
             ):
                 return Fixations.create(**{name: columns[name] for name in columns.files})
         except (OSError, ValueError, TypeError, EOFError, BadZipFile, zlib.error) as error:
-            raise DataError(
-                f"{self.path / 'fixations.npz'} is damaged: {error}; prepare the archive again"
-            ) from error
+            raise DataError(f"{self.path / 'fixations.npz'} is damaged: {error}; prepare the archive again") from error
 
     def members(self, split: str) -> NDArray[np.int64]:
         """Indices of the stimuli of a split; ``"all"`` is every stimulus."""
         if split == "all":
             return np.arange(len(self.names))
         if split not in self.splits:
-            raise InputError(
-                f"{self.path} has no split {split!r}; choose one of {', '.join([*self.splits, 'all'])}"
-            )
+            raise InputError(f"{self.path} has no split {split!r}; choose one of {', '.join([*self.splits, 'all'])}")
         return self.splits[split]
 
     def examples(self, split: str = "test", *, skip_first: bool = False) -> Iterator[Example]:
@@ -194,9 +185,7 @@ class NativeArchive:
         try:
             index = json.loads((self.path / INDEX).read_text(encoding="utf-8"))
         except OSError as error:
-            raise FileError(
-                f"no archive at {self.path}: {error.strerror}; make one with: mrsal prepare"
-            ) from error
+            raise FileError(f"no archive at {self.path}: {error.strerror}; make one with: mrsal prepare") from error
         except ValueError as error:
             raise DataError(f"{self.path / INDEX} is damaged: {error}; prepare the archive again") from error
         if not isinstance(index, dict) or index.get("format") != "mrsal-archive":
@@ -217,24 +206,18 @@ class NativeArchive:
         members, maps = np.concatenate([[], *self.splits.values()]), np.array(list(self.maps.values()))
         fits = (self.shapes > 0).all() and _within(members, 0, M) and _within(maps, M, M + K)
         if not (fits and self.pixels_per_degree > 0):
-            raise DataError(
-                f"{self.path / INDEX} contradicts itself or the files beside it; prepare the archive again"
-            )
+            raise DataError(f"{self.path / INDEX} contradicts itself; prepare the archive again")
+        table = self.path / "samples.npy"
         stimulus, x, y, label = self.table.T
         if not (_within(stimulus, 0, M) and _within(label, 0, 2)):
-            raise DataError(
-                f"{self.path / 'samples.npy'} names stimuli or labels that are not there; prepare the archive again"
-            )
+            raise DataError(f"{table} has stimuli or labels that do not exist; prepare the archive again")
         height, width = self.shapes[stimulus].T
         if not (_within(x, 0, width) and _within(y, 0, height)):
-            raise DataError(
-                f"{self.path / 'samples.npy'} has samples outside their stimulus; prepare the archive again"
-            )
-        size = (self.path / "originals.bin").stat().st_size
+            raise DataError(f"{table} has samples outside their stimulus; prepare the archive again")
+        blob = self.path / "originals.bin"
+        size = blob.stat().st_size
         if not (_within(self.places, 0, size + 1) and _within(self.places.sum(axis=1), 0, size + 1)):
-            raise DataError(
-                f"{self.path / 'originals.bin'} is truncated at {size} bytes; prepare the archive again"
-            )
+            raise DataError(f"{blob} is truncated at {size} bytes; prepare the archive again")
 
     def _array(self, name: str, shape: tuple[int | None, ...], dtype: type) -> NDArray:
         path = self.path / name
@@ -244,13 +227,9 @@ class NativeArchive:
             raise FileError(f"{path} is missing; prepare the archive again") from error
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"{path} is truncated or damaged ({error}); prepare the archive again") from error
-        fits = array.ndim == len(shape) and all(
-            w in (None, g) for w, g in zip(shape, array.shape, strict=True)
-        )
+        fits = array.ndim == len(shape) and all(w in (None, g) for w, g in zip(shape, array.shape, strict=True))
         if not fits or array.dtype != dtype:
-            raise DataError(
-                f"{path}: expected {np.dtype(dtype)} of shape {shape}, got {array.dtype} of {array.shape}"
-            )
+            raise DataError(f"{path}: expected {np.dtype(dtype)} of shape {shape}, got {array.dtype} of {array.shape}")
         return array
 
 

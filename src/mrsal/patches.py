@@ -99,9 +99,7 @@ class Grid:
 
     def centres(self, scale: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Row and column centres in the image scaled to ``scale`` x ``scale``, in pixels."""
-        return scaled_centre(self.rows, self.shape[0], scale), scaled_centre(
-            self.columns, self.shape[1], scale
-        )
+        return scaled_centre(self.rows, self.shape[0], scale), scaled_centre(self.columns, self.shape[1], scale)
 
 
 def scaled_centre(position: ArrayLike, side: int | NDArray, scale: int) -> NDArray[np.int64]:

@@ -70,9 +70,7 @@ def sheet(pictures: Sequence[NDArray[np.uint8]], *, width: int = 900, columns: i
     scaled = [resize(p, round(p.shape[0] * width / p.shape[1]), width) for p in pictures]
     rows = [scaled[i : i + columns] for i in range(0, len(scaled), columns)]
     heights = [max(p.shape[0] for p in row) for row in rows]
-    page = Image.new(
-        "RGB", (columns * (width + _GUTTER) - _GUTTER, sum(heights) + _GUTTER * (len(rows) - 1)), "white"
-    )
+    page = Image.new("RGB", (columns * (width + _GUTTER) - _GUTTER, sum(heights) + _GUTTER * (len(rows) - 1)), "white")
     top = 0
     for row, height in zip(rows, heights, strict=True):
         for column, picture in enumerate(row):
@@ -102,9 +100,7 @@ def save_curves(rows: Sequence[dict[str, float]], path: str | Path) -> None:
     FigureCanvasAgg(figure)
     for axes, (title, names) in zip(figure.subplots(1, len(panels)), panels, strict=True):
         for name in names:
-            axes.plot(
-                epochs, [row[name] for row in rows], marker="o", markersize=3, label=name.removeprefix("val_")
-            )
+            axes.plot(epochs, [row[name] for row in rows], marker="o", markersize=3, label=name.removeprefix("val_"))
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -1,5 +1,7 @@
 """Which device and which number format to compute with."""
 
+from typing import Literal
+
 import torch
 
 from mrsal.errors import InputError
@@ -19,7 +21,7 @@ def resolve_device(device: str) -> str:
     return device
 
 
-def resolve_precision(precision: str, device: str) -> str:
+def resolve_precision(precision: str, device: str) -> Literal["32-true", "bf16-mixed"]:
     """Fabric's name for a precision: ``"32-true"`` or ``"bf16-mixed"``; ``"auto"`` is bf16 where it is native."""
     if precision not in PRECISIONS:
         raise InputError(f"expected a precision out of {', '.join(PRECISIONS)}, got {precision!r}")

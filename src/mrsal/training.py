@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from mrsal.checkpoint import load_safely, save_checkpoint
 from mrsal.errors import DataError, FileError, InputError, TrainingError
 from mrsal.files import atomic_path, make_folder
-from mrsal.model import ModelConfig, MrCNN, constrain_conv1
+from mrsal.model import RGB, ModelConfig, MrCNN, channels_last, constrain_conv1
 from mrsal.patches import to_unit
 from mrsal.precision import resolve_device, resolve_precision
 
@@ -39,10 +39,10 @@ class Samples(Protocol):
     """What an archive offers for training."""
 
     @property
-    def mean(self) -> tuple[float, ...]: ...
+    def mean(self) -> RGB: ...
 
     @property
-    def std(self) -> tuple[float, ...]: ...
+    def std(self) -> RGB: ...
 
     @property
     def value_range(self) -> tuple[float, float]: ...
@@ -95,8 +95,7 @@ class TrainConfig:
             "epochs must be at least 1": self.epochs >= 1,
             "batch_size must be at least 1": self.batch_size >= 1,
             "learning_rate must be positive": 0 < self.learning_rate < float("inf"),
-            "momentum must lie in [0, 1), start and end": 0 <= self.start_momentum < 1
-            and 0 <= self.end_momentum < 1,
+            "momentum must lie in [0, 1), start and end": 0 <= self.start_momentum < 1 and 0 <= self.end_momentum < 1,
             "weight_decay must not be negative": self.weight_decay >= 0,
             "conv1_limit must not be negative": self.conv1_limit >= 0,
             "patience must be -1, or at least 1": self.patience == -1 or self.patience >= 1,
@@ -196,7 +195,7 @@ def train(
     )
     fabric.launch()
     torch.manual_seed(config.seed)
-    network = MrCNN(config.model).to(memory_format=torch.channels_last)
+    network = channels_last(MrCNN(config.model))
     optimiser = torch.optim.SGD(
         network.parameters(),
         lr=config.learning_rate,
@@ -265,7 +264,7 @@ def _epoch(
                 totals += torch.stack([loss.detach(), ((logits > 0) == (y > 0.5)).sum()])
         optimiser.step()
         if config.conv1_limit:
-            constrain_conv1(model.module, config.conv1_limit)
+            constrain_conv1(cast(MrCNN, model.module), config.conv1_limit)
         seen += len(index)
         if step % _LOG_EVERY == _LOG_EVERY - 1 or step == steps - 1:
             loss_so_far, accuracy = (totals / seen).tolist()
@@ -290,9 +289,7 @@ def _validate(network: MrCNN, validate: Validate, config: TrainConfig) -> Scores
 
 
 def _should_stop(history: History, config: TrainConfig) -> bool:
-    return (
-        config.patience >= 0 and history.epoch - history.best_epoch >= config.patience and history.epoch > 0
-    )
+    return config.patience >= 0 and history.epoch - history.best_epoch >= config.patience and history.epoch > 0
 
 
 def _finish_epoch(

@@ -79,9 +79,7 @@ class FixationDataset:
         """Fixation density of one stimulus: ``(H, W)`` float64 that sums to 1, Gaussian of one degree."""
         points = self.fixations_of(index)
         if not len(points):
-            raise DataError(
-                f"{self.name}: no fixation on {self.stimuli[index].name}, so it has no density map"
-            )
+            raise DataError(f"{self.name}: no fixation on {self.stimuli[index].name}, so it has no density map")
         return density(points.x, points.y, self.stimuli[index].shape, sigma=self.pixels_per_degree)
 
     def split(self, name: str) -> NDArray[np.int64]:
@@ -89,9 +87,7 @@ class FixationDataset:
         if name == "all":
             return np.arange(len(self))
         if name not in self.splits:
-            raise InputError(
-                f"{self.name} has no split {name!r}; choose one of {', '.join([*self.splits, 'all'])}"
-            )
+            raise InputError(f"{self.name} has no split {name!r}; choose one of {', '.join([*self.splits, 'all'])}")
         return self.splits[name]
 
     def without_first_fixations(self) -> "FixationDataset":
@@ -133,9 +129,7 @@ def read_fixations_csv(path: Path, stems: Iterable[str]) -> Fixations:
             rows = csv.DictReader(file)
             missing = needed - set(rows.fieldnames or ())
             if missing:
-                raise DataError(
-                    f"{path} lacks the column(s) {', '.join(sorted(missing))}; found {rows.fieldnames}"
-                )
+                raise DataError(f"{path} lacks the column(s) {', '.join(sorted(missing))}; found {rows.fieldnames}")
             for row in rows:
                 if any(row[column] is None for column in needed):
                     raise DataError(f"{path}, line {rows.line_num}: fewer values than the header has columns")

@@ -49,6 +49,4 @@ def _split(root: Path, stems: list[str]) -> dict[str, NDArray[np.int64]]:
     rest = [stem for stem in stems if stem not in test]
     val = set(rng.permutation(rest)[: min(100, len(rest) // 8)].tolist())
     part_of = {stem: "test" if stem in test else "val" if stem in val else "train" for stem in stems}
-    return {
-        part: np.array([i for i, s in enumerate(stems) if part_of[s] == part], np.int64) for part in SPLITS
-    }
+    return {part: np.array([i for i, s in enumerate(stems) if part_of[s] == part], np.int64) for part in SPLITS}

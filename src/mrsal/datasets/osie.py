@@ -37,9 +37,7 @@ def _read_mat(path: Path, names: list[str]) -> Fixations:
     from scipy.io import loadmat  # a slow import
 
     if not path.is_file():
-        raise FileError(
-            f"expected OSIE's fixations at {path}, found none; point --root at the folder that holds data/"
-        )
+        raise FileError(f"expected OSIE's fixations at {path}, found none; point --root at the folder that holds data/")
     index = {name: n for n, name in enumerate(names)}
     columns: dict[str, list] = {name: [] for name in ("x", "y", "n", "subject", "order", "duration")}
     try:

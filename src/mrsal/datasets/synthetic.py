@@ -62,9 +62,7 @@ def write_synthetic(
             Image.fromarray(image).save(folder / "stimuli" / name)
             for observer in range(observers):
                 for order, (x, y) in enumerate(_trial(targets, fixations, rng)):
-                    writer.writerow(
-                        [name, f"s{observer}", f"{x:.1f}", f"{y:.1f}", order * 0.3, order * 0.3 + 0.25]
-                    )
+                    writer.writerow([name, f"s{observer}", f"{x:.1f}", f"{y:.1f}", order * 0.3, order * 0.3 + 0.25])
             if progress:
                 progress(1)
         (folder / "fixations.csv").write_text(table.getvalue(), encoding="utf-8")
@@ -91,11 +89,7 @@ def make_scene(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.
     for k, (x, y) in enumerate(places):
         radius = rng.uniform(9, 17)
         contrast = rng.uniform(0.75, 1.0) if k < vivid else rng.uniform(0.06, 0.13)
-        away = (
-            np.where(mean > 127, 0, 255)
-            if rng.random() < 0.4
-            else rng.permutation([255, 40, 40 + 180 * (k % 2)])
-        )
+        away = np.where(mean > 127, 0, 255) if rng.random() < 0.4 else rng.permutation([255, 40, 40 + 180 * (k % 2)])
         colour = mean + contrast * (away - mean)
         _draw(page, str(rng.choice(_SHAPES)), x, y, radius, tuple(int(c) for c in colour))
         if k < vivid:

@@ -34,9 +34,7 @@ def as_pair(a: Any, b: Any, names: tuple[str, str]) -> tuple[NDArray[np.float64]
 def as_distribution(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
     """A non-negative map divided by its sum."""
     if values.min() < 0:
-        raise InputError(
-            f"{name} holds negative values, so it is no distribution; subtract its minimum, or clip at 0"
-        )
+        raise InputError(f"{name} holds negative values, so it is no distribution; subtract its minimum, or clip at 0")
     total = values.sum()
     if not total > 0:
         raise InputError(f"{name} is zero everywhere, so it cannot be divided by its sum")
