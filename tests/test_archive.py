@@ -1,6 +1,7 @@
 """The historical archives: exactly the layout that other code reads, and nothing unsound accepted."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from mrsal.archive import PthArchive, ground_truth, image_samples, read_examples, read_train, write_pth
 from mrsal.datasets import load
 from mrsal.errors import DataError, FileError
+from mrsal.fixations import Fixations
 from mrsal.images import resize
 from mrsal.patches import SCALES
 
@@ -110,6 +112,15 @@ def test_the_seed_decides_the_samples_and_nothing_else_does(dataset, pth_folder,
     first = published(pth_folder, "train")
     assert all(torch.equal(a["X"], b["X"]) for a, b in zip(first, published(again, "train"), strict=True))
     assert not all(torch.equal(a["X"], b["X"]) for a, b in zip(first, published(other, "train"), strict=True))
+
+
+def test_each_image_draws_by_itself(dataset):
+    """The same picture twice, with the same fixations, is sampled at other places."""
+    once = dataset.fixations_of(0)
+    twice = Fixations.create(np.tile(once.x, 2), np.tile(once.y, 2), n=np.repeat([0, 1], len(once)))
+    pair = replace(dataset, stimuli=dataset.stimuli[:1] * 2, fixations=twice)
+    first, second = (np.stack(image_samples(pair, i, seed=0)) for i in (0, 1))
+    assert (first != second).any()
 
 
 def test_progress_counts_every_image(dataset, tmp_path):

@@ -127,7 +127,6 @@ def test_random_split_is_seeded_and_covers_all():
     split, again, other = (random_split(1003, val=100, test=100, seed=seed) for seed in (3, 3, 4))
     assert {name: len(members) for name, members in split.items()} == {"train": 803, "val": 100, "test": 100}
     assert sorted(np.concatenate(list(split.values()))) == list(range(1003))
-
     assert all((split[name] == again[name]).all() for name in split)
     assert (split["test"] != other["test"]).any()
 

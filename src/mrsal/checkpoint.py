@@ -5,6 +5,7 @@ configuration rides in the state dict's own metadata, which ``load_state_dict`` 
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +36,23 @@ def save_checkpoint(model: MrCNN, path: str | Path, *, about: dict[str, Any] | N
         Of the file, complete and synced.
     """
     path = Path(path)
-    header = {"version": FORMAT_VERSION, "config": model.config.to_dict(), "about": about or {}}
+    text = json.dumps(
+        {"version": FORMAT_VERSION, "config": model.config.to_dict(), "about": about or {}}, default=float
+    )  # NumPy's numbers become plain ones, which load_checkpoint does not refuse
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with atomic_path(path) as temporary:
         if path.suffix == ".safetensors":
+            from safetensors import SafetensorError
             from safetensors.torch import save_file
 
-            # streams that share weights would be refused as aliases
-            save_file({k: v.clone() for k, v in weights.items()}, temporary, {_HEADER: json.dumps(header)})
+            try:  # streams that share weights would be refused as aliases
+                save_file({k: v.clone() for k, v in weights.items()}, temporary, {_HEADER: text})
+            except SafetensorError as error:
+                raise FileError(f"cannot write {path}: {_first_line(error)}; is the disk full?") from error
         else:
             state = model.state_dict()
             state.update(weights)
-            state._metadata = {"": {_HEADER: header}}  # type: ignore[attr-defined]
+            state._metadata = {"": {_HEADER: json.loads(text)}}  # type: ignore[attr-defined]
             save_safely(state, temporary)
     return path
 
@@ -77,13 +83,7 @@ def load_checkpoint(path: str | Path) -> tuple[MrCNN, dict[str, Any]]:
         raise FileError(f"no checkpoint at {path}; give the path of a .pth or .safetensors file")
     weights, header = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pth(path)
     weights = {name.removeprefix("module."): value for name, value in weights.items()}
-    if header.get("version", FORMAT_VERSION) > FORMAT_VERSION:
-        raise DataError(f"{path} was written by a newer mrsal; upgrade with: pip install -U mrsal")
-    try:
-        config = ModelConfig.from_dict(header["config"]) if header else _historical_config(weights)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} has a damaged configuration: {error}") from error
-    model = MrCNN(config)
+    model = _network(path, header, weights)
     _check_fit(path, model.state_dict(), weights)
     model.load_state_dict(weights)
     return model.eval(), header.get("about", {})
@@ -114,13 +114,13 @@ def load_safely(path: str | Path, *, mmap: bool = False) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
-        reason = _first_line(error)
+        named = re.search(r"GLOBAL (\S+)", str(error))  # the rest of torch's message says how to load it all the same
         raise DataError(
             f"{path} was refused: it holds more than tensors and plain values, so loading it could run code, "
-            f"or it is no torch file ({reason})"
+            f"or it is no torch file{f' (found {named[1]})' if named else ''}"
         ) from error
-    except FileNotFoundError as error:
-        raise FileError(f"{path} does not exist") from error
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise FileError(f"cannot open {path}: {error.strerror}") from error
     except Exception as error:  # a damaged file can end in any of a dozen kinds, some without a message
         reason = _first_line(error)
         raise DataError(f"{path} cannot be read; it is truncated or no torch file ({reason})") from error
@@ -132,10 +132,13 @@ def _first_line(error: Exception) -> str:
 
 def _read_pth(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     state = load_safely(path)
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    ):
         raise DataError(f"{path} is no state dict: expected parameter names and tensors, got {type(state).__name__}")
-    header = getattr(state, "_metadata", {}).get("", {}).get(_HEADER, {})
-    return dict(state), header
+    metadata = getattr(state, "_metadata", {})
+    ours = metadata.get("", {}) if isinstance(metadata, dict) else {}
+    return dict(state), ours.get(_HEADER, {}) if isinstance(ours, dict) else {}
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -147,6 +150,16 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return {name: file.get_tensor(name).float() for name in file.keys()}, header  # noqa: SIM118
     except (SafetensorError, ValueError) as error:
         raise DataError(f"{path} is damaged or no safetensors file: {error}") from error
+
+
+def _network(path: Path, header: dict[str, Any], weights: dict[str, Tensor]) -> MrCNN:
+    try:
+        newer = header.get("version", FORMAT_VERSION) > FORMAT_VERSION
+        if not newer:
+            return MrCNN(ModelConfig.from_dict(header["config"]) if header else _historical_config(weights))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} has a damaged configuration: {error}") from error
+    raise DataError(f"{path} was written by a newer mrsal; upgrade with: pip install -U mrsal")
 
 
 def _historical_config(weights: dict[str, Tensor]) -> ModelConfig:
@@ -163,11 +176,17 @@ def _check_fit(path: Path, expected: dict[str, Tensor], got: dict[str, Tensor]) 
         for name in sorted(expected.keys() & got.keys())
         if got[name].shape != expected[name].shape
     ]
+    odd = [name for name, value in got.items() if not _is_plain(value)]
     complaints = [f"missing {', '.join(missing[:4])}"] if missing else []
     complaints += [f"unknown {', '.join(unknown[:4])}"] if unknown else []
     complaints += shapes[:4]
+    complaints += [f"no dense floating-point numbers in {', '.join(odd[:4])}"] if odd else []
     if complaints:
         raise DataError(f"{path} does not hold Mr-CNN's weights: {'; '.join(complaints)}")
     broken = [name for name, value in got.items() if not torch.isfinite(value).all()]
     if broken:
         raise DataError(f"{path} holds values that are not finite in {', '.join(broken[:4])}")
+
+
+def _is_plain(value: Tensor) -> bool:
+    return value.is_floating_point() and value.layout == torch.strided and not value.is_meta

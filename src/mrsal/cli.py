@@ -13,7 +13,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.logging import RichHandler
 
 from mrsal import __version__
 from mrsal.errors import InputError, MrsalError
@@ -128,9 +127,9 @@ def train(
         conv1_limit=conv1_weight_constraint,
         patience=early_stopping_patience,
         watch=val_metric,
-        precision=precision,
+        precision=precision.value,
         devices=num_gpus,
-        device=device,
+        device=device.value,
         seed=seed,
         model=ModelConfig(variant="blur" if improvements else "base"),
     )
@@ -168,10 +167,10 @@ def evaluate(
         improvements=improvements,
         num_saved_images=num_saved_images,
         split=split,
-        mode=mode,
+        mode=mode.value,
         skip_first=skip_first,
-        device=device,
-        precision=precision,
+        device=device.value,
+        precision=precision.value,
         console=console,
     )
     console.print(score_table({Path(model_path).stem: scores}, title=f"{len(scores.names)} images"))
@@ -224,12 +223,12 @@ def predict(
     files = [file for path in paths for file in (find_images(path) if path.is_dir() else [path])]
     if not files:
         raise InputError("no images found; give image files, or folders that hold some")
-    predictor = load_model(model, device=device, precision=precision)
+    predictor = load_model(model, device=device.value, precision=precision.value)
     failed = 0
     with progress_bar(console) as bar:
         for file in bar.track(files, description="predicting", task_id=bar.add_task("predicting", note="")):
             try:
-                map_ = predictor.predict(file, mode=mode)
+                map_ = predictor.predict(file, mode=mode.value)
                 if format is Output.overlay:
                     save_jpeg(map_.overlay(), out / f"{file.stem}_overlay.jpg")
                 else:
@@ -278,23 +277,30 @@ def evaluate_script() -> None:
 
 
 def _single(command: Callable[..., Any]) -> typer.Typer:
-    alone = typer.Typer(context_settings=_CONTEXT, rich_markup_mode=None, pretty_exceptions_enable=False)
+    alone = typer.Typer(add_completion=False, context_settings=_CONTEXT, rich_markup_mode=None, pretty_exceptions_enable=False)
     alone.command()(command)
     return alone
 
 
+class _ConsoleHandler(logging.Handler):
+    """The log on the terminal, above any progress bar; a line stays a line when the output is a file."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        style = "yellow" if record.levelno >= logging.WARNING else None
+        console.print(record.getMessage(), style=style, markup=False, soft_wrap=True)
+
+
 def _run(application: typer.Typer) -> None:
-    """Run with one line of explanation instead of a traceback: exit status 1, or 130 when interrupted."""
-    handler = RichHandler(console=console, show_time=False, show_level=False, show_path=False, markup=False)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    """Run with one line of explanation instead of a traceback, and exit status 1."""
+    handler = _ConsoleHandler(logging.INFO)
     log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    warnings.showwarning = lambda message, *_, **__: log.warning("warning: %s", message)
+    log.setLevel(logging.DEBUG)  # the log files of the jobs hold more than the terminal shows
     try:
-        application()
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: log.warning("warning: %s", message)
+            application()
     except MrsalError as error:
         Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted", style="red")
-        sys.exit(130)
+    finally:
+        log.removeHandler(handler)

@@ -110,7 +110,7 @@ def _windows_to_fc(stream: Stream, pooled: Tensor, rows: Tensor, columns: Tensor
 
 def _fast_features(stream: Stream, padded: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Features at every eighth position, interpolated bilinearly; exact where the grid's step is a multiple of 8."""
-    r0, k0 = int(rows[0]), int(columns[0])
+    r0, k0 = int(rows.min()), int(columns.min())
     x = _pad(padded, 0, _STRIDE)[None, :, r0:, k0:]  # the extra border lets the last position be interpolated too
     x = stream.preprocess(x.contiguous(memory_format=torch.channels_last))
     for conv in (stream.conv1, stream.conv2, stream.conv3):

@@ -27,7 +27,7 @@ def read_image(path: str | Path | bytes) -> NDArray[np.uint8]:
     ----------
     path : str, Path or bytes
         A file, or the encoded bytes of one: JPEG, PNG, WebP, TIFF, BMP or GIF (first frame). The EXIF orientation is
-        applied; grey, palette, CMYK and 16-bit pictures become 8-bit RGB; transparency is laid over white.
+        applied; grey, palette, CMYK, 16-bit and [0, 1] float pictures become 8-bit RGB; transparency is laid over white.
 
     Returns
     -------

@@ -57,7 +57,7 @@ def train_job(
     run = resume or _new_folder(out_dir / "trained")
     with _log_file(run / "log.txt"), progress_bar(console) as bar:
         log.info("%s training samples from %s, variant %s", len(samples), data_dir, config.model.variant)
-        log.info("settings: %s", config)
+        log.debug("settings: %s", config)
         task = bar.add_task("training", total=None, note="starting")
         rows: list[dict[str, float]] = []
 
@@ -142,7 +142,7 @@ def evaluate_job(
         seconds = time.monotonic() - began
         scores.save(run / "scores.csv")
         for line in table_lines({model_path: scores}):
-            log.info(line)
+            log.debug(line)
         log.info("%s", CONVENTIONS)
         if not any(name in scores.values for name in NEEDS_FIXATIONS):
             log.info("the data hold no fixations, only maps: AUC, sAUC and NSS need a native archive")

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -315,7 +315,7 @@ def _finish_epoch(
     _write_tensorboard(out / "tensorboard", row)
     state = {
         "history": asdict(history),
-        "config": asdict(config),
+        "config": _plain(config),
         "model": network.state_dict(),
         "optimiser": optimiser.state_dict(),
         "rng": torch.get_rng_state(),
@@ -329,7 +329,7 @@ def _restore(path: Path, network: MrCNN, optimiser: torch.optim.Optimizer, confi
         raise FileError(f"nothing to resume: {path} does not exist; start the run without --resume")
     state = load_safely(path)
     try:
-        then, now = dict(state["config"]), asdict(config)
+        then, now = state["config"], _plain(config)
         free = {"epochs", "device", "devices", "patience", "watch"}
         changed = sorted(name for name in now if name not in free and now[name] != then[name])
         if changed:
@@ -340,6 +340,11 @@ def _restore(path: Path, network: MrCNN, optimiser: torch.optim.Optimizer, confi
         return History(**state["history"])
     except (KeyError, TypeError, RuntimeError) as error:
         raise DataError(f"{path} is no state of a training run: {error}") from error
+
+
+def _plain(config: TrainConfig) -> dict[str, Any]:
+    """The settings as JSON holds them."""
+    return json.loads(json.dumps(asdict(config)))
 
 
 def _write_text(path: Path, text: str) -> None:

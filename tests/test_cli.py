@@ -1,0 +1,186 @@
+"""The commands as users type them: files in, files out, one clear line when something is wrong."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mrsal import cli
+from mrsal.checkpoint import load_checkpoint, save_checkpoint
+from mrsal.images import read_image
+from mrsal.model import ModelConfig, MrCNN
+
+ROOT = Path(__file__).resolve().parents[1]
+QUICK = ("--epochs", "1", "--batch_size", "16", "--device", "cpu")
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Run ``mrsal`` with arguments; returns exit status, standard output and standard error."""
+
+    def run_(*arguments, entry=cli.main):
+        monkeypatch.setattr(sys, "argv", ["mrsal", *map(str, arguments)])
+        try:
+            entry()
+            status = 0
+        except SystemExit as leaving:
+            status = leaving.code or 0
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run_
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    """Weights as they start, with a louder output so that maps vary."""
+    network = MrCNN(ModelConfig())
+    network.output.weight.data *= 30
+    return save_checkpoint(network, tmp_path_factory.mktemp("model") / "cnn_epoch_1.pth")
+
+
+def only(folder):
+    (found,) = folder.iterdir()
+    return found
+
+
+@pytest.mark.parametrize("data", ["native_folder", "pth_folder"])
+def test_train_writes_checkpoints_and_logs(run, data, request, tmp_path):
+    status, out, _ = run("train", "--data_dir", request.getfixturevalue(data), "--out_dir", tmp_path, *QUICK)
+    assert status == 0
+    assert "2 GPUs were asked for and 0 are there; using the CPU" in re.sub(r"\s+", " ", out)
+    folder = only(tmp_path / "trained")
+    written = {path.name for path in folder.iterdir()}
+    assert {"cnn_epoch_1.pth", "log.txt", "metrics.csv", "config.json", "curves.png", "tensorboard"} <= written
+    assert "epoch 1: loss" in (folder / "log.txt").read_text()
+    network, about = load_checkpoint(folder / "cnn_epoch_1.pth")
+    assert about["epoch"] == 1
+    assert network.config.mean != (0, 0, 0)
+
+
+def test_train_validates_and_keeps_the_best(run, native_folder, tmp_path):
+    status, out, _ = run("train", "--data_dir", native_folder, "--out_dir", tmp_path, "--use_val", *QUICK)
+    assert status == 0
+    folder = only(tmp_path / "trained")
+    assert (folder / "cnn_best.pth").is_file()
+    assert "val_CC" in (folder / "metrics.csv").read_text().splitlines()[0]
+    assert "validation" in out
+
+
+def test_improvements_trains_the_blur_variant_and_resume_goes_on(run, native_folder, tmp_path):
+    arguments = ["train", "--data_dir", native_folder, "--improvements", "1", *QUICK[2:]]
+    assert run(*arguments, "--out_dir", tmp_path, "--epochs", "1")[0] == 0
+    folder = only(tmp_path / "trained")
+    assert load_checkpoint(folder / "cnn_epoch_1.pth")[0].config.variant == "blur"
+    assert run(*arguments, "--resume", folder, "--epochs", "2")[0] == 0
+    assert (folder / "cnn_epoch_2.pth").is_file()
+    assert only(tmp_path / "trained") == folder
+
+
+@pytest.mark.parametrize("data", ["native_folder", "pth_folder"])
+def test_evaluate_writes_scores_and_comparisons(run, data, request, checkpoint, tmp_path):
+    data_dir = request.getfixturevalue(data)
+    status, out, _ = run(
+        "evaluate", "--data_dir", data_dir, "--out_dir", tmp_path, "--model_path", checkpoint, "--mode", "fast"
+    )
+    assert status == 0
+    assert "agreement" in out
+    folder = only(tmp_path / "eval")
+    assert "| model | " in (folder / "log.txt").read_text()
+    picture = only(folder / "Comparison images")
+    assert picture.name.endswith("_comparison.jpg")
+    assert read_image(picture).shape[1] > 3 * 64
+
+
+@pytest.mark.parametrize(("asked", "saved"), [(0, 0), (2, 2), (-1, 10)])
+def test_num_saved_images(run, native_folder, tmp_path, asked, saved):
+    run(
+        *("evaluate", "--data_dir", native_folder, "--out_dir", tmp_path, "--model_path", "centre"),
+        *("--split", "all", "--num_saved_images", asked),
+    )
+    assert len(list(tmp_path.rglob("*_comparison.jpg"))) == saved
+
+
+def test_wrong_improvements_is_an_error_and_not_a_wrong_score(run, native_folder, checkpoint, tmp_path):
+    arguments = ("evaluate", "--data_dir", native_folder, "--model_path", checkpoint, "--out_dir", tmp_path)
+    status, _, err = run(*arguments, "--improvements", "1")
+    assert status == 1
+    assert "--improvements 0" in err
+    assert not (tmp_path / "eval").exists()
+
+
+def test_hyphens_do_as_well_as_underscores(run, native_folder, tmp_path):
+    assert run("evaluate", "--data-dir", native_folder, "--out-dir", tmp_path, "--model-path", "uniform")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["train", "--data_dir", "{tmp}"], "mrsal prepare"),
+        (["train", "--data_dir", "{native}", "--early_stopping_patience", "3"], "--use_val"),
+        (["train", "--data_dir", "{native}", "--start_momentum", "1.5"], "momentum"),
+        (["train", "--data_dir", "{native}", "--out_dir", "{tmp}/file/below"], "cannot create the folder"),
+        (["train", "--data_dir", "{native}", "--resume", "{tmp}"], "nothing to resume"),
+        (["evaluate", "--data_dir", "{native}", "--model_path", "{tmp}/no.pth"], "no checkpoint at"),
+        (["evaluate", "--data_dir", "{native}", "--model_path", "centre", "--split", "nope"], "no split"),
+        (["prepare", "nope", "--root", "{tmp}", "--out", "{tmp}/out"], "choose one of"),
+        (["prepare", "osie", "--root", "{tmp}", "--out", "{tmp}/out"], "expected a folder of images"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(run, native_folder, tmp_path, arguments, complaint):
+    (tmp_path / "file").write_text("")
+    status, _, err = run(*(text.format(tmp=tmp_path, native=native_folder) for text in arguments))
+    assert status == 1
+    assert err.startswith("error: ")
+    assert complaint in err
+    assert "Traceback" not in err
+
+
+def test_prepare_makes_both_kinds_of_archive(run, folder_root, tmp_path):
+    for kind, file in (("native", "archive.json"), ("pth", "train_data.pth.tar")):
+        out = tmp_path / kind
+        assert run("prepare", "folder", "--root", folder_root, "--out", out, "--format", kind)[0] == 0
+        assert (out / file).is_file()
+
+
+def test_predict_skips_a_broken_file_and_says_so(run, folder_root, checkpoint, tmp_path):
+    stimuli = folder_root / "stimuli"
+    for path in sorted(stimuli.iterdir())[2:]:
+        path.unlink()
+    (stimuli / "broken.jpg").write_bytes(b"\xff\xd8 not a picture")
+    arguments = ("predict", stimuli, "--model", checkpoint, "--out", tmp_path / "maps", "--mode", "fast")
+    status, out, _ = run(*arguments, "--format", "npy")
+    assert status == 1
+    assert "broken.jpg" in out
+    assert "2 of 3" in out
+    map_ = np.load(tmp_path / "maps" / "s0.npy")
+    assert map_.shape == (61, 83)
+    assert map_.dtype == np.float32
+    assert np.ptp(map_) > 0
+
+
+def test_an_interrupted_run_exits_with_130(run, native_folder, tmp_path, monkeypatch):
+    from mrsal import training
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "_epoch", interrupted)
+    status, out, _ = run("train", "--data_dir", native_folder, "--out_dir", tmp_path, *QUICK)
+    assert status == 130
+    assert "no epoch was complete" in out
+
+
+@pytest.mark.parametrize("script", ["train.py", "eval.py"])
+def test_the_scripts_at_the_root_offer_the_known_flags(script):
+    known = {
+        "train.py": "data_dir out_dir epochs num_gpus use_val batch_size learning_rate start_momentum end_momentum "
+        "lr_weight_decay conv1_weight_constraint using_windows improvements early_stopping_patience",
+        "eval.py": "data_dir out_dir model_path improvements num_saved_images",
+    }
+    help_ = subprocess.run([sys.executable, ROOT / script, "--help"], capture_output=True, text=True, check=True).stdout
+    for flag in known[script].split():
+        assert f"--{flag}" in help_
