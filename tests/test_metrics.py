@@ -65,6 +65,62 @@ def test_borjis_auc_nears_the_exact_one_and_steps_punish_a_peaky_map(scene):
     assert metrics.auc(peaky, x, y, negatives="borji", step=0.1) < metrics.auc(peaky, x, y, negatives="borji") - 0.05
 
 
+def test_auc_with_thousands_of_tied_negatives_is_sklearns():
+    rng = np.random.default_rng(5)
+    map_ = rng.integers(0, 6, (60, 80)).astype(np.uint8)
+    x, y, other_x, other_y = (rng.uniform(0, size, n) for n in (200, 14_000) for size in (80, 60))
+    got = metrics.auc(map_, x, y, negatives="shuffled", other_x=other_x, other_y=other_y)
+    assert got == pytest.approx(roc(at(map_, x, y), at(map_, other_x, other_y)), abs=TIGHT)
+
+
+def test_judds_auc_nears_half_a_fixation_above_the_exact_one():
+    rng = np.random.default_rng(0)
+    map_ = rng.random((100, 100))
+    pixels = [np.divmod(rng.choice(map_.size, 5, replace=False), 100) for _ in range(300)]
+    judd = [metrics.auc(map_, x, y, negatives="unfixated") for y, x in pixels]
+    exact = [metrics.auc(map_, x, y) for y, x in pixels]
+    # what it gains is 1 / (2 N) times the share of negatives above the lowest fixated value, here 5 in 6
+    assert np.mean(np.subtract(judd, exact)) == pytest.approx(5 / 6 / (2 * 5), abs=0.01)
+
+
+def test_borjis_steps_draw_the_curve_of_the_matlab_code(scene):
+    map_, x, y = scene
+    scaled = (map_ - map_.min()) / np.ptp(map_)
+    positive = at(scaled, x, y)
+    areas = []
+    for negative in np.random.default_rng(4).choice(scaled.ravel(), (3, 60)):
+        hits, alarms, threshold = [1.0], [1.0], 0
+        while threshold * 0.1 <= max(positive.max(), negative.max()):
+            hits.append(np.mean(positive >= threshold * 0.1))
+            alarms.append(np.mean(negative >= threshold * 0.1))
+            threshold += 1
+        areas.append(-trapezoid([*hits, 0.0], [*alarms, 0.0]))
+    got = metrics.auc(map_, x, y, negatives="borji", step=0.1, splits=3, seed=4)
+    assert got == pytest.approx(np.mean(areas), abs=TIGHT)
+
+
+def test_borjis_draws_follow_the_seed(scene):
+    first, again, other = (metrics.auc(*scene, negatives="borji", splits=2, seed=seed) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+@pytest.mark.parametrize("option", [{"splits": 0}, {"step": 0}, {"step": -0.1}, {"step": 2}])
+def test_draws_and_steps_that_make_no_curve_are_refused(option):
+    with pytest.raises(InputError, match="expected"):
+        metrics.auc(np.eye(3), [1], [1], negatives="borji", **option)
+
+
+def test_negatives_must_be_known_and_there():
+    with pytest.raises(InputError, match="judd"):
+        metrics.auc(np.eye(3), [1], [1], negatives="judd")
+    with pytest.raises(InputError, match="other_x"):
+        metrics.auc(np.eye(3), [1], [1], negatives="shuffled")
+    with pytest.raises(InputError, match="1 of 2 fixations of other images"):
+        metrics.auc(np.eye(3), [1], [1], negatives="shuffled", other_x=[1, 3], other_y=[1, 1])
+    with pytest.raises(InputError, match="every pixel"):
+        metrics.auc([[1.0, 2.0]], [0, 1], [0, 0], negatives="unfixated")
+
+
 def test_auc_by_hand():
     # one fixation on the 2 of 0, 1, 2, 2: above two pixels, equal to two
     assert metrics.auc([[0.0, 1.0], [2.0, 2.0]], [0], [1]) == 0.75
@@ -91,6 +147,29 @@ def test_nss_is_the_mean_z_score_and_ignores_affine_transforms(scene):
     assert metrics.nss(np.full((4, 4), 2.0), [1], [1]) == 0
 
 
+@pytest.mark.parametrize("factor", [1e-300, 1e-160, 1e200])
+def test_tiny_and_huge_maps_keep_their_nss_and_cc(scene, factor):
+    map_, x, y = scene
+    other = np.random.default_rng(1).random(map_.shape)
+    assert metrics.nss(factor * map_, x, y) == pytest.approx(metrics.nss(map_, x, y), abs=TIGHT)
+    assert metrics.cc(factor * map_, other) == pytest.approx(metrics.cc(map_, other), abs=TIGHT)
+
+
+def test_nss_takes_fractions_to_their_pixel():
+    map_ = np.arange(12.0).reshape(3, 4)
+    assert metrics.nss(map_, [3.99, 0.0], [2.99, 0.5]) == metrics.nss(map_, [3, 0], [2, 0])
+
+
+def test_information_gain_refuses_a_baseline_it_cannot_divide_by():
+    density = np.ones((2, 3))
+    with pytest.raises(InputError, match=r"\(2, 3\).*\(3, 2\)"):
+        metrics.information_gain(density, [0], [0], baseline=density.T)
+    with pytest.raises(InputError, match="smooth"):
+        metrics.information_gain(density, [0], [0], baseline=[[0.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
+    with pytest.raises(InputError, match="centre"):
+        metrics.information_gain(density, [0], [0], baseline="centre")
+
+
 def test_information_gain_by_hand():
     density = np.array([[1.0, 1.0], [2.0, 4.0]])  # probabilities 1/8, 1/8, 1/4, 1/2
     assert metrics.information_gain(density, [1, 0], [1, 1], baseline="uniform") == pytest.approx(0.5)
@@ -104,6 +183,9 @@ def test_cc_is_pearsons(scene):
     assert metrics.cc(map_, other) == pytest.approx(pearsonr(map_.ravel(), other.ravel()).statistic, abs=TIGHT)
     assert metrics.cc(3 * map_ + 1, other) == pytest.approx(metrics.cc(map_, other), abs=TIGHT)
     assert metrics.cc(np.ones_like(map_), other) == 0
+    assert metrics.cc(1 - other, other) == pytest.approx(-1, abs=TIGHT)
+    with pytest.raises(InputError, match="ground truth is constant"):
+        metrics.cc(other, np.ones_like(map_))
 
 
 def test_kl_is_scipys_relative_entropy(scene):
@@ -136,13 +218,31 @@ def test_agreement_score_counts_what_twenty_comparisons_count(scene):
     assert metrics.agreement_score(prediction, target) == pytest.approx(simpson(shares) / 20, abs=TIGHT)
 
 
+def test_agreement_score_of_a_constant_map_and_of_a_target_in_unit_range():
+    target = np.zeros((10, 10))
+    target[:2, :2] = 255
+    # wrong on four pixels of a hundred at all thresholds but the last, t = 1, above which nothing is
+    shares = [0.96] * 19 + [1.0]
+    assert metrics.agreement_score(np.full((10, 10), 3.0), target) == pytest.approx(simpson(shares) / 20, abs=TIGHT)
+    with pytest.raises(InputError, match="multiply it by 255"):
+        metrics.agreement_score(target, target / 255)
+    with pytest.raises(InputError, match="0 to 255"):
+        metrics.agreement_score(target, target + 1)
+
+
 def test_agreement_score_prefers_a_constant_map(data_root):
     paths = sorted((data_root / "mit1003" / "ALLFIXATIONMAPS").glob("*_fixMap.jpg"))[:20]
+    if not paths:
+        pytest.skip(f"needs MIT1003's published density maps: none under {data_root}")
     maps = [read_grey(path) for path in paths]
-    perfect = np.mean([metrics.agreement_score(m, m) for m in maps])
-    constant = np.mean([metrics.agreement_score(np.zeros(m.shape), m) for m in maps])
-    assert perfect == pytest.approx(0.95, abs=0.002)
-    assert constant > 0.85
+    perfect, constant, inverted = (
+        np.mean([metrics.agreement_score(change(m), m) for m in maps])
+        for change in (lambda m: m, np.zeros_like, lambda m: 255 - m)
+    )
+    # the 20 thresholds are 19 steps: 19 / 20. All 100 maps: docs/agreement-score.md
+    assert perfect == pytest.approx(0.95, abs=TIGHT)
+    assert constant == pytest.approx(0.917, abs=0.01)
+    assert inverted == pytest.approx(0.071, abs=0.02)
 
 
 @pytest.mark.parametrize("metric", [metrics.cc, metrics.sim, metrics.kl_divergence, metrics.agreement_score])
@@ -176,9 +276,18 @@ def test_distributions_must_not_be_negative_or_empty():
         metrics.kl_divergence([[0.0, 0.0]], [[1.0, 1.0]])
 
 
-def test_torch_maps_are_accepted(scene):
+def test_torch_maps_and_positions_are_accepted(scene):
     map_, x, y = scene
     assert metrics.auc(torch.tensor(map_, requires_grad=True), x, y) == metrics.auc(map_, x, y)
+    assert metrics.nss(map_, torch.tensor(x, requires_grad=True), torch.tensor(y)) == metrics.nss(map_, x, y)
+    half = torch.tensor(map_, dtype=torch.bfloat16)
+    assert metrics.nss(half, x, y) == metrics.nss(half.float().numpy(), x, y)
+
+
+@pytest.mark.parametrize("bad", ["map.png", None, [[1.0, 2.0], [3.0]], np.eye(3) * 1j, np.ones(4), np.ones((3, 4, 1))])
+def test_what_is_no_map_of_real_numbers_is_refused(bad):
+    with pytest.raises(InputError, match="expected the saliency map"):
+        metrics.nss(bad, [0], [0])
 
 
 def test_x_comes_before_y():

@@ -95,7 +95,7 @@ def find_images(folder: Path) -> list[Path]:
     """All image files directly in a folder, sorted by name."""
     if not folder.is_dir():
         raise FileError(f"expected a folder of images at {folder}, found none; check the path")
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS)
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS and path.name[0] != ".")
 
 
 def _label(path: str | Path | bytes) -> str:

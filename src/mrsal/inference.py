@@ -52,6 +52,8 @@ class SaliencyMap:
 
         if not 0 <= opacity <= 1:
             raise InputError(f"opacity must be between 0 and 1, got {opacity}")
+        if colormap not in colormaps:
+            raise InputError(f"expected a colormap of matplotlib, such as inferno or viridis, got {colormap!r}")
         scaled = self.scaled()
         colours = colormaps[colormap](scaled)[..., :3] * 255
         weight = (opacity * scaled)[..., None]

@@ -39,6 +39,9 @@ from mrsal.patches import SCALES, Grid, Pyramid, crop, scaled_centre
 INDEX = "archive.json"
 FORMAT_VERSION = 1
 
+_ARRAYS = {"samples.npy", "originals.npy", *(f"level_{scale}.npy" for scale in SCALES)}
+_FILES = {INDEX, "fixations.npz", "originals.bin", *_ARRAYS}
+
 
 @dataclass(frozen=True)
 class NativeSamples:
@@ -271,7 +274,7 @@ def write_native(
         The folder.
     """
     out = Path(out)
-    if out.is_dir() and any(out.iterdir()) and not (out / INDEX).is_file():
+    if out.is_dir() and not {path.name for path in out.iterdir()} <= _FILES:
         raise FileError(f"{out} holds other files; give an empty or a new folder for the archive")
     M, training = len(dataset), set(dataset.splits.get("train", np.array([], np.int64)).tolist())
     samples: list[NDArray] = [np.empty((0, 4), np.int32)]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from mrsal.checkpoint import load_safely, save_checkpoint
+from mrsal.checkpoint import load_safely, save_checkpoint, save_safely
 from mrsal.errors import DataError, FileError, InputError, TrainingError
 from mrsal.files import atomic_path, make_folder
 from mrsal.model import RGB, ModelConfig, MrCNN, channels_last, constrain_conv1
@@ -321,7 +321,7 @@ def _finish_epoch(
         "rng": torch.get_rng_state(),
     }
     with atomic_path(out / _STATE) as temporary:
-        torch.save(state, temporary)
+        save_safely(state, temporary)
 
 
 def _restore(path: Path, network: MrCNN, optimiser: torch.optim.Optimizer, config: TrainConfig) -> History:

@@ -23,6 +23,8 @@ def load(root: Path, *, pixels_per_degree: float = 35.0, seed: int = 0) -> Fixat
     stimuli = [Stimulus.from_file(path) for path in find_images(root / "stimuli")]
     if not stimuli:
         raise FileError(f"no images in {root / 'stimuli'}; put the stimuli there")
+    if len(stimuli) < 3:
+        raise DataError(f"{root / 'stimuli'} holds {len(stimuli)} image(s); 3 are the fewest that can be split")
     stems = [stimulus.path.stem for stimulus in stimuli]
     if len(set(stems)) < len(stems):
         raise DataError(f"two stimuli in {root / 'stimuli'} differ only in their ending; rename one")
@@ -35,6 +37,6 @@ def load(root: Path, *, pixels_per_degree: float = 35.0, seed: int = 0) -> Fixat
     if not pixels_per_degree > 0:
         raise InputError(f"pixels per degree must be positive, got {pixels_per_degree}")
     fixations = keep_inside(read_fixations_csv(root / "fixations.csv", stems), stimuli)
-    tenth = len(stimuli) // 10
+    tenth = max(1, len(stimuli) // 10)
     splits = random_split(len(stimuli), val=tenth, test=tenth, seed=seed)
     return FixationDataset(root.resolve().name, tuple(stimuli), fixations, pixels_per_degree, splits)

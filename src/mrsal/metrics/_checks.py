@@ -10,9 +10,7 @@ from mrsal.errors import InputError
 
 def as_map(values: Any, name: str) -> NDArray[np.float64]:
     """A 2-D float64 array without NaN and infinities; a torch tensor is brought to the CPU."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
-    array = np.asarray(values, np.float64)
+    array = _as_floats(values, name)
     if array.ndim != 2 or 0 in array.shape:
         raise InputError(f"expected {name} of shape (H, W), got {array.shape}")
     if not np.isfinite(array).all():
@@ -41,17 +39,42 @@ def as_distribution(values: NDArray[np.float64], name: str) -> NDArray[np.float6
     return values / total
 
 
-def values_at(map_: NDArray[np.float64], x: Any, y: Any, name: str = "fixations") -> NDArray[np.float64]:
-    """The values of a map at positions in pixels; at least one, all inside."""
-    xs, ys = np.atleast_1d(np.asarray(x, np.float64)), np.atleast_1d(np.asarray(y, np.float64))
+def as_unit_range(map_: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A map scaled to [0, 1] by its own minimum and maximum; a constant one becomes 0."""
+    span = np.ptp(map_)
+    return (map_ - map_.min()) / (span if span > 0 else 1.0)
+
+
+def as_pixels(
+    x: Any, y: Any, shape: tuple[int, ...], name: str = "fixations"
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of the pixels that hold positions; at least one, all inside ``shape``, (H, W)."""
+    xs, ys = np.atleast_1d(_as_floats(x, f"x of the {name}")), np.atleast_1d(_as_floats(y, f"y of the {name}"))
     if xs.shape != ys.shape or xs.ndim != 1:
         raise InputError(f"expected x and y of the {name} of one length, got {xs.shape} and {ys.shape}")
     if not xs.size:
         raise InputError(f"expected at least one of the {name}, got none; leave such an image out")
-    height, width = map_.shape
+    height, width = shape
     inside = (xs >= 0) & (ys >= 0) & (xs < width) & (ys < height)
     if not inside.all():
         raise InputError(
             f"{int((~inside).sum())} of {xs.size} {name} lie outside the {width}x{height} map; drop them first"
         )
-    return map_[ys.astype(np.int64), xs.astype(np.int64)]
+    return ys.astype(np.int64), xs.astype(np.int64)
+
+
+def values_at(map_: NDArray[np.float64], x: Any, y: Any, name: str = "fixations") -> NDArray[np.float64]:
+    """The values of a map at positions in pixels."""
+    return map_[as_pixels(x, y, map_.shape, name)]
+
+
+def _as_floats(values: Any, name: str) -> NDArray[np.float64]:
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().double().numpy()  # NumPy has no bfloat16
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"values of type {array.dtype}")
+        return array.astype(np.float64, copy=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"expected {name} as an array of real numbers, got {type(values).__name__}: {error}") from None

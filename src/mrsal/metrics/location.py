@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mrsal.errors import InputError
-from mrsal.metrics._checks import as_distribution, as_map, values_at
+from mrsal.metrics._checks import as_distribution, as_map, as_pixels, as_unit_range, values_at
 
 Negatives = Literal["uniform", "unfixated", "shuffled", "borji"]
 
@@ -34,7 +34,7 @@ def auc(
     saliency_map : array
         ``(H, W)``, any range.
     x, y : array
-        ``(N,)`` fixations in pixels of the map, 0-based.
+        ``(N,)`` fixations in pixels of the map, 0-based; fractions are dropped, repeats kept.
     negatives : str
         ``"uniform"``: all pixels. ``"shuffled"``: the fixations of other images, ``other_x`` and ``other_y``, rescaled to this
         one, repeats kept. ``"unfixated"``: the pixels without a fixation, with thresholds at fixated values only [1]_.
@@ -42,10 +42,10 @@ def auc(
     other_x, other_y : array
         ``(M,)``, for ``"shuffled"``.
     seed, splits : int
-        For ``"borji"``.
+        For ``"borji"``: where the random numbers start, and the number of draws, 1 or more.
     step : float, optional
         For ``"borji"``: the distance between thresholds on the map scaled to [0, 1]; 0.1 is that of the MATLAB code and
-        scores peaky maps far too low. None: exact.
+        scores peaky maps far too low. Above 0, at most 1. None: exact.
 
     Returns
     -------
@@ -56,7 +56,13 @@ def auc(
     Raises
     ------
     InputError
-        If the map is not finite, there are no fixations or no negatives, or some lie outside.
+        If the map is not 2-D or not finite, there are no fixations or no negatives, some lie outside, or an option is
+        not one of those above.
+
+    Notes
+    -----
+    The MATLAB code behind ``"unfixated"`` counts fixations on one pixel once and breaks ties by adding noise; here they
+    count as often as they occur, and ties one half, so that the result is the same every time.
 
     References
     ----------
@@ -70,7 +76,8 @@ def auc(
     0.875
     """
     map_ = as_map(saliency_map, "the saliency map")
-    positive = values_at(map_, x, y)
+    pixels = as_pixels(x, y, map_.shape)
+    positive = map_[pixels]
     if negatives == "uniform":
         return _exact(positive, map_.ravel())
     if negatives == "shuffled":
@@ -79,18 +86,22 @@ def auc(
         return _exact(positive, values_at(map_, other_x, other_y, "fixations of other images"))
     if negatives == "unfixated":
         fixated = np.zeros(map_.shape, bool)
-        fixated[np.asarray(y, np.float64).astype(np.int64), np.asarray(x, np.float64).astype(np.int64)] = True
+        fixated[pixels] = True
         if fixated.all():
             raise InputError("every pixel is fixated, so there are no unfixated ones to compare with")
         return _judd(positive, map_[~fixated])
     if negatives == "borji":
-        rng = np.random.default_rng(seed)
-        draws = rng.choice(map_.ravel(), (splits, positive.size))
+        if splits < 1:
+            raise InputError(f"expected splits of 1 or more, got {splits}")
+        if step is not None and not 0 < step <= 1:
+            raise InputError(f"expected a step above 0 and at most 1, got {step}; None scores exactly")
+        if step is not None:
+            map_ = as_unit_range(map_)
+            positive = map_[pixels]
+        draws = np.random.default_rng(seed).choice(map_.ravel(), (splits, positive.size))
         if step is None:
             return float(np.mean([_exact(positive, draw) for draw in draws]))
-        low, span = map_.min(), np.ptp(map_) or 1.0
-        scaled = (positive - low) / span
-        return float(np.mean([_stepped(scaled, (draw - low) / span, step) for draw in draws]))
+        return float(np.mean([_stepped(positive, draw, step) for draw in draws]))
     raise InputError(f"expected negatives to be uniform, unfixated, shuffled or borji, got {negatives!r}")
 
 
@@ -109,6 +120,11 @@ def nss(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike) -> float:
     float
         In standard deviations (of the population); 0 is chance, and the value of a constant map. Higher is better.
 
+    Raises
+    ------
+    InputError
+        If the map is not 2-D or not finite, there are no fixations, or some lie outside.
+
     References
     ----------
     Peters, Iyer, Itti and Koch, "Components of bottom-up gaze allocation in natural images", Vision Research 2005.
@@ -118,11 +134,12 @@ def nss(saliency_map: ArrayLike, x: ArrayLike, y: ArrayLike) -> float:
     >>> round(nss([[0.0, 0.0], [0.0, 4.0]], [1], [1]), 6)
     1.732051
     """
-    map_ = as_map(saliency_map, "the saliency map")
+    # NSS ignores scale and offset: taking them out first keeps tiny values and large offsets from rounding away
+    map_ = as_unit_range(as_map(saliency_map, "the saliency map"))
     at_fixations = values_at(map_, x, y)
-    if np.ptp(map_) == 0:
+    if not map_.any():
         return 0.0
-    return float((at_fixations - map_.mean()).mean() / map_.std())
+    return float((at_fixations.mean() - map_.mean()) / map_.std())
 
 
 def information_gain(
@@ -144,9 +161,22 @@ def information_gain(
     float
         Mean over fixations of ``log2 p - log2 b``; minus infinity if the density is 0 at a fixation. Higher is better.
 
+    Raises
+    ------
+    InputError
+        If a map is not 2-D, not finite, negative somewhere or 0 everywhere, the shapes differ, there are no fixations, some
+        lie outside, or the baseline is 0 at one.
+
     References
     ----------
     Kümmerer, Wallis and Bethge, "Information-theoretic model comparison unifies saliency metrics", PNAS 2015.
+
+    Examples
+    --------
+    Half of the density on one pixel of four is one bit more than a quarter:
+
+    >>> information_gain([[1.0, 1.0], [2.0, 4.0]], [1], [1], baseline="uniform")
+    1.0
     """
     p = as_distribution(as_map(density, "the density"), "the density")
     if isinstance(baseline, str):
@@ -165,12 +195,11 @@ def information_gain(
 
 
 def _exact(positive: NDArray[Any], negative: NDArray[Any]) -> float:
-    """Mann-Whitney statistic; sorts the positives, of which there are few, and looks the negatives up in them."""
-    ranked = np.sort(positive)
-    below_or_equal = np.searchsorted(ranked, negative, side="right")
-    below = np.searchsorted(ranked, negative, side="left")
-    above = ranked.size - below_or_equal
-    return float((above.sum() + 0.5 * (below_or_equal - below).sum()) / (ranked.size * negative.size))
+    """Mann-Whitney statistic; sorting the many and looking up the few is faster than the other way round."""
+    ranked = np.sort(negative)
+    below = np.searchsorted(ranked, positive, side="left").sum()
+    below_or_equal = np.searchsorted(ranked, positive, side="right").sum()
+    return float((below + below_or_equal) / (2 * positive.size * negative.size))
 
 
 def _judd(positive: NDArray[Any], negative: NDArray[Any]) -> float:

@@ -1,0 +1,226 @@
+"""Prepare OSIE, train base and blur with the defaults, evaluate on OSIE's test split and on MIT1003, and write the tables.
+
+    python benchmarks/osie.py --work /some/folder
+
+Every step leaves its result in the work folder and is skipped when that is there, so an interrupted run goes on where it
+stopped. The data are found through MRSAL_DATA, or at ../shared/data beside the checkout.
+"""
+
+import argparse
+import csv
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console
+
+import mrsal
+from mrsal import datasets, training
+from mrsal.archive import Example, write_pth
+from mrsal.baselines import BASELINES
+from mrsal.evaluation import CONVENTIONS, Scores, evaluate
+from mrsal.inference import load_model
+from mrsal.jobs import progress_bar, table_lines
+from mrsal.model import ModelConfig
+from mrsal.native import NativeArchive, write_native
+from mrsal.plots import colour_map, comparison, save_jpeg, sheet
+
+HERE = Path(__file__).parent
+TESTS = {
+    "OSIE test (100 images)": ("osie", "test", False),
+    "MIT1003 (100 images, first fixation of a trial left out)": ("mit1003", "all", True),
+}
+console = Console()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="folder for archives, runs and scores")
+    parser.add_argument("--variants", nargs="+", default=["base", "blur"], choices=["base", "blur"])
+    parser.add_argument("--modes", nargs="+", default=["fast"], choices=["exact", "fast", "crops"])
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--no_training", action="store_true", help="evaluate what the work folder holds")
+    parser.add_argument("--report", type=Path, default=HERE / "osie.md")
+    arguments = parser.parse_args()
+    work: Path = arguments.work
+    times = Times(work / "times.json")
+
+    archives = {name: prepare(name, work, times) for name in ("osie", "mit1003")}
+    sizes = compare_sizes(work, times)
+    results: dict[str, dict[str, Scores]] = {title: {} for title in TESTS}
+    for title, (name, split, skip_first) in TESTS.items():
+        examples = list(archives[name].examples(split, skip_first=skip_first))
+        for baseline, model in BASELINES.items():
+            results[title][baseline] = score(work, f"{name}-{baseline}", model, examples, times)
+    labels = []
+    for variant in arguments.variants:
+        run = work / variant
+        if not arguments.no_training:
+            train(run, archives["osie"], variant, arguments.epochs)
+        rows = training.read_history(run)
+        done = int(rows[-1]["epoch"])
+        planned = json.loads((run / "config.json").read_text())["epochs"]
+        times.add(f"train {variant}, {done} of {planned} epochs", sum(row["seconds"] for row in rows))
+        for mode in arguments.modes:
+            label = f"Mr-CNN {variant}, {mode}" + (f", stopped at epoch {done} of {planned}" if done < planned else "")
+            labels.append(label)
+            predictor = load_model(run / f"cnn_epoch_{done}.pth", mode=mode)
+            for title, (name, split, skip_first) in TESTS.items():
+                examples = list(archives[name].examples(split, skip_first=skip_first))
+                key = f"{name}-{variant}-{done}-{mode}"
+                draw = partial(draw_ten, work / f"{name}-{variant}-{mode}")
+                results[title][label] = score(work, key, predictor, examples, times, draw=draw)
+    write_report(arguments.report, results, times, sizes)
+    console.print(f"wrote {arguments.report}")
+
+
+class Times:
+    """Seconds by step, kept in a file over interruptions."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.seconds: dict[str, float] = json.loads(path.read_text()) if path.is_file() else {}
+
+    def add(self, step: str, seconds: float) -> None:
+        self.seconds[step] = round(seconds, 1)
+        self.path.write_text(json.dumps(self.seconds, indent=1))
+
+    @contextmanager
+    def measure(self, step: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.add(step, time.monotonic() - began)
+
+
+def data_root() -> Path:
+    root = Path(os.environ.get("MRSAL_DATA") or HERE.resolve().parents[1] / "shared" / "data")
+    if not root.is_dir():
+        sys.exit(f"no data at {root}; set MRSAL_DATA to the folder that holds osie/ and mit1003/")
+    return root
+
+
+def prepare(name: str, work: Path, times: Times) -> NativeArchive:
+    out = work / f"{name}-native"
+    work.mkdir(parents=True, exist_ok=True)
+    if not out.is_dir():
+        dataset = datasets.load(name, data_root() / name)
+        with progress_bar(console) as bar, times.measure(f"prepare {name}, native"):
+            task = bar.add_task(f"preparing {name}", total=len(dataset), note="")
+            write_native(dataset, out, progress=lambda n: bar.update(task, advance=n))
+    with times.measure(f"open {name}, native"):
+        archive = NativeArchive(out)
+    return archive
+
+
+def compare_sizes(work: Path, times: Times) -> dict[str, float]:
+    """Megabytes of OSIE's two archives; the historical one is made once, measured and removed."""
+    note, pth = work / "sizes.json", work / "osie-pth"
+    if not note.is_file():
+        with times.measure("prepare osie, pth"):
+            write_pth(datasets.load("osie", data_root() / "osie"), pth)
+        folders = {"native": work / "osie-native", "pth": pth}
+        sizes = {k: sum(p.stat().st_size for p in v.rglob("*") if p.is_file()) / 1e6 for k, v in folders.items()}
+        note.write_text(json.dumps(sizes))
+        for path in pth.glob("*.pth.tar"):
+            path.unlink()
+    return json.loads(note.read_text())
+
+
+def train(run: Path, archive: NativeArchive, variant: str, epochs: int) -> None:
+    if (run / f"cnn_epoch_{epochs}.pth").is_file():
+        return
+    config = training.TrainConfig(epochs=epochs, model=ModelConfig(variant=variant))
+    with progress_bar(console) as bar:
+        task = bar.add_task(f"training {variant}", total=None, note="")
+
+        def on_progress(state: training.Progress) -> None:
+            done = (state.epoch - 1) * state.steps + state.step
+            note = f"epoch {state.epoch}  loss {state.loss:.4f}  {state.samples_per_second:.0f} samples/s"
+            bar.update(task, total=epochs * state.steps, completed=done, note=note)
+
+        config = training.fit_input(config, archive.samples)
+        resume = (run / "state.pt").is_file()
+        training.train(archive.samples, run, config, resume=resume, on_progress=on_progress)
+
+
+def score(
+    work: Path,
+    key: str,
+    model: Callable[[NDArray[np.uint8]], NDArray],
+    examples: list[Example],
+    times: Times,
+    *,
+    draw: Callable[[list[tuple[Example, NDArray, dict[str, float]]]], None] | None = None,
+) -> Scores:
+    path = work / f"scores-{key}.csv"
+    if not path.is_file():
+        kept: list[tuple[Example, NDArray, dict[str, float]]] = []
+        with progress_bar(console) as bar, times.measure(f"evaluate {key}"):
+            task = bar.add_task(f"evaluating {key}", total=len(examples), note="")
+
+            def on_image(example: Example, map_: NDArray, row: dict[str, float]) -> None:
+                bar.update(task, advance=1)
+                if bar.tasks[task].completed % (len(examples) // 10) == 0:
+                    kept.append((example, map_, row))
+
+            scores = evaluate(model, examples, on_image=on_image)
+        scores.save(path)
+        if draw:
+            draw(kept)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [name for name in rows[0] if name != "stimulus"]
+    values = {name: np.array([float(row[name]) for row in rows]) for name in names}
+    return Scores(tuple(row["stimulus"] for row in rows), values)
+
+
+def draw_ten(stem: Path, kept: list[tuple[Example, NDArray, dict[str, float]]]) -> None:
+    """Ten comparisons with their stimuli for whoever ran this, and without them for the repository."""
+    full = [
+        comparison(e.stimulus(), m, e.target(), caption=f"{e.name}  sAUC {row['sAUC']:.2f}  CC {row['CC']:.2f}")
+        for e, m, row in kept
+    ]
+    save_jpeg(sheet(full, width=1200), stem.with_name(f"{stem.name}-comparisons.jpg"))
+    pairs = [np.hstack([colour_map(m), np.full((m.shape[0], 8, 3), 255, np.uint8), colour_map(e.target())]) for e, m, _ in kept]
+    Image.fromarray(sheet(pairs, width=400, columns=2)).save(stem.with_name(f"{stem.name}-maps.png"))
+
+
+def write_report(path: Path, results: dict[str, dict[str, Scores]], times: Times, sizes: dict[str, float]) -> None:
+    lines = [
+        "# OSIE: prepare, train, evaluate",
+        "",
+        "Made by `python benchmarks/osie.py`; the text around the tables is in that script.",
+        "",
+        f"mrsal {mrsal.__version__}, torch {torch.__version__}, Python {platform.python_version()}, "
+        f"{os.cpu_count()} CPU cores ({torch.backends.cpu.get_cpu_capability()}), float32, seed 0.",
+        "",
+    ]
+    for title, table in results.items():
+        lines += [f"## {title}", "", *table_lines(table), ""]
+    lines += [CONVENTIONS, "", "## Time", "", "| step | seconds |", "| --- | ---: |"]
+    lines += [f"| {step} | {seconds:.1f} |" for step, seconds in times.seconds.items()]
+    share = sizes["native"] / sizes["pth"]
+    lines += [
+        "",
+        f"OSIE takes {sizes['native']:.0f} MB as a native archive and {sizes['pth']:.0f} MB as `*.pth.tar` files: "
+        f"{share:.0%}.",
+        "",
+    ]
+    notes = path.with_name("osie-notes.md")
+    if notes.is_file():
+        lines.append(notes.read_text())
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,290 @@
+"""From an image to a map: sizes, files, archives with standardised values, loading, device and precision."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mrsal import precision
+from mrsal.checkpoint import save_checkpoint
+from mrsal.dense import grid_logits
+from mrsal.errors import FileError, InputError
+from mrsal.inference import Predictor, SaliencyMap, load_model
+from mrsal.model import ModelConfig, MrCNN
+from mrsal.patches import Grid, Pyramid
+
+CORNERS = Grid(np.array([1, 40]), np.array([1, 50]), (40, 50), corners=True)
+MEAN, STD = (0.45, 0.4, 0.5), (0.2, 0.25, 0.3)
+
+
+def loud(config=None):
+    """A network whose map varies over an image."""
+    torch.manual_seed(2)
+    network = MrCNN(config)
+    with torch.no_grad():
+        network.output.weight *= 30
+    return network
+
+
+def cpu(network, **options):
+    return Predictor(network, **{"device": "cpu", "precision": "fp32"} | options)
+
+
+def picture(height, width):
+    coarse = np.random.default_rng(6).integers(0, 256, (5, 6, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+
+
+# prediction
+
+
+@pytest.mark.parametrize("shape", [(83, 61), (20, 31)])
+def test_a_map_has_the_size_of_its_image_and_holds_probabilities(shape):
+    image = picture(*shape)
+    result = cpu(loud()).predict(image, mode="fast")
+    assert (result.values.shape, result.values.dtype) == (shape, np.float32)
+    assert result.values.min() >= 0
+    assert result.values.max() <= 1
+    assert np.ptp(result.values) > 0.05
+    np.testing.assert_array_equal(result.image, image)
+
+
+def test_a_map_is_the_sigmoid_of_the_logits_where_the_grid_has_its_centres():
+    """On an image whose pixels are the cells of the grid, the bicubic upsampling changes nothing."""
+    network, image = loud().eval(), picture(50, 50)
+    pyramid, grid = Pyramid.from_image(image), Grid.cells((50, 50))
+    expected = torch.sigmoid(grid_logits(network, pyramid.tensors(), grid, mode="fast"))
+    np.testing.assert_allclose(cpu(network).predict(image, mode="fast").values, expected, atol=1e-5)
+
+
+def brightness_network():
+    """The logit grows with the brightness of the crops."""
+    network = MrCNN()
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            value.fill_(0 if name.endswith("bias") else 1 / value[0].numel())
+        network.output.weight *= 2
+    return network
+
+
+@pytest.mark.parametrize("mode", ["exact", "fast"])
+def test_a_bright_spot_is_found_where_it_is(mode):
+    """On a wide image; fails if rows and columns are swapped anywhere on the way."""
+    y, x = np.indices((60, 130))
+    spot = np.exp(-((y - 15) ** 2 + (x - 100) ** 2) / (2 * 4**2))
+    image = np.round(np.repeat(spot[..., None], 3, axis=2) * 255).astype(np.uint8)
+    values = cpu(brightness_network()).values(Pyramid.from_image(image), Grid.cells((60, 130), 10), mode=mode)
+    row, column = np.unravel_index(values.argmax(), values.shape)
+    assert abs(row - 15) <= 6
+    assert abs(column - 100) <= 13
+
+
+def test_the_grid_of_the_archives_reaches_the_corners_of_the_map():
+    network, pyramid = loud(), Pyramid.from_image(picture(40, 50))
+    values = cpu(network).values(pyramid, CORNERS, mode="crops")
+    expected = torch.sigmoid(grid_logits(network, pyramid.tensors(), CORNERS, mode="crops"))
+    np.testing.assert_allclose(values[[0, 0, -1, -1], [0, -1, 0, -1]], expected.flatten(), atol=1e-5)
+
+
+def test_calling_a_predictor_uses_its_own_mode():
+    image, network = picture(30, 40), loud()
+    predictor = cpu(network, mode="fast")
+    np.testing.assert_array_equal(predictor(image), predictor.predict(image, mode="fast").values)
+    with pytest.raises(InputError, match="expected a mode"):
+        cpu(network, mode="quick")(image)
+
+
+def test_paths_pil_images_and_arrays_are_taken_alike(tmp_path):
+    image, predictor = picture(30, 40), cpu(loud(), mode="fast")
+    Image.fromarray(image).save(tmp_path / "image.png")
+    expected = predictor(image)
+    for form in (Image.fromarray(image), str(tmp_path / "image.png")):
+        np.testing.assert_array_equal(predictor(form), expected)
+
+
+def test_prediction_switches_dropout_off():
+    predictor = cpu(loud().train(), mode="fast")
+    image = picture(25, 25)
+    np.testing.assert_array_equal(predictor(image), predictor(image))
+
+
+# what archives hold
+
+
+def standardised(pyramid):
+    levels = tuple(((level / 255 - MEAN) / STD).astype(np.float32) for level in pyramid.levels)
+    return Pyramid(levels, pyramid.shape)
+
+
+@pytest.fixture
+def pyramid():
+    """Of a picture with black and white in it, so that standardised values leave [0, 1]."""
+    image = picture(40, 50).copy()
+    image[:9, :9], image[-9:, -9:] = 0, 255
+    return Pyramid.from_image(image)
+
+
+def test_standardised_levels_give_the_map_of_the_picture(pyramid, tmp_path):
+    """The checkpoint's mean and standard deviation lead from the one to the other."""
+    config = ModelConfig(mean=MEAN, std=STD, trained_range=(-2.0, 3.0))
+    path = save_checkpoint(loud(config), tmp_path / "model.pth")
+    predictor, grid = load_model(path, device="cpu", precision="fp32"), Grid.cells(pyramid.shape, 4)
+    from_picture = predictor.values(pyramid, grid, mode="crops")
+    from_archive = predictor.values(standardised(pyramid), grid, mode="crops")
+    assert np.ptp(from_picture) > 0.05
+    np.testing.assert_allclose(from_archive, from_picture, atol=1e-4)
+
+
+def test_float_levels_in_the_unit_range_give_the_map_of_the_picture(pyramid):
+    unit = Pyramid(tuple((level / 255).astype(np.float32) for level in pyramid.levels), pyramid.shape)
+    predictor, grid = cpu(loud(ModelConfig(mean=MEAN, std=STD))), Grid.cells(pyramid.shape, 4)
+    expected = predictor.values(pyramid, grid, mode="crops")
+    np.testing.assert_allclose(predictor.values(unit, grid, mode="crops"), expected, atol=1e-5)
+
+
+def test_standardised_levels_reach_a_checkpoint_without_statistics_as_they_are(pyramid):
+    """As in the historical scripts; such a checkpoint does not say what it was trained on, so nothing is warned about."""
+    network, levels = loud(ModelConfig(trained_range=None)), standardised(pyramid)
+    values = cpu(network).values(levels, CORNERS, mode="crops")
+    expected = torch.sigmoid(grid_logits(network, levels.tensors(), CORNERS, mode="crops"))
+    np.testing.assert_allclose(values[[0, 0, -1, -1], [0, -1, 0, -1]], expected.flatten(), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("trained_range", "archive", "message"),
+    [
+        ((0.0, 1.0), "standardised", r"holds standardised values but .* trained on \[0, 1\]"),
+        ((-1.4, 2.1), "unit", r"holds \[0, 1\] but .* trained on standardised values"),
+    ],
+)
+def test_an_archive_of_another_range_than_the_training_one_is_warned_about(trained_range, archive, message, pyramid):
+    unit = Pyramid(tuple((level / 255).astype(np.float32) for level in pyramid.levels), pyramid.shape)
+    levels = standardised(pyramid) if archive == "standardised" else unit
+    predictor = cpu(loud(ModelConfig(trained_range=trained_range)))
+    with pytest.warns(UserWarning, match=message):
+        predictor.values(levels, Grid.cells(pyramid.shape, 1), mode="crops")
+
+
+@pytest.mark.parametrize("trained_range", [(0.0, 1.0), (-1.4, 2.1), None])
+def test_a_photograph_is_never_warned_about(trained_range, pyramid):
+    predictor = cpu(loud(ModelConfig(mean=MEAN, std=STD, trained_range=trained_range)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        predictor.values(pyramid, Grid.cells(pyramid.shape, 1), mode="crops")
+
+
+# the map as an object
+
+
+@pytest.fixture
+def ramp():
+    """Brighter to the right, over a grey picture."""
+    values = np.tile(np.linspace(0.2, 0.7, 30, dtype=np.float32), (20, 1))
+    return SaliencyMap(values, np.full((20, 30, 3), 128, np.uint8))
+
+
+def test_the_density_sums_to_one_and_is_proportional_to_the_map(ramp):
+    assert ramp.density.dtype == np.float64
+    assert ramp.density.sum() == pytest.approx(1, abs=1e-12)
+    np.testing.assert_allclose(ramp.density / ramp.density[0, 0], ramp.values / ramp.values[0, 0], rtol=1e-6)
+
+
+def test_the_density_of_an_empty_map_is_uniform():
+    empty = SaliencyMap(np.zeros((4, 5), np.float32), np.zeros((4, 5, 3), np.uint8))
+    np.testing.assert_allclose(empty.density, 1 / 20)
+
+
+def test_saving_as_npy_keeps_every_bit(ramp, tmp_path):
+    again = np.load(ramp.save(tmp_path / "new" / "map.npy"))
+    assert again.dtype == np.float32
+    np.testing.assert_array_equal(again, ramp.values)
+
+
+def test_saving_as_png_keeps_sixteen_bits(ramp, tmp_path):
+    with Image.open(ramp.save(tmp_path / "map.png")) as image:
+        assert (image.format, image.size) == ("PNG", (30, 20))
+        again = np.asarray(image)
+    assert again.dtype == np.uint16
+    np.testing.assert_allclose(again / 65535, ramp.values, atol=0.5 / 65535 + 1e-7)
+
+
+def test_saving_in_another_format_or_below_a_file_is_refused(ramp, tmp_path):
+    with pytest.raises(InputError, match=r"saved as \.npy or \.png, got 'map\.jpg'"):
+        ramp.save(tmp_path / "map.jpg")
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match="cannot create the folder"):
+        ramp.save(tmp_path / "file" / "map.npy")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_scaled_stretches_the_map_over_the_unit_range(ramp):
+    assert (ramp.scaled().min(), ramp.scaled().max()) == (0, 1)
+    constant = SaliencyMap(np.full((4, 5), 0.3, np.float32), np.zeros((4, 5, 3), np.uint8))
+    assert not constant.scaled().any()
+
+
+def test_an_overlay_shows_the_picture_where_the_map_is_low_and_the_colours_where_it_is_high(ramp):
+    from matplotlib import colormaps
+
+    overlay = ramp.overlay(opacity=1.0, colormap="viridis")
+    assert (overlay.shape, overlay.dtype) == ((20, 30, 3), np.uint8)
+    assert (overlay[:, 0] == 128).all()
+    np.testing.assert_allclose(overlay[:, -1], np.tile(np.array(colormaps["viridis"](1.0)[:3]) * 255, (20, 1)), atol=1)
+    np.testing.assert_array_equal(ramp.overlay(opacity=0), ramp.image)
+    assert (ramp.overlay(opacity=0.5)[:, -1] != overlay[:, -1]).any()
+
+
+@pytest.mark.parametrize("options", [{"opacity": 1.5}, {"opacity": -0.1}, {"opacity": float("nan")}, {"colormap": "none"}])
+def test_an_impossible_overlay_is_refused(options, ramp):
+    with pytest.raises(InputError, match=next(iter(options))):
+        ramp.overlay(**options)
+
+
+# loading, device and precision
+
+
+def test_a_model_is_loaded_by_path_or_not_at_all(tmp_path):
+    network = loud()
+    predictor = load_model(str(save_checkpoint(network, tmp_path / "model.safetensors")), device="cpu", mode="fast")
+    crops = torch.rand(2, 3, 3, 42, 42)
+    torch.testing.assert_close(predictor.network(crops), network.eval()(crops), rtol=1e-4, atol=1e-4)
+    assert predictor.mode == "fast"
+    with pytest.raises(InputError, match="no checkpoint ships"):
+        load_model()
+    with pytest.raises(FileError, match="no checkpoint at"):
+        load_model(tmp_path / "none.pth")
+
+
+def test_bf16_gives_nearly_the_same_map():
+    network, pyramid = loud(), Pyramid.from_image(picture(30, 40))
+    grid = Grid(np.array([10, 14]), np.array([20, 22, 23]), (30, 40))
+    full, half = (cpu(network, precision=p).values(pyramid, grid, mode="exact") for p in ("fp32", "bf16"))
+    assert half.dtype == np.float32
+    assert (half != full).any()
+    np.testing.assert_allclose(half, full, atol=0.03)
+
+
+def test_the_automatic_device_is_a_gpu_where_there_is_one():
+    there = torch.cuda.is_available()
+    assert precision.resolve_device("auto") == ("cuda" if there else "cpu")
+    assert precision.resolve_device("cpu") == "cpu"
+    if not there:
+        with pytest.raises(InputError, match="no CUDA device .* --device cpu"):
+            precision.resolve_device("cuda")
+
+
+def test_the_automatic_precision_is_bf16_only_where_the_hardware_has_it(monkeypatch):
+    assert precision.resolve_precision("fp32", "cpu") == "32-true"
+    assert precision.resolve_precision("bf16", "cpu") == "bf16-mixed"
+    for native, expected in ((True, "bf16-mixed"), (False, "32-true")):
+        monkeypatch.setattr(precision, "has_bf16", lambda device, native=native: native)
+        assert precision.resolve_precision("auto", "cpu") == expected
+
+
+def test_unknown_devices_and_precisions_are_refused_with_those_there_are():
+    with pytest.raises(InputError, match="auto, cpu, cuda, got 'tpu'"):
+        precision.resolve_device("tpu")
+    with pytest.raises(InputError, match="auto, fp32, bf16, got 'fp8'"):
+        precision.resolve_precision("fp8", "cpu")
