@@ -191,7 +191,10 @@ def draw_ten(stem: Path, kept: list[tuple[Example, NDArray, dict[str, float]]]) 
         for e, m, row in kept
     ]
     save_jpeg(sheet(full, width=1200), stem.with_name(f"{stem.name}-comparisons.jpg"))
-    pairs = [np.hstack([colour_map(m), np.full((m.shape[0], 8, 3), 255, np.uint8), colour_map(e.target())]) for e, m, _ in kept]
+    pairs = [
+        np.hstack([colour_map(m), np.full((m.shape[0], 8, 3), 255, np.uint8), colour_map(e.target())])
+        for e, m, _ in kept
+    ]
     Image.fromarray(sheet(pairs, width=400, columns=2)).save(stem.with_name(f"{stem.name}-maps.png"))
 
 

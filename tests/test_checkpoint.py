@@ -196,7 +196,9 @@ def test_a_truncated_file_is_refused(ending, share, network, tmp_path):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("content", [b"hello\n" * 99, bytes(range(256)) * 9, b"\x80\x02}q\x00."], ids=["text", "bytes", "{}"])
+@pytest.mark.parametrize(
+    "content", [b"hello\n" * 99, bytes(range(256)) * 9, b"\x80\x02}q\x00."], ids=["text", "bytes", "{}"]
+)
 def test_what_is_no_checkpoint_is_refused(ending, content, tmp_path):
     path = tmp_path / f"model{ending}"
     path.write_bytes(content)
@@ -359,5 +361,7 @@ def test_improvements_must_agree_with_the_checkpoint(variant, number):
     network = MrCNN(ModelConfig(variant=variant))
     check_improvements(network, number, "model.pth")
     check_improvements(network, None, "model.pth")
-    with pytest.raises(InputError, match=rf"model.pth holds the {variant} .*--improvements {number},.*{1 - number} was given"):
+    with pytest.raises(
+        InputError, match=rf"model.pth holds the {variant} .*--improvements {number},.*{1 - number} was given"
+    ):
         check_improvements(network, 1 - number, "model.pth")

@@ -236,7 +236,9 @@ def test_an_overlay_shows_the_picture_where_the_map_is_low_and_the_colours_where
     assert (ramp.overlay(opacity=0.5)[:, -1] != overlay[:, -1]).any()
 
 
-@pytest.mark.parametrize("options", [{"opacity": 1.5}, {"opacity": -0.1}, {"opacity": float("nan")}, {"colormap": "none"}])
+@pytest.mark.parametrize(
+    "options", [{"opacity": 1.5}, {"opacity": -0.1}, {"opacity": float("nan")}, {"colormap": "none"}]
+)
 def test_an_impossible_overlay_is_refused(options, ramp):
     with pytest.raises(InputError, match=next(iter(options))):
         ramp.overlay(**options)

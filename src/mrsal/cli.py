@@ -277,7 +277,9 @@ def evaluate_script() -> None:
 
 
 def _single(command: Callable[..., Any]) -> typer.Typer:
-    alone = typer.Typer(add_completion=False, context_settings=_CONTEXT, rich_markup_mode=None, pretty_exceptions_enable=False)
+    alone = typer.Typer(
+        add_completion=False, context_settings=_CONTEXT, rich_markup_mode=None, pretty_exceptions_enable=False
+    )
     alone.command()(command)
     return alone
 

@@ -1,0 +1,441 @@
+"""The training loop: schedule, constraint, determinism, interruption, early stopping, the files of a run."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from mrsal import training
+from mrsal.checkpoint import load_checkpoint
+from mrsal.errors import DataError, FileError, InputError, TrainingError
+from mrsal.model import ModelConfig, MrCNN
+from mrsal.training import TrainConfig, epoch_batches, fit_input, momentum_at, read_history, train
+
+# small and fast, and lively enough to see it learn
+TINY = TrainConfig(epochs=4, batch_size=4, learning_rate=0.01, precision="fp32", device="cpu", seed=1)
+ONE_STEP = replace(TINY, epochs=1, batch_size=2)
+
+
+class Crops:
+    """Bright crops that are fixated, dark ones that are not; counts the batches that it gives."""
+
+    mean, std, value_range = (0.4, 0.5, 0.6), (0.2, 0.3, 0.4), (0.0, 1.0)
+
+    def __init__(self, count):
+        rng = np.random.default_rng(0)
+        self.labels = torch.arange(count) % 2
+        noise = torch.from_numpy(rng.integers(0, 100, (count, 3, 3, 42, 42), dtype=np.uint8))
+        self.crops = noise + (self.labels * 150).to(torch.uint8)[:, None, None, None, None]
+        self.batches = 0
+
+    def __len__(self):
+        return len(self.labels)
+
+    def batch(self, index):
+        self.batches += 1
+        return self.crops[index], self.labels[index].float()
+
+
+class SpoiltCrops(Crops):
+    """Not a number from one batch on."""
+
+    def __init__(self, count, *, first):
+        super().__init__(count)
+        self.first = first
+
+    def batch(self, index):
+        crops, labels = super().batch(index)
+        return crops / 255 * (torch.nan if self.batches >= self.first else 1), labels
+
+
+def weights(path):
+    return torch.load(path, weights_only=True)
+
+
+def assert_same(path, other):
+    first, second = weights(path), weights(other)
+    assert first.keys() == second.keys()
+    for name in first:
+        assert torch.equal(first[name], second[name]), name
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The folder of a run that nothing disturbed: 4 epochs of 2 steps. Not to be changed."""
+    out = tmp_path_factory.mktemp("run") / "new"
+    assert train(Crops(8), out, TINY) == out / "cnn_epoch_4.pth"
+    return out
+
+
+# schedule and order
+
+
+@pytest.mark.parametrize("total", [2, 3, 100])
+def test_momentum_rises_linearly_per_iteration_to_its_end(total):
+    got = [momentum_at(step, total, TrainConfig()) for step in range(total)]
+    np.testing.assert_allclose(got, np.linspace(0.9, 0.99, total))
+
+
+def test_momentum_never_passes_its_end():
+    assert momentum_at(99, 100, TrainConfig()) == momentum_at(5000, 100, TrainConfig()) == pytest.approx(0.99)
+    falling = TrainConfig(start_momentum=0.9, end_momentum=0.5)
+    assert momentum_at(5000, 100, falling) == pytest.approx(0.5)
+    assert momentum_at(0, 1, TrainConfig()) == 0.9
+
+
+@pytest.mark.parametrize(("count", "size", "lengths"), [(10, 4, [4, 4, 2]), (8, 4, [4, 4]), (3, 256, [3])])
+def test_an_epoch_visits_every_sample_once(count, size, lengths):
+    batches = list(epoch_batches(count, size, seed=0, epoch=0))
+    assert [len(batch) for batch in batches] == lengths
+    assert sorted(np.concatenate(batches)) == list(range(count))
+
+
+def test_the_order_is_shuffled_anew_each_epoch_and_repeats_with_the_seed():
+    def order(seed, epoch):
+        return np.concatenate(list(epoch_batches(100, 7, seed=seed, epoch=epoch))).tolist()
+
+    assert order(3, 0) == order(3, 0)
+    orders = [order(3, 0), order(3, 1), order(4, 0), list(range(100))]
+    assert all(a != b for i, a in enumerate(orders) for b in orders[:i])
+
+
+# what is computed
+
+
+def by_hand(samples, config):
+    """The method's text once more: plain SGD with momentum and weight decay, then the constraint, filter by filter."""
+    torch.manual_seed(config.seed)
+    network = MrCNN(config.model)
+    parameters = dict(network.named_parameters())
+    velocity = {name: torch.zeros_like(value) for name, value in parameters.items()}
+    orders = [epoch_batches(len(samples), config.batch_size, seed=config.seed, epoch=e) for e in range(config.epochs)]
+    batches = [index for order in orders for index in order]
+    for index, momentum in zip(
+        batches, np.linspace(config.start_momentum, config.end_momentum, len(batches)), strict=True
+    ):
+        network.zero_grad()
+        probability = torch.sigmoid(network(samples.crops[index].float() / 255))
+        F.binary_cross_entropy(probability, samples.labels[index].float()).backward()
+        with torch.no_grad():
+            for name, value in parameters.items():
+                velocity[name] = float(momentum) * velocity[name] + value.grad + config.weight_decay * value
+                value -= config.learning_rate * velocity[name]
+            for stream in network.streams:
+                for filter_ in stream.conv1.weight:
+                    if filter_.norm() > config.conv1_limit:
+                        filter_ *= config.conv1_limit / filter_.norm()
+    return network.state_dict()
+
+
+def test_training_equals_the_method_computed_by_hand(tmp_path):
+    config = replace(
+        TINY, epochs=2, learning_rate=0.05, weight_decay=0.01, start_momentum=0.5, model=ModelConfig(dropout=0.0)
+    )
+    samples = Crops(6)  # in batches of 4 and 2
+    got = weights(train(samples, tmp_path, config))
+    for name, expected in by_hand(samples, config).items():
+        torch.testing.assert_close(got[name], expected, rtol=1e-3, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def test_a_batch_in_chunks_has_the_gradient_of_the_whole(monkeypatch, tmp_path):
+    """Of unequal chunks: 5 samples as 5, and as 2 + 2 + 1."""
+    config = replace(TINY, epochs=1, batch_size=5, conv1_limit=0, model=ModelConfig(dropout=0.0))
+    whole = weights(train(Crops(5), tmp_path / "whole", config))
+    monkeypatch.setattr(training, "_CPU_CHUNK", 2)
+    chunked = weights(train(Crops(5), tmp_path / "chunked", config))
+    for name in whole:
+        torch.testing.assert_close(chunked[name], whole[name], rtol=1e-4, atol=1e-6)
+    [row], [other] = read_history(tmp_path / "whole"), read_history(tmp_path / "chunked")
+    assert (row["loss"], row["accuracy"]) == pytest.approx((other["loss"], other["accuracy"]), rel=1e-5)
+
+
+def test_the_loss_falls_and_the_accuracy_rises(run):
+    rows = read_history(run)
+    assert rows[-1]["loss"] < 0.5 * rows[0]["loss"]
+    assert rows[-1]["accuracy"] == 1 > rows[0]["accuracy"]
+
+
+def test_the_first_layer_stays_within_its_limit(run):
+    for name, value in weights(run / "cnn_epoch_4.pth").items():
+        if name.endswith("conv1.weight"):
+            norms = np.linalg.norm(value.numpy().reshape(96, -1), axis=1)
+            assert norms.max() == pytest.approx(0.1, rel=1e-5)
+
+
+def test_without_a_limit_the_first_layer_is_free(tmp_path):
+    value = weights(train(Crops(2), tmp_path, replace(ONE_STEP, conv1_limit=0)))["stream1.conv1.weight"]
+    assert value.flatten(1).norm(dim=1).min() > 0.5
+
+
+@pytest.mark.parametrize(
+    "model", [ModelConfig(variant="blur"), ModelConfig(shared_streams=True)], ids=["blur", "shared"]
+)
+def test_the_variants_learn_too(model, tmp_path):
+    config = replace(ONE_STEP, epochs=2, model=model)
+    network, _ = load_checkpoint(train(Crops(2), tmp_path, config))
+    assert network.config == model
+    torch.manual_seed(config.seed)
+    start = MrCNN(model).state_dict()
+    for name, value in network.state_dict().items():
+        assert not torch.equal(value, start[name]), name
+
+
+# the files of a run
+
+
+def test_a_run_leaves_its_files(run):
+    names = {path.name for path in run.iterdir()}
+    checkpoints = {f"cnn_epoch_{n}.pth" for n in (1, 2, 3, 4)}
+    assert names == checkpoints | {"metrics.csv", "tensorboard", "config.json", "state.pt"}
+
+
+def test_metrics_csv_has_a_row_per_epoch(run):
+    rows = read_history(run)
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    assert list(rows[0]) == ["epoch", "loss", "accuracy", "momentum", "seconds", "samples_per_second"]
+    np.testing.assert_allclose([row["momentum"] for row in rows], np.linspace(0.9, 0.99, 8)[1::2])
+
+
+def test_config_json_holds_the_settings(run):
+    assert json.loads((run / "config.json").read_text()) == json.loads(json.dumps(asdict(TINY)))
+
+
+def test_a_checkpoint_says_where_it_is_from(run):
+    network, about = load_checkpoint(run / "cnn_epoch_3.pth")
+    assert network.config == TINY.model
+    assert (about["epoch"], about["seed"]) == (3, 1)
+    assert about["scores"] == read_history(run)[2]
+
+
+def test_tensorboard_shows_the_curves(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run / "tensorboard")).Reload()
+    losses = events.Scalars("loss")
+    assert [event.step for event in losses] == [1, 2, 3, 4]
+    np.testing.assert_allclose([event.value for event in losses], [row["loss"] for row in read_history(run)], rtol=1e-6)
+
+
+def test_progress_and_epochs_are_told(tmp_path):
+    states, rows = [], []
+    train(Crops(5), tmp_path, replace(TINY, epochs=2), on_progress=states.append, on_epoch=rows.append)
+    assert [(state.epoch, state.step, state.steps) for state in states] == [(1, 2, 2), (2, 2, 2)]
+    assert [state.loss for state in states] == [row["loss"] for row in rows]
+    assert rows == read_history(tmp_path)
+
+
+def test_statistics_of_the_samples_become_part_of_the_network(tmp_path):
+    network, _ = load_checkpoint(train(Crops(2), tmp_path, fit_input(ONE_STEP, Crops(2))))
+    assert (network.config.mean, network.config.std) == (Crops.mean, Crops.std)
+    assert network.config.trained_range == Crops.value_range
+
+
+# seeds, interruption, resuming
+
+
+def test_another_seed_gives_other_weights(run, tmp_path):
+    train(Crops(8), tmp_path, replace(TINY, epochs=1, seed=2))
+    one, other = weights(run / "cnn_epoch_1.pth"), weights(tmp_path / "cnn_epoch_1.pth")
+    assert not any(torch.equal(one[name], other[name]) for name in one if name.endswith("weight"))
+
+
+def interrupt_in(epoch):
+    def on_progress(state):
+        if state.epoch == epoch:
+            raise KeyboardInterrupt
+
+    return on_progress
+
+
+def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(run, tmp_path):
+    """To the bit, on a CPU; and so the same seed gives the same weights."""
+    with pytest.raises(KeyboardInterrupt):
+        train(Crops(8), tmp_path, TINY, on_progress=interrupt_in(3))
+    load_checkpoint(tmp_path / "cnn_epoch_2.pth")
+    assert not (tmp_path / "cnn_epoch_3.pth").exists()
+    assert_same(tmp_path / "cnn_epoch_2.pth", run / "cnn_epoch_2.pth")
+
+    torch.rand(7)  # whatever else the program draws
+    assert train(Crops(8), tmp_path, TINY, resume=True) == tmp_path / "cnn_epoch_4.pth"
+    assert_same(tmp_path / "cnn_epoch_4.pth", run / "cnn_epoch_4.pth")
+    for row, expected in zip(read_history(tmp_path), read_history(run), strict=True):
+        assert (row["epoch"], row["loss"], row["accuracy"]) == (
+            expected["epoch"],
+            expected["loss"],
+            expected["accuracy"],
+        )
+
+
+def test_a_complete_run_is_resumed_at_no_cost_and_can_be_made_longer(tmp_path):
+    samples = Crops(2)
+    train(samples, tmp_path, ONE_STEP)
+    assert train(samples, tmp_path, ONE_STEP, resume=True) == tmp_path / "cnn_epoch_1.pth"
+    assert samples.batches == 1
+    assert train(samples, tmp_path, replace(ONE_STEP, epochs=2), resume=True) == tmp_path / "cnn_epoch_2.pth"
+    assert samples.batches == 2
+
+
+def test_a_run_is_resumed_with_scores_of_numpy_and_with_validation_added(tmp_path):
+    train(Crops(2), tmp_path, ONE_STEP)
+    for epochs in (2, 3):
+        config = replace(ONE_STEP, epochs=epochs)
+        train(Crops(2), tmp_path, config, validate=lambda network: {"CC": np.float64(0.5)}, resume=True)
+    rows = read_history(tmp_path)
+    assert [row.get("val_CC") for row in rows] == [None, 0.5, 0.5]
+
+
+def test_a_run_cannot_be_resumed_with_other_settings_or_from_nothing(tmp_path):
+    with pytest.raises(FileError, match=r"nothing to resume: .*state\.pt does not exist"):
+        train(Crops(2), tmp_path, ONE_STEP, resume=True)
+    train(Crops(2), tmp_path, ONE_STEP)
+    changed = replace(ONE_STEP, learning_rate=0.5, model=ModelConfig(variant="blur"))
+    with pytest.raises(InputError, match="cannot resume with another learning_rate, model"):
+        train(Crops(2), tmp_path, changed, resume=True)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "foreign"])
+def test_a_damaged_state_is_refused(damage, tmp_path):
+    state = tmp_path / "state.pt"
+    torch.save({"X": torch.zeros(1000)}, state)
+    if damage != "foreign":
+        state.write_bytes(state.read_bytes()[: 1000 if damage == "truncated" else 0])
+    with pytest.raises(DataError, match=r"state\.pt"):
+        train(Crops(2), tmp_path, ONE_STEP, resume=True)
+
+
+# what can go wrong
+
+
+@pytest.mark.parametrize("first", [2, 3])
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_there_was(first, tmp_path):
+    """From the last batch of the first epoch on, and from the first one of the second."""
+    with pytest.raises(TrainingError, match=r"loss is nan in epoch \d, step 2; lower --learning_rate"):
+        train(SpoiltCrops(4, first=first), tmp_path, replace(ONE_STEP, epochs=3))
+    complete = ["cnn_epoch_1.pth"] if first == 3 else []
+    assert [path.name for path in tmp_path.glob("cnn_*")] == complete
+    for name in complete:
+        load_checkpoint(tmp_path / name)
+
+
+def test_a_learning_rate_that_is_far_too_high_ends_the_run(tmp_path):
+    with pytest.raises(TrainingError, match="lower --learning_rate"):
+        train(Crops(4), tmp_path, replace(ONE_STEP, epochs=5, learning_rate=1e30))
+    for path in tmp_path.glob("cnn_*"):
+        load_checkpoint(path)
+
+
+def test_a_folder_that_cannot_be_made_is_a_file_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match="cannot create the folder"):
+        train(Crops(2), tmp_path / "file" / "run", ONE_STEP)
+
+
+def test_a_full_disk_is_a_file_error_and_keeps_the_last_checkpoint(tmp_path):
+    """Enough room for a checkpoint of 26 MB, too little for the state with the optimiser's velocities."""
+    resource = pytest.importorskip("resource", reason="needs a POSIX system")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000_000, hard))
+    try:
+        with pytest.raises(FileError, match=r"cannot write .*state\.pt"):
+            train(Crops(2), tmp_path, ONE_STEP)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    load_checkpoint(tmp_path / "cnn_epoch_1.pth")
+
+
+def test_no_samples_are_refused(tmp_path):
+    with pytest.raises(InputError, match="at least one training sample"):
+        train(Crops(0), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"start_momentum": -0.1},
+        {"end_momentum": 1.0},
+        {"weight_decay": -1e-4},
+        {"conv1_limit": -0.1},
+        {"patience": 0},
+        {"patience": -2},
+        {"devices": 0},
+    ],
+)
+def test_impossible_settings_are_refused_by_name(settings):
+    [(name, value)] = settings.items()
+    with pytest.raises(InputError, match=rf"{name.removeprefix('start_').removeprefix('end_')} .*{name}={value}"):
+        TrainConfig(**settings)
+
+
+# validation and early stopping
+
+
+def scripted(*scores):
+    """A validation that gives these scores one after the other."""
+    upcoming = iter(scores)
+    return lambda network: {"AUC": 0.5, "CC": next(upcoming)}
+
+
+@pytest.mark.parametrize(
+    ("patience", "scores", "epochs", "best"),
+    [
+        (2, [0.5, 0.7, 0.6, 0.7], 4, 2),  # the same again is not better
+        (1, [0.5, 0.4], 2, 1),  # counts from the first epoch
+        (1, [-0.3, -0.2, -0.25], 3, 2),
+        (2, [0.1, 0.0, 0.2, 0.1, 0.3], 5, 5),
+        (-1, [0.5, 0.4, 0.3, 0.2, 0.1], 5, 1),
+    ],
+)
+def test_training_stops_when_the_score_has_not_risen_and_keeps_the_best(patience, scores, epochs, best, tmp_path):
+    config = replace(ONE_STEP, epochs=5, patience=patience)
+    path = train(Crops(2), tmp_path, config, validate=scripted(*scores))
+    assert path == tmp_path / "cnn_best.pth"
+    assert len(list(tmp_path.glob("cnn_epoch_*.pth"))) == epochs
+    assert_same(path, tmp_path / f"cnn_epoch_{best}.pth")
+    assert load_checkpoint(path)[1]["epoch"] == best
+    assert [row["val_CC"] for row in read_history(tmp_path)] == scores
+
+
+def test_patience_outlives_an_interruption(tmp_path):
+    config = replace(ONE_STEP, epochs=5, patience=2)
+    with pytest.raises(KeyboardInterrupt):
+        train(Crops(2), tmp_path, config, validate=scripted(0.5, 0.4), on_progress=interrupt_in(3))
+    best = train(Crops(2), tmp_path, config, validate=scripted(), resume=True)
+    assert load_checkpoint(best)[1]["epoch"] == 1
+    assert len(read_history(tmp_path)) == 2
+
+
+def test_validation_sees_the_network_with_dropout_off_and_training_goes_on_with_it_on(tmp_path):
+    modes = []
+
+    def validate(network):
+        modes.append(network.training)
+        return {"CC": 0.0}
+
+    train(Crops(2), tmp_path / "validated", replace(ONE_STEP, epochs=2), validate=validate)
+    train(Crops(2), tmp_path / "plain", replace(ONE_STEP, epochs=2))
+    assert modes == [False, False]
+    assert_same(tmp_path / "validated" / "cnn_epoch_2.pth", tmp_path / "plain" / "cnn_epoch_2.pth")
+
+
+def test_patience_without_validation_is_refused(tmp_path):
+    with pytest.raises(InputError, match="early stopping needs validation"):
+        train(Crops(2), tmp_path, replace(ONE_STEP, patience=3))
+
+
+def test_a_metric_that_validation_does_not_give_cannot_be_watched(tmp_path):
+    with pytest.raises(InputError, match="cannot watch 'NSS': validation gives AUC, CC"):
+        train(Crops(2), tmp_path, replace(ONE_STEP, watch="NSS"), validate=scripted(0.5))
+
+
+def test_reading_the_history_of_no_run_is_a_file_error(tmp_path: Path):
+    with pytest.raises(FileError, match=r"metrics\.csv"):
+        read_history(tmp_path)
