@@ -1,4 +1,4 @@
-"""Prepare OSIE, train base and blur with the defaults, evaluate on OSIE's test split and on MIT1003, and write the tables.
+"""Prepare OSIE, train base and blur with the defaults, evaluate on OSIE's test split and on MIT1003, and write tables.
 
     python benchmarks/osie.py --work /some/folder
 
@@ -46,11 +46,10 @@ console = Console()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="folder for archives, runs and scores")
-    parser.add_argument("--variants", nargs="+", default=["base", "blur"], choices=["base", "blur"])
+    parser.add_argument("--variants", nargs="*", default=["base", "blur"], choices=["base", "blur"])
     parser.add_argument("--modes", nargs="+", default=["fast"], choices=["exact", "fast", "crops"])
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--no_training", action="store_true", help="evaluate what the work folder holds")
-    parser.add_argument("--report", type=Path, default=HERE / "osie.md")
     arguments = parser.parse_args()
     work: Path = arguments.work
     times = Times(work / "times.json")
@@ -80,8 +79,8 @@ def main() -> None:
                 key = f"{name}-{variant}-{done}-{mode}"
                 draw = partial(draw_ten, work / f"{name}-{variant}-{mode}")
                 results[title][label] = score(work, key, predictor, examples, times, draw=draw)
-    write_report(arguments.report, results, times, sizes)
-    console.print(f"wrote {arguments.report}")
+    write_report(work / "report.md", results, times, sizes)
+    console.print(f"wrote {work / 'report.md'}")
 
 
 class Times:
@@ -200,10 +199,6 @@ def draw_ten(stem: Path, kept: list[tuple[Example, NDArray, dict[str, float]]]) 
 
 def write_report(path: Path, results: dict[str, dict[str, Scores]], times: Times, sizes: dict[str, float]) -> None:
     lines = [
-        "# OSIE: prepare, train, evaluate",
-        "",
-        "Made by `python benchmarks/osie.py`; the text around the tables is in that script.",
-        "",
         f"mrsal {mrsal.__version__}, torch {torch.__version__}, Python {platform.python_version()}, "
         f"{os.cpu_count()} CPU cores ({torch.backends.cpu.get_cpu_capability()}), float32, seed 0.",
         "",
@@ -219,9 +214,6 @@ def write_report(path: Path, results: dict[str, dict[str, Scores]], times: Times
         f"{share:.0%}.",
         "",
     ]
-    notes = path.with_name("osie-notes.md")
-    if notes.is_file():
-        lines.append(notes.read_text())
     path.write_text("\n".join(lines), encoding="utf-8")
 
 

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +15,17 @@ from mrsal.model import ModelConfig, MrCNN
 from mrsal.training import TrainConfig, epoch_batches, fit_input, momentum_at, read_history, train
 
 # small and fast, and lively enough to see it learn
-TINY = TrainConfig(epochs=4, batch_size=4, learning_rate=0.01, precision="fp32", device="cpu", seed=1)
+TINY = TrainConfig(
+    epochs=4,
+    batch_size=4,
+    learning_rate=0.02,
+    start_momentum=0.7,
+    end_momentum=0.85,
+    precision="fp32",
+    device="cpu",
+    seed=1,
+    model=ModelConfig(mean=(0.48, 0.49, 0.5), std=(0.3, 0.31, 0.32), dropout=0.2),
+)
 ONE_STEP = replace(TINY, epochs=1, batch_size=2)
 
 
@@ -132,13 +141,13 @@ def by_hand(samples, config):
 
 
 def test_training_equals_the_method_computed_by_hand(tmp_path):
-    config = replace(
-        TINY, epochs=2, learning_rate=0.05, weight_decay=0.01, start_momentum=0.5, model=ModelConfig(dropout=0.0)
-    )
+    config = replace(TINY, epochs=2, weight_decay=0.1, start_momentum=0.5, model=ModelConfig(dropout=0.0))
     samples = Crops(6)  # in batches of 4 and 2
-    got = weights(train(samples, tmp_path, config))
-    for name, expected in by_hand(samples, config).items():
-        torch.testing.assert_close(got[name], expected, rtol=1e-3, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
+    got, expected = weights(train(samples, tmp_path, config)), by_hand(samples, config)
+    torch.manual_seed(config.seed)
+    for name, start in MrCNN(config.model).named_parameters():
+        off, moved = (got[name] - expected[name]).norm(), (expected[name] - start).norm()
+        assert off < 1e-3 * moved, name
 
 
 def test_a_batch_in_chunks_has_the_gradient_of_the_whole(monkeypatch, tmp_path):
@@ -155,7 +164,7 @@ def test_a_batch_in_chunks_has_the_gradient_of_the_whole(monkeypatch, tmp_path):
 
 def test_the_loss_falls_and_the_accuracy_rises(run):
     rows = read_history(run)
-    assert rows[-1]["loss"] < 0.5 * rows[0]["loss"]
+    assert rows[-1]["loss"] < 0.3 * rows[0]["loss"]
     assert rows[-1]["accuracy"] == 1 > rows[0]["accuracy"]
 
 
@@ -197,7 +206,7 @@ def test_metrics_csv_has_a_row_per_epoch(run):
     rows = read_history(run)
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
     assert list(rows[0]) == ["epoch", "loss", "accuracy", "momentum", "seconds", "samples_per_second"]
-    np.testing.assert_allclose([row["momentum"] for row in rows], np.linspace(0.9, 0.99, 8)[1::2])
+    np.testing.assert_allclose([row["momentum"] for row in rows], np.linspace(0.7, 0.85, 8)[1::2])
 
 
 def test_config_json_holds_the_settings(run):
@@ -223,8 +232,9 @@ def test_tensorboard_shows_the_curves(run):
 def test_progress_and_epochs_are_told(tmp_path):
     states, rows = [], []
     train(Crops(5), tmp_path, replace(TINY, epochs=2), on_progress=states.append, on_epoch=rows.append)
-    assert [(state.epoch, state.step, state.steps) for state in states] == [(1, 2, 2), (2, 2, 2)]
-    assert [state.loss for state in states] == [row["loss"] for row in rows]
+    ends = [state for state in states if state.step == state.steps]
+    assert [(state.epoch, state.steps) for state in ends] == [(1, 2), (2, 2)]
+    assert [(state.loss, state.accuracy) for state in ends] == [(row["loss"], row["accuracy"]) for row in rows]
     assert rows == read_history(tmp_path)
 
 
@@ -292,8 +302,8 @@ def test_a_run_cannot_be_resumed_with_other_settings_or_from_nothing(tmp_path):
     with pytest.raises(FileError, match=r"nothing to resume: .*state\.pt does not exist"):
         train(Crops(2), tmp_path, ONE_STEP, resume=True)
     train(Crops(2), tmp_path, ONE_STEP)
-    changed = replace(ONE_STEP, learning_rate=0.5, model=ModelConfig(variant="blur"))
-    with pytest.raises(InputError, match="cannot resume with another learning_rate, model"):
+    changed = replace(ONE_STEP, learning_rate=0.5, watch="NSS", model=ModelConfig(variant="blur"))
+    with pytest.raises(InputError, match="cannot resume with another learning_rate, model, watch"):
         train(Crops(2), tmp_path, changed, resume=True)
 
 
@@ -313,7 +323,7 @@ def test_a_damaged_state_is_refused(damage, tmp_path):
 @pytest.mark.parametrize("first", [2, 3])
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_there_was(first, tmp_path):
     """From the last batch of the first epoch on, and from the first one of the second."""
-    with pytest.raises(TrainingError, match=r"loss is nan in epoch \d, step 2; lower --learning_rate"):
+    with pytest.raises(TrainingError, match=r"loss is nan in epoch \d, step \d; lower --learning_rate"):
         train(SpoiltCrops(4, first=first), tmp_path, replace(ONE_STEP, epochs=3))
     complete = ["cnn_epoch_1.pth"] if first == 3 else []
     assert [path.name for path in tmp_path.glob("cnn_*")] == complete
@@ -321,9 +331,12 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_there_was(first, t
         load_checkpoint(tmp_path / name)
 
 
-def test_a_learning_rate_that_is_far_too_high_ends_the_run(tmp_path):
-    with pytest.raises(TrainingError, match="lower --learning_rate"):
-        train(Crops(4), tmp_path, replace(ONE_STEP, epochs=5, learning_rate=1e30))
+@pytest.mark.parametrize(
+    ("rate", "complaint"), [(1e30, "loss is nan in epoch 2"), (3e38, "no longer finite after epoch 1")]
+)
+def test_a_learning_rate_that_is_far_too_high_ends_the_run_and_keeps_no_broken_checkpoint(rate, complaint, tmp_path):
+    with pytest.raises(TrainingError, match=f"{complaint}.*lower --learning_rate"):
+        train(Crops(2), tmp_path, replace(ONE_STEP, epochs=3, learning_rate=rate))
     for path in tmp_path.glob("cnn_*"):
         load_checkpoint(path)
 
@@ -404,13 +417,20 @@ def test_training_stops_when_the_score_has_not_risen_and_keeps_the_best(patience
     assert [row["val_CC"] for row in read_history(tmp_path)] == scores
 
 
+def test_the_best_divergence_is_the_lowest(tmp_path):
+    scores = iter([0.9, 0.6, 0.8])
+    config = replace(ONE_STEP, epochs=3, watch="KL")
+    best = train(Crops(2), tmp_path, config, validate=lambda network: {"KL": next(scores)})
+    assert load_checkpoint(best)[1]["epoch"] == 2
+
+
 def test_patience_outlives_an_interruption(tmp_path):
     config = replace(ONE_STEP, epochs=5, patience=2)
     with pytest.raises(KeyboardInterrupt):
         train(Crops(2), tmp_path, config, validate=scripted(0.5, 0.4), on_progress=interrupt_in(3))
-    best = train(Crops(2), tmp_path, config, validate=scripted(), resume=True)
+    best = train(Crops(2), tmp_path, config, validate=scripted(0.45), resume=True)
     assert load_checkpoint(best)[1]["epoch"] == 1
-    assert len(read_history(tmp_path)) == 2
+    assert len(read_history(tmp_path)) == 3
 
 
 def test_validation_sees_the_network_with_dropout_off_and_training_goes_on_with_it_on(tmp_path):
@@ -436,6 +456,6 @@ def test_a_metric_that_validation_does_not_give_cannot_be_watched(tmp_path):
         train(Crops(2), tmp_path, replace(ONE_STEP, watch="NSS"), validate=scripted(0.5))
 
 
-def test_reading_the_history_of_no_run_is_a_file_error(tmp_path: Path):
+def test_reading_the_history_of_no_run_is_a_file_error(tmp_path):
     with pytest.raises(FileError, match=r"metrics\.csv"):
         read_history(tmp_path)

@@ -117,13 +117,14 @@ def _predict(model: Model, example: Example) -> NDArray:
 
 def _score(map_: NDArray, example: Example, index: int, others: "_Relative | None") -> dict[str, float]:
     target = example.target()
+    eight_bit = target if target.max() > 1 else target * (255 / target.max())  # a density is far below 1 everywhere
     mass = np.clip(map_, 0, None)  # SIM and KL compare distributions
     mass = mass if mass.any() else np.ones_like(mass)
     scores = {
         "CC": metrics.cc(map_, target),
         "SIM": metrics.sim(mass, target),
         "KL": metrics.kl_divergence(mass, target),
-        "agreement": metrics.agreement_score(map_, target * (255 / target.max())),
+        "agreement": metrics.agreement_score(map_, eight_bit),
     }
     if others is not None and example.fixations is not None:
         x, y = example.fixations.x, example.fixations.y

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from mrsal.checkpoint import load_safely, save_checkpoint, save_safely
 from mrsal.errors import DataError, FileError, InputError, TrainingError
+from mrsal.evaluation import HIGHER_IS_BETTER
 from mrsal.files import atomic_path, make_folder
 from mrsal.model import RGB, ModelConfig, MrCNN, channels_last, constrain_conv1
 from mrsal.patches import to_unit
@@ -31,7 +32,7 @@ Scores = dict[str, float]
 Validate = Callable[[MrCNN], Scores]
 
 _STATE = "state.pt"
-_LOG_EVERY = 10
+_GPU_LOG_EVERY = 10  # steps; reading the loss makes a GPU wait, a CPU not
 _CPU_CHUNK = 32  # on a CPU, activations of larger chunks leave the allocator's pool and cost half the speed
 
 
@@ -162,7 +163,7 @@ def train(
         ``tensorboard/``, ``config.json``, and ``state.pt`` for resuming.
     config : TrainConfig, optional
     validate : callable, optional
-        Network to scores by name, higher is better for ``config.watch``; called after every epoch.
+        Network to scores by name; called after every epoch.
     resume : bool
         Go on after the last complete epoch found in ``out``; on a CPU the result is that of an uninterrupted run.
     on_progress, on_epoch : callable, optional
@@ -224,7 +225,7 @@ def train(
             "samples_per_second": round(len(samples) / seconds, 1),
         }
         if validate is not None:
-            row |= {f"val_{name}": value for name, value in _validate(network, validate, config).items()}
+            row |= {f"val_{name}": float(value) for name, value in _validate(network, validate, config).items()}
         _finish_epoch(out, network, optimiser, history, row, config)
         if on_epoch:
             on_epoch(row)
@@ -245,9 +246,8 @@ def _epoch(
 ) -> tuple[float, float]:
     """One pass over the samples; returns mean loss and accuracy."""
     model.train()
-    totals = torch.zeros(
-        2, device=fabric.device
-    )  # summed loss, correct answers; read seldom, so that a GPU never waits
+    totals = torch.zeros(2, device=fabric.device)  # summed loss, correct answers
+    log_every = 1 if fabric.device.type == "cpu" else _GPU_LOG_EVERY
     seen, began = 0, time.monotonic()
     batches = epoch_batches(len(samples), config.batch_size, seed=config.seed, epoch=epoch)
     for step, index in enumerate(batches):
@@ -266,7 +266,7 @@ def _epoch(
         if config.conv1_limit:
             constrain_conv1(cast(MrCNN, model.module), config.conv1_limit)
         seen += len(index)
-        if step % _LOG_EVERY == _LOG_EVERY - 1 or step == steps - 1:
+        if (step + 1) % log_every == 0 or step == steps - 1:
             loss_so_far, accuracy = (totals / seen).tolist()
             if not np.isfinite(loss_so_far):
                 raise TrainingError(
@@ -276,6 +276,11 @@ def _epoch(
             if on_progress:
                 rate = seen / (time.monotonic() - began)
                 on_progress(Progress(epoch + 1, step + 1, steps, loss_so_far, accuracy, rate))
+    if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):  # the last step's doing
+        raise TrainingError(
+            f"weights are no longer finite after epoch {epoch + 1}; lower --learning_rate. "
+            "The checkpoints of earlier epochs are complete"
+        )
     loss_so_far, accuracy = (totals / seen).tolist()
     return loss_so_far, accuracy
 
@@ -306,10 +311,12 @@ def _finish_epoch(
     about = {"epoch": history.epoch, "scores": row, "seed": config.seed}
     save_checkpoint(network, out / f"cnn_epoch_{history.epoch}.pth", about=about)
     score = row.get(f"val_{config.watch}")
+    if score is not None and not HIGHER_IS_BETTER.get(config.watch, True):
+        score = -score
     if score is not None and score > history.best_score:
         history.best_epoch, history.best_score = history.epoch, score
         save_checkpoint(network, out / "cnn_best.pth", about=about)
-    names = list(history.rows[0])
+    names = list(dict.fromkeys(name for r in history.rows for name in r))  # a resumed run may add validation
     lines = [",".join(names), *(",".join(f"{r.get(name, '')}" for name in names) for r in history.rows)]
     _write_text(out / "metrics.csv", "\n".join(lines) + "\n")
     _write_tensorboard(out / "tensorboard", row)
@@ -330,7 +337,7 @@ def _restore(path: Path, network: MrCNN, optimiser: torch.optim.Optimizer, confi
     state = load_safely(path)
     try:
         then, now = state["config"], _plain(config)
-        free = {"epochs", "device", "devices", "patience", "watch"}
+        free = {"epochs", "device", "devices", "patience"}
         changed = sorted(name for name in now if name not in free and now[name] != then[name])
         if changed:
             raise InputError(f"cannot resume with another {', '.join(changed)} than the run began with")
@@ -363,7 +370,10 @@ def _write_tensorboard(folder: Path, row: dict[str, float]) -> None:
 
 def read_history(run: str | Path) -> list[dict[str, float]]:
     """The rows of a run's ``metrics.csv``."""
-    with (Path(run) / "metrics.csv").open(newline="", encoding="utf-8") as file:
+    path = Path(run) / "metrics.csv"
+    if not path.is_file():
+        raise FileError(f"no history of a run: {path} does not exist; give the folder of a run")
+    with path.open(newline="", encoding="utf-8") as file:
         return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
 
 
