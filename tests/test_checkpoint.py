@@ -143,6 +143,14 @@ def test_half_precision_weights_are_read_as_float32(network, tmp_path):
             assert torch.equal(value, half[name].float())
 
 
+def test_half_precision_halves_the_file_and_changes_weights_by_its_rounding_only(network, tmp_path):
+    full, half = (save_checkpoint(network, tmp_path / f"{h}.safetensors", half=h) for h in (False, True))
+    assert half.stat().st_size < 0.51 * full.stat().st_size
+    again, _ = load_checkpoint(half)
+    for name, value in network.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value.half().float()), name
+
+
 @pytest.mark.parametrize("prefix", ["", "module."])
 @pytest.mark.parametrize(("layout", "variant"), [("base", "base"), ("blur", "historical-blur")])
 def test_historical_checkpoints_give_their_historical_outputs(layout, variant, prefix, data_root, tmp_path):

@@ -11,7 +11,7 @@ from mrsal import precision
 from mrsal.checkpoint import save_checkpoint
 from mrsal.dense import grid_logits
 from mrsal.errors import FileError, InputError
-from mrsal.inference import Predictor, SaliencyMap, load_model
+from mrsal.inference import BUNDLED, DEFAULT_MODEL, WEIGHTS, Predictor, SaliencyMap, checkpoint_path, load_model
 from mrsal.model import ModelConfig, MrCNN
 from mrsal.patches import Grid, Pyramid
 
@@ -51,12 +51,13 @@ def test_a_map_has_the_size_of_its_image_and_holds_probabilities(shape):
     np.testing.assert_array_equal(result.image, image)
 
 
-def test_a_map_is_the_sigmoid_of_the_logits_where_the_grid_has_its_centres():
-    """On an image whose pixels are the cells of the grid, the bicubic upsampling changes nothing."""
-    network, image = loud().eval(), picture(50, 50)
-    pyramid, grid = Pyramid.from_image(image), Grid.cells((50, 50))
+def test_a_map_is_the_sigmoid_of_the_logits_at_the_centres_of_the_cells():
+    """Here a cell is 3x5 pixels, so that its centre is a pixel, which the bicubic upsampling leaves as it is."""
+    network, image = loud().eval(), picture(150, 250)
+    pyramid, grid = Pyramid.from_image(image), Grid.cells((150, 250))
     expected = torch.sigmoid(grid_logits(network, pyramid.tensors(), grid, mode="fast"))
-    np.testing.assert_allclose(cpu(network).predict(image, mode="fast").values, expected, atol=1e-5)
+    values = cpu(network).predict(image, mode="fast").values
+    np.testing.assert_allclose(values[1::3, 2::5], expected, atol=1e-5)
 
 
 def brightness_network():
@@ -253,10 +254,13 @@ def test_a_model_is_loaded_by_path_or_not_at_all(tmp_path):
     crops = torch.rand(2, 3, 3, 42, 42)
     torch.testing.assert_close(predictor.network(crops), network.eval()(crops), rtol=1e-4, atol=1e-4)
     assert predictor.mode == "fast"
-    with pytest.raises(InputError, match="no checkpoint ships"):
-        load_model()
     with pytest.raises(FileError, match="no checkpoint at"):
         load_model(tmp_path / "none.pth")
+
+
+def test_a_name_leads_to_a_bundled_checkpoint_and_any_other_path_stays(tmp_path):
+    assert checkpoint_path() == checkpoint_path(DEFAULT_MODEL) == WEIGHTS / BUNDLED[DEFAULT_MODEL]
+    assert checkpoint_path(tmp_path / "own.pth") == tmp_path / "own.pth"
 
 
 def test_bf16_gives_nearly_the_same_map():

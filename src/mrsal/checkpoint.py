@@ -20,7 +20,7 @@ FORMAT_VERSION = 1
 _HEADER = "mrsal"
 
 
-def save_checkpoint(model: MrCNN, path: str | Path, *, about: dict[str, Any] | None = None) -> Path:
+def save_checkpoint(model: MrCNN, path: str | Path, *, about: dict[str, Any] | None = None, half: bool = False) -> Path:
     """Write weights and configuration; ``.pth`` or ``.safetensors`` by the ending.
 
     Parameters
@@ -29,6 +29,8 @@ def save_checkpoint(model: MrCNN, path: str | Path, *, about: dict[str, Any] | N
     path : str or Path
     about : dict, optional
         Plain values to keep with the weights, such as epoch and metrics.
+    half : bool
+        Store ``.safetensors`` in half precision, for half the size; they are read back as float32.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def save_checkpoint(model: MrCNN, path: str | Path, *, about: dict[str, Any] | N
             from safetensors.torch import save_file
 
             try:  # streams that share weights would be refused as aliases
-                save_file({k: v.clone() for k, v in weights.items()}, temporary, {_HEADER: text})
+                save_file({k: v.half() if half else v.clone() for k, v in weights.items()}, temporary, {_HEADER: text})
             except SafetensorError as error:
                 raise FileError(f"cannot write {path}: {_first_line(error)}; is the disk full?") from error
         else:

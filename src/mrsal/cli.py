@@ -141,7 +141,9 @@ def evaluate(
     data_dir: DataDir,
     model_path: Annotated[
         str,
-        typer.Option("--model_path", help="A checkpoint (.pth, .safetensors), or a baseline: uniform, centre."),
+        typer.Option(
+            "--model_path", help="A checkpoint (.pth, .safetensors), mrcnn-osie, or a baseline: uniform, centre."
+        ),
     ],
     out_dir: Annotated[Path, typer.Option("--out_dir", help="The result goes to OUT_DIR/eval/<time>/.")] = Path(),
     improvements: Annotated[
@@ -206,7 +208,9 @@ def prepare(
 def predict(
     paths: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
     out: Annotated[Path, typer.Option(help="Folder for the maps.")],
-    model: Annotated[Path, typer.Option(help="A checkpoint (.pth, .safetensors).")],
+    model: Annotated[
+        str, typer.Option(help="A checkpoint (.pth, .safetensors), or the name of one that ships with mrsal.")
+    ] = "mrcnn-osie",
     format: Annotated[
         Output, typer.Option(help="npy: float32; png: 16-bit grey; overlay: heatmap on the image.")
     ] = Output.overlay,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from matplotlib.cbook import get_sample_data
 from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
@@ -30,7 +31,7 @@ def run_demo(out: Path, *, seed: int = 0, console: Console, scenes: int = SCENES
     ----------
     out : Path
         Folder for ``data/``, ``archive/``, ``trained/<time>/`` and the results: ``comparisons.jpg``, ``curves.png``,
-        ``scores.csv`` and ``scores.md``.
+        ``scores.csv``, ``scores.md``, and ``photograph_overlay.jpg`` by the network that ships with mrsal.
     seed : int
         Of the scenes, the observers and the training.
     console : Console
@@ -70,6 +71,9 @@ def run_demo(out: Path, *, seed: int = 0, console: Console, scenes: int = SCENES
         Image.open(run / "curves.png").save(temporary, format="PNG")
     with atomic_path(out / "scores.md") as temporary:
         temporary.write_text("\n".join([*jobs.table_lines(results), "", CONVENTIONS, ""]), encoding="utf-8")
+
+    photograph = get_sample_data("grace_hopper.jpg", asfileobj=False)  # public domain; in matplotlib's wheel
+    save_jpeg(load_model().predict(photograph, mode="fast").overlay(), out / "photograph_overlay.jpg")
 
     console.print(jobs.score_table(results, title=f"{len(examples)} test scenes that the network has not seen"))
     console.print(f"done in {time.monotonic() - began:.0f} s; open {out / 'comparisons.jpg'} and {out / 'curves.png'}")

@@ -23,6 +23,10 @@ from mrsal.model import MrCNN, channels_last
 from mrsal.patches import Grid, Pyramid, is_unit
 from mrsal.precision import resolve_device, resolve_precision
 
+WEIGHTS = Path(__file__).parent / "weights"
+BUNDLED = {"mrcnn-osie": "mrcnn-osie.safetensors"}
+DEFAULT_MODEL = "mrcnn-osie"
+
 
 @dataclass(frozen=True)
 class SaliencyMap:
@@ -146,6 +150,12 @@ class Predictor:
             )
 
 
+def checkpoint_path(name_or_path: str | Path | None = None) -> Path:
+    """The file behind a name out of :data:`BUNDLED`; any other path stays as it is, and None is the default network."""
+    name = DEFAULT_MODEL if name_or_path is None else str(name_or_path)
+    return WEIGHTS / BUNDLED[name] if name in BUNDLED else Path(name)
+
+
 def load_model(
     name_or_path: str | Path | None = None,
     *,
@@ -157,8 +167,9 @@ def load_model(
 
     Parameters
     ----------
-    name_or_path : str or Path
-        A ``.pth`` or ``.safetensors`` checkpoint, of ours or in the historical layout.
+    name_or_path : str or Path, optional
+        A name out of :data:`BUNDLED`, or a ``.pth`` or ``.safetensors`` checkpoint, of ours or in the historical layout. None:
+        the base network that ships with mrsal, trained on OSIE.
     device, precision, mode
         As for :class:`Predictor`.
 
@@ -168,12 +179,8 @@ def load_model(
 
     Raises
     ------
-    InputError
-        If no checkpoint is given; none ships with this version.
     FileError, DataError
         If the file is missing or does not hold the network.
     """
-    if name_or_path is None:
-        raise InputError("no checkpoint ships with this version; give the path of one that you trained")
-    network, _ = load_checkpoint(name_or_path)
+    network, _ = load_checkpoint(checkpoint_path(name_or_path))
     return Predictor(network, device=device, precision=precision, mode=mode)

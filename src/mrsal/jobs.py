@@ -24,7 +24,7 @@ from mrsal.checkpoint import check_improvements, load_checkpoint
 from mrsal.errors import InputError
 from mrsal.evaluation import CONVENTIONS, HIGHER_IS_BETTER, NEEDS_FIXATIONS, Model, Scores, evaluate
 from mrsal.files import make_folder
-from mrsal.inference import Predictor
+from mrsal.inference import Predictor, checkpoint_path
 from mrsal.model import MrCNN
 from mrsal.native import NativeArchive, open_archive
 from mrsal.plots import comparison, save_curves, save_jpeg
@@ -197,7 +197,7 @@ def _validator(examples: list[Example], config: training.TrainConfig) -> trainin
 def _model(path: str, improvements: int | None, *, device: str, precision: str, mode: str) -> Model:
     if path in BASELINES:
         return BASELINES[path]
-    network, _ = load_checkpoint(path)
+    network, _ = load_checkpoint(checkpoint_path(path))
     check_improvements(network, improvements, path)
     return Predictor(network, device=device, precision=precision, mode=mode)
 

@@ -1,0 +1,75 @@
+"""Turn a finished run of benchmarks/osie.py into the checkpoint that ships, with its manifest.
+
+    python scripts/bundle.py WORK --name mrcnn-osie --commit HASH
+
+WORK is the benchmark's work folder with the run ``base`` and its scores. Writes src/mrsal/weights/NAME.safetensors (half
+precision) and NAME.json, which says from which data, by which recipe and with which scores.
+"""
+
+import argparse
+import csv
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from mrsal.checkpoint import load_checkpoint, save_checkpoint
+from mrsal.inference import WEIGHTS
+from mrsal.training import read_history
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--name", default="mrcnn-osie")
+    parser.add_argument("--commit", required=True, help="of the code that trained it")
+    arguments = parser.parse_args()
+    run = arguments.work / "base"
+    config = json.loads((run / "config.json").read_text())
+    network, about = load_checkpoint(run / f"cnn_epoch_{config['epochs']}.pth")
+    weights = WEIGHTS / f"{arguments.name}.safetensors"
+    save_checkpoint(network, weights, about={"epoch": about["epoch"], "name": arguments.name}, half=True)
+
+    osie = Path(os.environ.get("MRSAL_DATA") or ROOT.parent / "shared" / "data") / "osie"
+    manifest = {
+        "name": arguments.name,
+        "file": {"name": weights.name, "sha256": sha256(weights), "bytes": weights.stat().st_size},
+        "architecture": network.config.to_dict(),
+        "data": {
+            "name": "OSIE, training split: 500 images, 15,000 samples",
+            "source": "Xu, Jiang, Wang, Kankanhalli and Zhao, Predicting human gaze beyond pixels, Journal of Vision 2014",
+            "licence": "MIT",
+            "fixations.mat sha256": sha256(osie / "data" / "eye" / "fixations.mat"),
+            "stimuli sha256 (over the files, sorted by name)": sha256(*sorted((osie / "data" / "stimuli").iterdir())),
+        },
+        "recipe": {key: value for key, value in config.items() if key != "model"},
+        "command": "python benchmarks/osie.py --work WORK --variants base",
+        "commit": arguments.commit,
+        "last epoch": read_history(run)[-1],
+        "scores": {
+            path.stem.removeprefix("scores-"): means(path) for path in sorted(arguments.work.glob("scores-*-base-*"))
+        },
+    }
+    (WEIGHTS / f"{arguments.name}.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    print(weights, weights.stat().st_size, "bytes")
+
+
+def means(path: Path) -> dict[str, float]:
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: round(float(np.mean([float(r[name]) for r in rows])), 4) for name in rows[0] if name != "stimulus"}
+
+
+def sha256(*paths: Path) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    main()
