@@ -23,7 +23,9 @@ def test_the_file_is_the_one_of_the_manifest(name):
     manifest = json.loads((WEIGHTS / f"{name}.json").read_text())
     assert hashlib.sha256(content).hexdigest() == manifest["file"]["sha256"]
     assert len(content) < 15e6
-    assert load_model(name).network.config.to_dict() == json.loads(json.dumps(manifest["architecture"]), object_hook=as_tuples)
+    assert load_model(name).network.config.to_dict() == json.loads(
+        json.dumps(manifest["architecture"]), object_hook=as_tuples
+    )
 
 
 def as_tuples(values):
@@ -32,15 +34,15 @@ def as_tuples(values):
 
 def test_it_finds_the_face_in_a_portrait(predictor):
     map_ = predictor.predict(get_sample_data("grace_hopper.jpg", asfileobj=False), mode="fast").values
-    assert map_.shape == (606, 512)
-    assert map_[110:260, 190:330].mean() > 2 * map_.mean()
+    assert map_.shape == (600, 512)
+    assert map_[110:260, 190:330].mean() > 1.5 * map_.mean()
 
 
 def test_it_beats_the_centre_on_osie(predictor, data_root):
     osie = datasets.load("osie", data_root / "osie")
     gains = []
-    for i in osie.split("test")[::20]:
+    for i in osie.split("test")[::10]:
         image, points = osie.stimuli[i].read(), osie.fixations_of(i)
         map_ = predictor.predict(image, mode="fast").values
-        gains.append(metrics.nss(map_, points.x, points.y) - metrics.nss(centre(image), points.x, points.y))
-    assert np.mean(gains) > 0.3
+        gains.append(metrics.auc(map_, points.x, points.y) - metrics.auc(centre(image), points.x, points.y))
+    assert np.mean(gains) > 0.05
