@@ -57,10 +57,16 @@ def test_the_historical_grid_is_rounded_linspace_row_by_row(shape):
     assert grid.corners
 
 
+@pytest.mark.parametrize("shape", [(600, 800), (768, 1024), (240, 320), (61, 83), (1080, 1921)])
+def test_the_default_grid_steps_by_the_stride_of_the_network(shape):
+    rows, columns = Grid.cells(shape).centres(400)
+    assert set(np.diff(rows)) == set(np.diff(columns)) == {8}
+
+
 def test_the_default_grid_steps_by_eight_pixels_at_scale_400():
     grid = Grid.cells((600, 800))
     assert grid.points.shape == (2500, 2)
-    assert (grid.rows[0], grid.columns[0]) == (6, 8)
+    assert (grid.rows[0], grid.columns[0]) == pytest.approx((6, 8), abs=1e-2)
     rows, columns = grid.centres(400)
     assert rows.tolist() == columns.tolist() == list(range(4, 400, 8))
     assert not grid.corners

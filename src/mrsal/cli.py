@@ -82,7 +82,7 @@ def train(
     data_dir: DataDir,
     out_dir: Annotated[Path, typer.Option("--out_dir", help="The run goes to OUT_DIR/trained/<time>/.")] = Path(),
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the samples.")] = 20,
-    num_gpus: Annotated[int, typer.Option("--num_gpus", min=1, help="GPUs to use, as far as they are there.")] = 2,
+    num_gpus: Annotated[int, typer.Option("--num_gpus", min=1, help="GPUs to use; this version uses at most one.")] = 2,
     use_val: Annotated[
         bool,
         typer.Option("--use_val", help="Score the validation images after each epoch; keep the best checkpoint."),

@@ -50,6 +50,8 @@ def train_job(
     config = training.fit_input(_available_devices(config), samples)
     validate = None
     if use_val:
+        if config.watch not in HIGHER_IS_BETTER:
+            raise InputError(f"no metric is called {config.watch!r}; choose one of {', '.join(HIGHER_IS_BETTER)}")
         examples = list(archive.examples("val"))
         if not examples:
             raise InputError(f"{data_dir} has no validation images; leave --use_val out")
@@ -205,9 +207,11 @@ def _model(path: str, improvements: int | None, *, device: str, precision: str, 
 def _available_devices(config: training.TrainConfig) -> training.TrainConfig:
     there = torch.cuda.device_count() if config.device != "cpu" else 0
     if config.devices > max(there, 1):
-        used = f"the {there} there" if there else "the CPU"
+        used = "one" if there else "the CPU"
         log.warning("%d GPUs were asked for and %d are there; using %s", config.devices, there, used)
-    return replace(config, devices=max(1, min(config.devices, there)))
+    elif config.devices > 1:
+        log.warning("%d GPUs were asked for; this version trains on one", config.devices)
+    return replace(config, devices=1)
 
 
 def _new_folder(parent: Path) -> Path:

@@ -83,7 +83,7 @@ class Grid:
     @classmethod
     def cells(cls, shape: tuple[int, int], size: int = GRID) -> "Grid":
         """Centres of ``size`` x ``size`` equal cells, the default: with 50, a step of exactly 8 pixels at scale 400."""
-        steps = (np.arange(size) + 0.5) / size
+        steps = (np.arange(size) + 0.5) / size + 1e-6  # or float32 rounding would break the step for many sides
         return cls(steps * shape[0], steps * shape[1], shape)
 
     @classmethod
