@@ -18,8 +18,9 @@ QUICK = ("--epochs", "1", "--batch_size", "16", "--device", "cpu")
 
 
 @pytest.fixture
-def run(capsys, monkeypatch):
-    """Run ``mrsal`` with arguments; returns exit status, standard output and standard error."""
+def run(capsys, monkeypatch, tmp_path):
+    """Run ``mrsal`` with arguments in a folder of its own; returns exit status, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
 
     def run_(*arguments, entry=cli.main):
         monkeypatch.setattr(sys, "argv", ["mrsal", *map(str, arguments)])
