@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib.cbook import get_sample_data
 from numpy.typing import NDArray
-from PIL import Image
 from rich.console import Console
 
 from mrsal import datasets, jobs, training
@@ -18,7 +17,7 @@ from mrsal.evaluation import CONVENTIONS, Scores, evaluate
 from mrsal.files import atomic_path
 from mrsal.inference import load_model
 from mrsal.native import NativeArchive, write_native
-from mrsal.plots import comparison, save_jpeg, sheet
+from mrsal.plots import comparison, save_curves, save_jpeg, sheet
 
 SCENES = 60
 _CONFIG = training.TrainConfig(epochs=3, batch_size=32, devices=1)
@@ -67,8 +66,7 @@ def run_demo(out: Path, *, seed: int = 0, console: Console, scenes: int = SCENES
     results["Mr-CNN"] = scores = evaluate(predictor, examples, on_image=on_image)
     scores.save(out / "scores.csv")
     save_jpeg(sheet(pictures), out / "comparisons.jpg")
-    with atomic_path(out / "curves.png") as temporary:
-        Image.open(run / "curves.png").save(temporary, format="PNG")
+    save_curves(training.read_history(run), out / "curves.png")
     with atomic_path(out / "scores.md") as temporary:
         temporary.write_text("\n".join([*jobs.table_lines(results), "", CONVENTIONS, ""]), encoding="utf-8")
 
