@@ -20,7 +20,7 @@ from torch import Tensor
 
 from mrsal.checkpoint import load_safely, save_safely
 from mrsal.datasets.base import FixationDataset
-from mrsal.errors import DataError, FileError
+from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_path, make_folder
 from mrsal.fixations import Fixations
 from mrsal.images import read_grey
@@ -101,8 +101,10 @@ class PthArchive:
         """The training samples."""
         return read_train(self.path / "train_data.pth.tar")
 
-    def examples(self, split: str = "test") -> Iterator[Example]:
-        """The images of a split, to predict and to score."""
+    def examples(self, split: str = "test", *, skip_first: bool = False) -> Iterator[Example]:
+        """The images of a split, to predict and to score; there are no fixations here of which one could be skipped."""
+        if skip_first:
+            raise InputError("the *.pth.tar files hold no fixations to skip; prepare a native archive")
         return read_examples(self.path / f"{split}_data.pth.tar")
 
 

@@ -26,7 +26,7 @@ from mrsal.evaluation import CONVENTIONS, HIGHER_IS_BETTER, NEEDS_FIXATIONS, Mod
 from mrsal.files import make_folder
 from mrsal.inference import Predictor, checkpoint_path
 from mrsal.model import MrCNN
-from mrsal.native import NativeArchive, open_archive
+from mrsal.native import open_archive
 from mrsal.plots import comparison, save_curves, save_jpeg
 
 log = logging.getLogger("mrsal")
@@ -115,13 +115,7 @@ def evaluate_job(
 
     Returns the folder ``out_dir/eval/<time>`` with ``log.txt``, ``scores.csv`` and ``Comparison images/``, and the scores.
     """
-    archive = open_archive(data_dir)
-    if isinstance(archive, NativeArchive):
-        examples = list(archive.examples(split, skip_first=skip_first))
-    elif skip_first:
-        raise InputError("the *.pth.tar files hold no fixations to skip; prepare a native archive")
-    else:
-        examples = list(archive.examples(split))
+    examples = list(open_archive(data_dir).examples(split, skip_first=skip_first))
     model = _model(model_path, improvements, device=device, precision=precision, mode=mode)
     run = _new_folder(out_dir / "eval")
     with _log_file(run / "log.txt"), progress_bar(console) as bar:

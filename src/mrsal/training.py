@@ -281,7 +281,6 @@ def _epoch(
             f"weights are no longer finite after epoch {epoch + 1}; lower --learning_rate. "
             "The checkpoints of earlier epochs are complete"
         )
-    loss_so_far, accuracy = (totals / seen).tolist()
     return loss_so_far, accuracy
 
 
