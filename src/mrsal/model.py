@@ -103,9 +103,10 @@ class Stream(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.preprocess(x)
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)  # (B, 96, 18, 18)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)  # (B, 160, 8, 8)
-        x = F.max_pool2d(F.relu(self.conv3(x)), 2)  # (B, 288, 3, 3)
+        # rectified after pooling: the same values and gradients as before it, on a quarter of the positions
+        x = F.relu(F.max_pool2d(self.conv1(x), 2))  # (B, 96, 18, 18)
+        x = F.relu(F.max_pool2d(self.conv2(x), 2))  # (B, 160, 8, 8)
+        x = F.relu(F.max_pool2d(self.conv3(x), 2))  # (B, 288, 3, 3)
         x = self.dropout(x).flatten(1)  # (B, 2592)
         return self.dropout(F.relu(self.fc(x)))  # (B, 512)
 
