@@ -162,7 +162,8 @@ class MrCNN(nn.Module):
     Notes
     -----
     Departures from the paper: logits instead of probabilities, for a stable loss; weights start as He et al. (2015)
-    propose for rectified units, since with PyTorch's own start the first epochs pass on a plateau at the prior.
+    propose for rectified units, the output layer too: with PyTorch's own start, or an output layer near zero, the first
+    epochs pass on a plateau at the prior, since the constraint on the first layer leaves little signal behind it.
     """
 
     mean: Tensor
@@ -195,7 +196,6 @@ class MrCNN(nn.Module):
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
-        nn.init.normal_(self.output.weight, std=0.01)  # starts undecided instead of loud
 
     @property
     def streams(self) -> tuple[Stream, Stream, Stream]:
