@@ -7,6 +7,7 @@ from PIL import Image
 
 from mrsal.dense import grid_logits
 from mrsal.errors import InputError
+from mrsal.inference import load_model
 from mrsal.model import ModelConfig, MrCNN
 from mrsal.patches import SCALES, Grid, Pyramid
 
@@ -18,7 +19,7 @@ def he_network(config=None, *, only=None):
     torch.manual_seed(5)
     network = MrCNN(config).eval()
     with torch.no_grad():
-        network.output.weight *= 30
+        network.output.weight *= 5
         if only is not None:
             network.fc.weight[:, [k for k in range(3 * 512) if k // 512 != only]] = 0
     return network
@@ -34,7 +35,8 @@ def picture(height, width, *, smooth=False):
 
 
 def logits(network, image, grid, mode):
-    return grid_logits(network, Pyramid.from_image(image).tensors(), grid, mode=mode)
+    levels = [level[None] for level in Pyramid.from_image(image).tensors()]
+    return grid_logits(network, levels, grid, mode=mode)[0]
 
 
 def by_hand(network, image, rows, columns):
@@ -95,6 +97,27 @@ def test_exact_equals_the_network_all_over_the_default_grid():
     some = np.array([0, 1, 17, 30, 49])
     expected = by_hand(network, image, grid.rows[some], grid.columns[some])
     torch.testing.assert_close(got[some][:, some], expected, **TOLERANCE)
+
+
+@pytest.mark.parametrize("shape", [(211, 333), (29, 37)], ids=["odd", "smaller than a crop"])
+def test_exact_equals_crops_with_trained_weights_at_every_point_of_the_grid(shape):
+    network, image = load_model(device="cpu", precision="fp32").network, picture(*shape, smooth=True)
+    exact, crops = (logits(network, image, Grid.cells(shape), mode) for mode in ("exact", "crops"))
+    assert crops.std() > 0.1
+    torch.testing.assert_close(exact, crops, **TOLERANCE)
+
+
+@pytest.mark.parametrize("mode", ["exact", "crops", "fast"])
+def test_images_of_a_batch_do_not_see_each_other(mode):
+    """Wide and tall ones, on one grid; fails if images and phases are mixed up."""
+    network, grid = he_network(), cells(60, 60, 3, 5)
+    pyramids = [Pyramid.from_image(picture(*shape)) for shape in [(60, 60), (35, 91), (91, 35)]]
+    levels = [torch.stack(level) for level in zip(*(pyramid.tensors() for pyramid in pyramids), strict=True)]
+    together = grid_logits(network, levels, grid, mode=mode)
+    assert together.shape == (3, 3, 5)
+    for i in range(3):
+        alone = grid_logits(network, [level[i : i + 1] for level in levels], grid, mode=mode)
+        torch.testing.assert_close(together[i : i + 1], alone, **TOLERANCE)
 
 
 @pytest.mark.parametrize("mode", ["exact", "crops", "fast"])

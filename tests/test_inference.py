@@ -24,7 +24,7 @@ def loud(config=None):
     torch.manual_seed(2)
     network = MrCNN(config)
     with torch.no_grad():
-        network.output.weight *= 30
+        network.output.weight *= 5
     return network
 
 
@@ -35,6 +35,10 @@ def cpu(network, **options):
 def picture(height, width):
     coarse = np.random.default_rng(6).integers(0, 256, (5, 6, 3), dtype=np.uint8)
     return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def batch_of_one(pyramid):
+    return [level[None] for level in pyramid.tensors()]
 
 
 # prediction
@@ -55,7 +59,7 @@ def test_a_map_is_the_sigmoid_of_the_logits_at_the_centres_of_the_cells():
     """Here a cell is 3x5 pixels, so that its centre is a pixel, which the bicubic upsampling leaves as it is."""
     network, image = loud().eval(), picture(150, 250)
     pyramid, grid = Pyramid.from_image(image), Grid.cells((150, 250))
-    expected = torch.sigmoid(grid_logits(network, pyramid.tensors(), grid, mode="fast"))
+    expected = torch.sigmoid(grid_logits(network, batch_of_one(pyramid), grid, mode="fast")[0])
     values = cpu(network).predict(image, mode="fast").values
     np.testing.assert_allclose(values[1::3, 2::5], expected, atol=1e-5)
 
@@ -85,7 +89,7 @@ def test_a_bright_spot_is_found_where_it_is(mode):
 def test_the_grid_of_the_archives_reaches_the_corners_of_the_map():
     network, pyramid = loud(), Pyramid.from_image(picture(40, 50))
     values = cpu(network).values(pyramid, CORNERS, mode="crops")
-    expected = torch.sigmoid(grid_logits(network, pyramid.tensors(), CORNERS, mode="crops"))
+    expected = torch.sigmoid(grid_logits(network, batch_of_one(pyramid), CORNERS, mode="crops")[0])
     np.testing.assert_allclose(values[[0, 0, -1, -1], [0, -1, 0, -1]], expected.flatten(), atol=1e-5)
 
 
@@ -93,8 +97,41 @@ def test_calling_a_predictor_uses_its_own_mode():
     image, network = picture(30, 40), loud()
     predictor = cpu(network, mode="fast")
     np.testing.assert_array_equal(predictor(image), predictor.predict(image, mode="fast").values)
+    np.testing.assert_array_equal(predictor.predict(image).values, predictor(image))
     with pytest.raises(InputError, match="expected a mode"):
-        cpu(network, mode="quick")(image)
+        cpu(network, mode="quick")
+    with pytest.raises(InputError, match="expected a mode"):
+        predictor.predict(image, mode="quick")
+
+
+@pytest.mark.parametrize("batch_size", [None, 2, 3, 50])
+def test_many_images_of_any_sizes_give_the_maps_of_each_alone_in_order(batch_size, tmp_path):
+    predictor = cpu(loud(), mode="fast")
+    images = [picture(*shape) for shape in [(30, 40), (83, 61), (20, 97), (50, 50), (61, 30)]]
+    Image.fromarray(images[0]).save(tmp_path / "first.png")
+    results = list(predictor.predict_many([tmp_path / "first.png", *images[1:]], batch_size=batch_size))
+    assert [result.values.shape for result in results] == [image.shape[:2] for image in images]
+    for result, image in zip(results, images, strict=True):
+        np.testing.assert_array_equal(result.image, image)
+        np.testing.assert_allclose(result.values, predictor(image), atol=1e-5)
+
+
+def test_many_images_are_read_as_they_are_needed_and_a_missing_one_is_named():
+    taken = []
+
+    def endless():
+        while True:
+            taken.append(None)
+            yield picture(20, 30)
+
+    maps = cpu(loud(), mode="fast").predict_many(endless())
+    next(maps)
+    maps.close()
+    assert len(taken) <= 4
+    with pytest.raises(FileError, match="nowhere.png"):
+        list(cpu(loud(), mode="fast").predict_many(["nowhere.png"]))
+    with pytest.raises(InputError, match="batch_size must be at least 1"):
+        list(cpu(loud()).predict_many([], batch_size=-1))
 
 
 def test_paths_pil_images_and_arrays_are_taken_alike(tmp_path):
@@ -148,7 +185,7 @@ def test_standardised_levels_reach_a_checkpoint_without_statistics_as_they_are(p
     """As in the historical scripts; such a checkpoint does not say what it was trained on, so nothing is warned about."""
     network, levels = loud(ModelConfig(trained_range=None)), standardised(pyramid)
     values = cpu(network).values(levels, CORNERS, mode="crops")
-    expected = torch.sigmoid(grid_logits(network, levels.tensors(), CORNERS, mode="crops"))
+    expected = torch.sigmoid(grid_logits(network, batch_of_one(levels), CORNERS, mode="crops")[0])
     np.testing.assert_allclose(values[[0, 0, -1, -1], [0, -1, 0, -1]], expected.flatten(), atol=1e-5)
 
 
