@@ -66,11 +66,20 @@ def test_samples_equal_those_of_the_historical_archive(native_folder, pth_folder
     assert torch.equal(ours.batch(shuffled)[0], crops[torch.from_numpy(shuffled)])
 
 
+def test_samples_on_a_device_are_the_same_with_only_the_stimuli_they_are_from(native_folder, dataset):
+    samples = NativeArchive(native_folder).samples
+    moved = samples.to(torch.device("cpu"))
+    assert [len(level) for level in moved.levels] == 3 * [len(dataset.split("train"))]
+    index = np.random.default_rng(0).permutation(len(samples))
+    for got, expected in zip(moved.batch(index), samples.batch(index), strict=True):
+        assert torch.equal(got, expected)
+
+
 def test_another_seed_gives_other_samples_here_and_there_alike(dataset, native_folder, tmp_path):
     ours = NativeArchive(write_native(dataset, tmp_path / "native", seed=9)).samples
     theirs = PthArchive(write_pth(dataset, tmp_path / "pth", seed=9)).samples
     torch.testing.assert_close(to_unit(ours.batch(np.arange(len(ours)))[0]), theirs.crops, rtol=0, atol=1e-7)
-    assert (ours.table != NativeArchive(native_folder).samples.table).any()
+    assert (ours.centres != NativeArchive(native_folder).samples.centres).any()
 
 
 def test_examples_hold_the_picture_its_density_and_its_fixations(dataset, native_folder):
@@ -105,7 +114,7 @@ def test_a_published_map_is_kept_where_no_fixations_are_known(tmp_path):
     assert example.fixations is None
     with Image.open(mit.stimuli[0].density_path) as map_:
         np.testing.assert_array_equal(example.target(), np.asarray(map_))
-    _, x, y, label = archive.samples.table.T
+    _, x, y, label = archive.table.T
     assert (example.target()[y, x][label == 1] > 0.85 * 255).all()
 
 

@@ -7,7 +7,7 @@ Letters: B samples, S = 3 scales, C = 3 channels, P = 42 the side of a crop.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from mrsal.files import atomic_path, make_folder
 from mrsal.fixations import Fixations
 from mrsal.images import read_grey
 from mrsal.model import RGB, as_rgb
-from mrsal.patches import PATCH, SCALES, Grid, Pyramid, crop, is_unit, sample_locations, scaled_centre
+from mrsal.patches import PATCH, SCALES, Grid, Pyramid, crop, is_unit, sample_locations, scaled_centre, to_unit
 
 MAPS = "ALLFIXATIONMAPS"
 
@@ -84,9 +84,18 @@ class PthSamples:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that the samples take."""
+        return self.crops.nbytes + self.labels.nbytes
+
+    def to(self, device: torch.device) -> "PthSamples":
+        """The same samples on a device."""
+        return replace(self, crops=self.crops.to(device), labels=self.labels.to(device))
+
     def batch(self, index: NDArray) -> tuple[Tensor, Tensor]:
         """Crops ``(B, S, C, P, P)`` and labels ``(B,)``."""
-        chosen = torch.from_numpy(index)
+        chosen = torch.from_numpy(index).to(self.labels.device)
         return self.crops[chosen], self.labels[chosen]
 
 
@@ -244,15 +253,14 @@ def _example(entry: dict[str, Any], maps: Path) -> Example:
 def _train_entries(dataset: FixationDataset, index: int, pyramid: Pyramid, seed: int) -> Iterator[dict[str, Any]]:
     x, y, labels = image_samples(dataset, index, seed)
     height, width = pyramid.shape
-    zeros = np.zeros(len(x), np.int64)
-    cut = [
-        crop(level[None], zeros, scaled_centre(y, height, scale), scaled_centre(x, width, scale))
-        for level, scale in zip(pyramid.levels, SCALES, strict=True)
-    ]
-    crops = np.stack(cut, axis=1).transpose(0, 1, 4, 2, 3)  # (B, S, C, P, P)
-    for pixels, label in zip(np.ascontiguousarray(crops), labels, strict=True):
-        X = torch.from_numpy(pixels.astype(np.float32) / 255)
-        yield {"X": X, "y": int(label), "file": dataset.stimuli[index].name}
+    cut = []
+    for level, scale in zip(pyramid.levels, SCALES, strict=True):
+        rows, columns = scaled_centre(y, height, scale), scaled_centre(x, width, scale)
+        zeros = torch.zeros(len(x), dtype=torch.int64)
+        cut.append(crop(torch.tensor(level[None]), zeros, torch.from_numpy(rows), torch.from_numpy(columns)))
+    crops = torch.stack(cut, dim=1).permute(0, 1, 4, 2, 3)  # (B, S, C, P, P)
+    for pixels, label in zip(crops, labels, strict=True):
+        yield {"X": to_unit(pixels.contiguous()), "y": int(label), "file": dataset.stimuli[index].name}
 
 
 def _eval_entry(name: str, image: NDArray[np.uint8], pyramid: Pyramid) -> dict[str, Any]:

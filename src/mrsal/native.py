@@ -16,7 +16,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -45,47 +45,59 @@ _FILES = {INDEX, "fixations.npz", "originals.bin", *_ARRAYS}
 
 @dataclass(frozen=True)
 class NativeSamples:
-    """Training samples, cut from the stored stimuli when a batch is asked for.
+    """Training samples, cut from the scaled stimuli when a batch is asked for, on the device where these are.
 
     Parameters
     ----------
-    levels : tuple of 3 arrays
-        ``(M, s, s, C)`` uint8, memory-mapped.
-    table : array
-        ``(N, 4)`` int: stimulus, x, y, label.
-    shapes : array
-        ``(M, 2)`` height and width of the stimuli in pixels.
+    levels : tuple of 3 Tensors
+        ``(M, s, s, C)`` uint8; memory-mapped, unless moved to a device.
+    stimulus : Tensor
+        ``(N,)`` int64, which stimulus each sample is from.
+    centres : Tensor
+        ``(S, 2, N)`` int64, row and column of its centre at each scale.
+    labels : Tensor
+        ``(N,)`` float32, 1 for fixated and 0 for not.
     mean, std : tuple of 3 floats
         Channel statistics of the training stimuli, of values in [0, 1].
     value_range : (float, float)
         Always that of pixels.
     """
 
-    levels: tuple[NDArray[np.uint8], ...]
-    table: NDArray[np.int32]
-    shapes: NDArray[np.int64]
+    levels: tuple[Tensor, ...]
+    stimulus: Tensor
+    centres: Tensor
+    labels: Tensor
     mean: RGB
     std: RGB
     value_range: tuple[float, float] = (0.0, 1.0)
 
     def __len__(self) -> int:
-        return len(self.table)
+        return len(self.labels)
 
     @property
-    def labels(self) -> Tensor:
-        """``(N,)`` float32, 1 for fixated and 0 for not."""
-        return torch.from_numpy(self.table[:, 3].astype(np.float32))
+    def nbytes(self) -> int:
+        """Memory that the samples would take on a device, beside a few bytes for each."""
+        return sum(level.nbytes for level in self.levels)
+
+    def to(self, device: torch.device) -> "NativeSamples":
+        """The same samples with the stimuli they are from on a device."""
+        used, stimulus = torch.unique(self.stimulus, return_inverse=True)
+        return replace(
+            self,
+            levels=tuple(level[used].to(device) for level in self.levels),
+            stimulus=stimulus.to(device),
+            centres=self.centres.to(device),
+            labels=self.labels.to(device),
+        )
 
     def batch(self, index: NDArray) -> tuple[Tensor, Tensor]:
         """Crops ``(B, S, C, P, P)`` uint8 and labels ``(B,)`` float32."""
-        stimulus, x, y, label = self.table[index].T
-        height, width = self.shapes[stimulus].T
+        at = torch.from_numpy(index).to(self.labels.device)
         cut = [
-            crop(level, stimulus, scaled_centre(y, height, scale), scaled_centre(x, width, scale))
-            for level, scale in zip(self.levels, SCALES, strict=True)
+            crop(level, self.stimulus[at], rows[at], columns[at])
+            for level, (rows, columns) in zip(self.levels, self.centres, strict=True)
         ]
-        crops = torch.from_numpy(np.stack(cut, axis=1)).permute(0, 1, 4, 2, 3)  # (B, S, C, P, P)
-        return crops, torch.from_numpy(label.astype(np.float32))
+        return torch.stack(cut, dim=1).permute(0, 1, 4, 2, 3), self.labels[at]
 
 
 class NativeArchive:
@@ -127,7 +139,17 @@ class NativeArchive:
         """The training samples."""
         if not len(self.table):
             raise DataError(f"{self.path} holds no training samples; its data set has no training split")
-        return NativeSamples(self.levels, self.table, self.shapes, self.mean, self.std)
+        stimulus, x, y, label = self.table.T.astype(np.int64)
+        height, width = self.shapes[stimulus].T
+        centres = [(scaled_centre(y, height, scale), scaled_centre(x, width, scale)) for scale in SCALES]
+        return NativeSamples(
+            levels=tuple(torch.from_numpy(level) for level in self.levels),
+            stimulus=torch.from_numpy(stimulus),
+            centres=torch.from_numpy(np.array(centres)),
+            labels=torch.from_numpy(label.astype(np.float32)),
+            mean=self.mean,
+            std=self.std,
+        )
 
     @cached_property
     def fixations(self) -> Fixations:
@@ -225,7 +247,7 @@ class NativeArchive:
     def _array(self, name: str, shape: tuple[int | None, ...], dtype: type) -> NDArray:
         path = self.path / name
         try:
-            array = np.lib.format.open_memmap(path, mode="r")
+            array = np.lib.format.open_memmap(path, mode="c")  # never written to; a tensor over "r" would warn
         except FileNotFoundError as error:
             raise FileError(f"{path} is missing; prepare the archive again") from error
         except (OSError, ValueError, EOFError) as error:

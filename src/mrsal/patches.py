@@ -109,25 +109,25 @@ def scaled_centre(position: ArrayLike, side: int | NDArray, scale: int) -> NDArr
     return np.clip(centre, 0, scale)
 
 
-def crop(levels: NDArray, index: NDArray, rows: NDArray, columns: NDArray) -> NDArray:
-    """Cut 42x42 windows out of a stack of scaled images, replicating the border.
+def crop(levels: Tensor, index: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Cut 42x42 windows out of a stack of scaled images, replicating the border; on the device where they are.
 
     Parameters
     ----------
-    levels : array
+    levels : Tensor
         ``(M, s, s, C)``; may be memory-mapped.
-    index, rows, columns : array of int
+    index, rows, columns : Tensor of int64
         ``(B,)``: which image, and the centre in its pixels. The window runs from centre - 21 to centre + 20.
 
     Returns
     -------
-    array
+    Tensor
         ``(B, P, P, C)`` of the dtype of ``levels``.
     """
     last = levels.shape[1] - 1
-    window = np.arange(-HALF, HALF)
-    y = np.clip(rows[:, None] + window, 0, last)  # (B, P)
-    x = np.clip(columns[:, None] + window, 0, last)  # (B, P)
+    window = torch.arange(-HALF, HALF, device=rows.device)
+    y = (rows[:, None] + window).clip(0, last)  # (B, P)
+    x = (columns[:, None] + window).clip(0, last)  # (B, P)
     return levels[index[:, None, None], y[:, :, None], x[:, None, :]]
 
 

@@ -48,7 +48,12 @@ class Samples(Protocol):
     @property
     def value_range(self) -> tuple[float, float]: ...
 
+    @property
+    def nbytes(self) -> int: ...
+
     def __len__(self) -> int: ...
+
+    def to(self, device: torch.device) -> "Samples": ...
 
     def batch(self, index: NDArray) -> tuple[Tensor, Tensor]:
         """Crops ``(B, S, C, P, P)``, uint8 or float32 in [0, 1], and labels ``(B,)`` float32."""
@@ -202,8 +207,9 @@ def train(
         lr=config.learning_rate,
         momentum=config.start_momentum,
         weight_decay=config.weight_decay,
-        foreach=True,
+        foreach=True,  # one kernel for all parameters, and no waiting for a GPU
     )
+    samples = _on_device(samples, fabric.device)
     model, optimiser = fabric.setup(network, optimiser)
     history = _restore(out / _STATE, network, optimiser, config) if resume else History()
     if not resume:
@@ -232,6 +238,13 @@ def train(
     if history.best_epoch:
         return out / "cnn_best.pth"
     return out / f"cnn_epoch_{history.epoch}.pth"
+
+
+def _on_device(samples: Samples, device: torch.device) -> Samples:
+    """On a GPU that has room for them, samples are kept there, so that crops are cut where they are used."""
+    if device.type != "cuda" or samples.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+        return samples
+    return samples.to(device)
 
 
 def _epoch(
