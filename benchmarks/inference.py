@@ -1,0 +1,216 @@
+"""How fast whole images are predicted, against the plain crop-by-crop loop, and how the cost grows.
+
+    python benchmarks/inference.py [--device cuda] [--repeats 5] [--out inference.md]
+
+Needs no data: the picture is random, which changes no time. Every repeat times each row once, so that whatever else the
+machine does falls on all of them; the table has medians, and ratios within this run.
+"""
+
+import argparse
+import multiprocessing
+import platform
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from plain import PlainMrCNN, plain_map
+from torch.utils.flop_counter import FlopCounterMode
+
+import mrsal
+from mrsal.dense import grid_logits
+from mrsal.inference import Predictor
+from mrsal.patches import Grid, Pyramid
+from mrsal.precision import has_bf16, resolve_device
+
+SHAPE = (600, 800)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--batch_size", type=int, help="images at once; 1 on a CPU, 32 on a GPU")
+    parser.add_argument("--out", type=Path, help="write the tables here too")
+    arguments = parser.parse_args()
+    device = resolve_device(arguments.device)
+    batch = arguments.batch_size or (1 if device == "cpu" else 32)
+    lines = [header(device), ""]
+    lines += ratios(device, batch, arguments.repeats)
+    lines += growth(device, arguments.repeats)
+    if device == "cpu":
+        lines += memory()
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if arguments.out:
+        arguments.out.write_text(text)
+
+
+def header(device: str) -> str:
+    name = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} CPU cores"
+    capability = "" if device == "cuda" else f" ({torch.backends.cpu.get_cpu_capability()})"
+    return (
+        f"mrsal {mrsal.__version__}, torch {torch.__version__}, Python {platform.python_version()}, {name}{capability}."
+    )
+
+
+def picture(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    began = time.perf_counter()
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
+
+
+def ratios(device: str, batch: int, repeats: int) -> list[str]:
+    """Every mode and precision beside the plain loop; the whole way from pixels to map for all of them."""
+    base = mrsal.load_model(device=device, precision="fp32").network
+    plain = PlainMrCNN().to(device).eval()
+    plain.load_state_dict(base.state_dict())
+    mean, std = base.mean.cpu(), base.std.cpu()
+    precisions = ["fp32", "bf16"] if has_bf16(device) else ["fp32"]
+    image, many = picture(), [picture(k) for k in range(batch)]
+
+    rows: dict[tuple[str, str], tuple[Callable[[], object], int]] = {
+        ("plain crop loop", "fp32"): (lambda: plain_map(plain, image, mean, std), 1)
+    }
+    for precision in precisions:
+        predictor = mrsal.load_model(device=device, precision=precision)
+        for mode in ("crops", "exact", "fast"):
+            rows[mode, precision] = (
+                lambda p=predictor, m=mode: list(p.predict_many(many, mode=m, batch_size=batch)),
+                batch,
+            )
+    times: dict[tuple[str, str], list[float]] = {row: [] for row in rows}
+    for repeat in range(repeats + 1):  # the first one warms up
+        for row, (work, images) in rows.items():
+            if row[0] in ("plain crop loop", "crops") and repeat > 3:
+                continue
+            taken = seconds(work) / images
+            if repeat:
+                times[row].append(taken)
+    reference = statistics.median(times["plain crop loop", "fp32"])
+    lines = [
+        f"One {SHAPE[1]}x{SHAPE[0]} image" + (f", {batch} at a time" if batch > 1 else "") + ", from pixels to map:",
+        "",
+        "| way | precision | seconds | images/s | times the plain loop |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    for (mode, precision), taken in times.items():
+        median = statistics.median(taken)
+        lines.append(f"| {mode} | {precision} | {median:.3g} | {1 / median:.3g} | {reference / median:.1f} |")
+    lines += ["", *equality(base, image, plain, mean, std), ""]
+    lines += [*work_done(device, precisions, times), ""]
+    return lines
+
+
+def equality(
+    base: torch.nn.Module, image: np.ndarray, plain: PlainMrCNN, mean: torch.Tensor, std: torch.Tensor
+) -> list[str]:
+    """That the plain loop and exact compute the same thing."""
+    predictor = Predictor(base, device=next(base.parameters()).device.type, precision="fp32")
+    pyramid = Pyramid.from_image(image)
+    levels = [level[None] for level in pyramid.tensors(predictor.device)]
+    exact = torch.sigmoid(grid_logits(base, levels, Grid.cells(pyramid.shape), mode="exact"))[0]
+    difference = (exact - plain_map(plain, image, mean, std)).abs().max().item()
+    return [f"Largest difference between exact and the plain loop in fp32, over 2,500 probabilities: {difference:.1e}."]
+
+
+def work_done(device: str, precisions: list[str], times: dict[tuple[str, str], list[float]]) -> list[str]:
+    """Floating-point operations of the network, and which share of what a large matrix product reaches that is."""
+    lines = [
+        "| way | precision | GFLOP per image | GFLOP/s | share of a matrix product's |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    pyramid = Pyramid.from_image(picture())
+    for precision in precisions:
+        peak = matrix_peak(device, precision)
+        predictor = mrsal.load_model(device=device, precision=precision)
+        for mode in ("crops", "exact", "fast"):
+            with FlopCounterMode(display=False) as counter:
+                predictor.values(pyramid, Grid.cells(pyramid.shape), mode=mode)
+            flop = counter.get_total_flops()
+            rate = flop / statistics.median(times[mode, precision])
+            lines.append(f"| {mode} | {precision} | {flop / 1e9:.0f} | {rate / 1e9:.0f} | {rate / peak:.0%} |")
+    return lines
+
+
+def matrix_peak(device: str, precision: str) -> float:
+    size = 2048 if device == "cpu" else 8192
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    a = torch.rand(size, size, device=device, dtype=kind)
+    for _ in range(2):
+        a @ a
+    taken = min(seconds(lambda: [a @ a for _ in range(5)]) for _ in range(3))
+    return 5 * 2 * size**3 / taken
+
+
+def growth(device: str, repeats: int) -> list[str]:
+    """Seconds over image count, grid size and batch size."""
+    precision = "bf16" if has_bf16(device) else "fp32"
+    predictor = mrsal.load_model(device=device, precision=precision)
+    pyramid = Pyramid.from_image(picture())
+    lines = [
+        f"How the cost grows ({precision}, seconds):",
+        "",
+        "| what | how many | exact | fast |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+
+    def add(what: str, count: int, work: Callable[[str], object]) -> None:
+        taken = {}
+        for mode in ("exact", "fast"):
+            work(mode)
+            taken[mode] = statistics.median(seconds(lambda m=mode: work(m)) for _ in range(min(3, repeats)))
+        lines.append(f"| {what} | {count} | {taken['exact']:.3g} | {taken['fast']:.3g} |")
+
+    for count in (1, 4, 16):
+        images = [picture(k) for k in range(count)]
+        add("images", count, lambda mode, images=images: list(predictor.predict_many(images, mode=mode)))
+    for size in (10, 25, 50, 100):
+        grid = Grid.cells(SHAPE, size)
+        add(
+            "points along each side of the grid",
+            size,
+            lambda mode, grid=grid: predictor.values(pyramid, grid, mode=mode),
+        )
+    images = [picture(k) for k in range(8)]
+    for size in (1, 2, 4, 8):
+        add(
+            "8 images, batch",
+            size,
+            lambda mode, size=size: list(predictor.predict_many(images, mode=mode, batch_size=size)),
+        )
+    return [*lines, ""]
+
+
+def memory() -> list[str]:
+    """Peak of the resident memory of a fresh process that predicts one image."""
+    lines = ["Peak memory of a process that predicts one image, in MB (before loading the image and after):", ""]
+    lines += ["| way | with the model loaded | peak |", "| --- | ---: | ---: |"]
+    context = multiprocessing.get_context("spawn")
+    for mode in ("exact", "fast"):
+        with context.Pool(1) as pool:
+            before, after = pool.apply(_peak, (mode,))
+        lines.append(f"| {mode} | {before:.0f} | {after:.0f} |")
+    return [*lines, ""]
+
+
+def _peak(mode: str) -> tuple[float, float]:
+    predictor = mrsal.load_model(device="cpu")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    predictor.predict(picture(), mode=mode)
+    return before / 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()

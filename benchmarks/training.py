@@ -1,0 +1,203 @@
+"""How fast training is, against the plain training loop as the method is usually coded, and whether both learn the same.
+
+    python benchmarks/training.py [--device cuda] [--seconds 30] [--epochs 2] [--out training.md]
+
+Needs no data: made-up scenes are prepared in a temporary folder. Speeds are measured in turns of a few steps each, so
+that whatever else the machine does falls on all of them; then each trains the same small run to its end, and is scored.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from plain import PlainMrCNN
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+
+import mrsal
+from mrsal import datasets, training
+from mrsal.archive import PthArchive, write_pth
+from mrsal.datasets.synthetic import write_synthetic
+from mrsal.evaluation import evaluate
+from mrsal.inference import Predictor
+from mrsal.model import MrCNN
+from mrsal.native import NativeArchive, write_native
+from mrsal.precision import has_bf16, resolve_device
+
+BATCH = 256
+SCORES = ("AUC", "sAUC", "NSS", "CC")
+
+
+class PlainDataset(Dataset):
+    """The samples of a ``train_data.pth.tar``, one at a time."""
+
+    def __init__(self, archive: PthArchive) -> None:
+        self.crops, self.labels = archive.samples.crops, archive.samples.labels
+        self.mean, self.std = (torch.tensor(v).view(3, 1, 1) for v in (archive.samples.mean, archive.samples.std))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return (self.crops[index] - self.mean) / self.std, self.labels[index]
+
+
+def plain_loop(
+    data: PlainDataset, network: PlainMrCNN, *, device: str, epochs: int, batch_size: int = BATCH
+) -> Iterator[int]:
+    """Yields the number of samples after each step: fp32, a loss and an accuracy read every step, filters one by one."""
+    network.to(device)
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.002, momentum=0.9, weight_decay=2e-4, foreach=False)
+    loader = DataLoader(data, batch_size=batch_size, shuffle=True)
+    steps, step = epochs * len(loader), 0
+    for _ in range(epochs):
+        for crops, labels in loader:
+            crops, labels = crops.to(device), labels.to(device)
+            optimiser.param_groups[0]["momentum"] = 0.9 + 0.09 * step / max(1, steps - 1)
+            optimiser.zero_grad()
+            output = network(crops)
+            loss = F.binary_cross_entropy(output, labels)
+            loss.backward()
+            optimiser.step()
+            with torch.no_grad():
+                for stream in (network.stream1, network.stream2, network.stream3):
+                    for kernel in stream["conv1"].weight:
+                        norm = kernel.norm().item()
+                        if norm > 0.1:
+                            kernel.mul_(0.1 / norm)
+            _ = loss.item(), ((output > 0.5) == (labels > 0.5)).float().mean().item()
+            step += 1
+            yield len(labels)
+
+
+class Stop(Exception):
+    """Ends a measured stretch of training."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--seconds", type=float, default=30, help="of each kind of training, for the speeds")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--scenes", type=int, default=60)
+    parser.add_argument("--epochs", type=int, default=0, help="also train so many epochs to the end and score; 0: not")
+    parser.add_argument("--out", type=Path, help="write the tables here too")
+    arguments = parser.parse_args()
+    device = resolve_device(arguments.device)
+    name = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} CPU cores"
+    capability = "" if device == "cuda" else f" ({torch.backends.cpu.get_cpu_capability()})"
+    lines = [
+        f"mrsal {mrsal.__version__}, torch {torch.__version__}, Python {platform.python_version()}, {name}{capability}.",
+        "",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = datasets.load("folder", write_synthetic(Path(folder) / "data", scenes=arguments.scenes))
+        native = NativeArchive(write_native(dataset, Path(folder) / "native"))
+        pth = PthArchive(write_pth(dataset, Path(folder) / "pth"))
+        lines += speeds(native, pth, device, arguments.seconds / arguments.rounds, arguments.rounds)
+        if arguments.epochs:
+            lines += outcomes(native, pth, device, arguments.epochs, Path(folder))
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if arguments.out:
+        arguments.out.write_text(text)
+
+
+def speeds(native: NativeArchive, pth: PthArchive, device: str, stretch: float, rounds: int) -> list[str]:
+    data = PlainDataset(pth)
+
+    def plain() -> float:
+        steps = plain_loop(data, plain_start(), device=device, epochs=1000)
+        next(steps)  # warms up
+        began, seen = time.perf_counter(), 0
+        for count in steps:
+            seen += count
+            if time.perf_counter() - began > stretch:
+                break
+        return seen / (time.perf_counter() - began)
+
+    def ours(precision: str, samples: training.Samples) -> float:
+        config = training.fit_input(training.TrainConfig(epochs=1000, precision=precision, device=device), samples)
+        began: list[float] = []
+        seen = [0]
+
+        def on_progress(state: training.Progress) -> None:
+            done = ((state.epoch - 1) * state.steps + state.step) * config.batch_size
+            if not began:
+                began.append(time.perf_counter())
+                seen[0] = done
+            elif time.perf_counter() - began[0] > stretch:
+                began.append(time.perf_counter())
+                seen[0] = done - seen[0]
+                raise Stop
+
+        with tempfile.TemporaryDirectory() as run, contextlib.suppress(Stop):
+            training.train(samples, run, config, on_progress=on_progress)
+        return seen[0] / (began[1] - began[0])
+
+    precisions = ["fp32", "bf16"] if has_bf16(device) else ["fp32"]
+    rows: dict[str, Callable[[], float]] = {"plain loop, fp32": plain}
+    for precision in precisions:
+        rows[f"mrsal, {precision}"] = lambda p=precision: ours(p, native.samples)
+    rates: dict[str, list[float]] = {row: [] for row in rows}
+    for _ in range(rounds):
+        for row, work in rows.items():
+            rates[row].append(work())
+    reference = statistics.median(rates["plain loop, fp32"])
+    lines = [
+        f"Batch size {BATCH}, medians of {rounds} turns:",
+        "",
+        "| way | samples/s | times the plain loop | 20 epochs of 15,000 samples |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for row, values in rates.items():
+        rate = statistics.median(values)
+        lines.append(f"| {row} | {rate:.0f} | {rate / reference:.2f} | {300_000 / rate:.0f} s |")
+    return [*lines, ""]
+
+
+def outcomes(native: NativeArchive, pth: PthArchive, device: str, epochs: int, folder: Path) -> list[str]:
+    """The same run to its end, both ways, three times each."""
+    examples = list(native.examples("test"))
+    config = training.TrainConfig(epochs=epochs, batch_size=32, device=device)
+    lines = [
+        f"{epochs} epochs on {len(native.samples)} samples in batches of 32, scores on {len(examples)} images:",
+        "",
+    ]
+    lines += ["| way | " + " | ".join(SCORES) + " |", "| --- |" + " ---: |" * len(SCORES)]
+
+    def add(way: str, network: MrCNN) -> None:
+        mean = evaluate(Predictor(network, mode="fast", device=device), examples).mean()
+        lines.append(f"| {way} | " + " | ".join(f"{mean[metric]:.3f}" for metric in SCORES) + " |")
+
+    for seed in range(3):
+        fitted = training.fit_input(dataclasses.replace(config, seed=seed), native.samples)
+        run = training.train(native.samples, folder / f"run{seed}", fitted)
+        add(f"mrsal, seed {seed}", mrsal.load_model(run, device=device).network)
+    for seed in range(3):
+        plain = plain_start(seed)
+        for _ in plain_loop(PlainDataset(pth), plain, device=device, epochs=epochs, batch_size=32):
+            pass
+        trained = MrCNN(training.fit_input(config, pth.samples).model)
+        trained.load_state_dict(plain.state_dict())
+        add(f"plain loop, seed {seed}", trained)
+    return [*lines, ""]
+
+
+def plain_start(seed: int = 0) -> PlainMrCNN:
+    """The plain network with the weights from which ours start."""
+    torch.manual_seed(seed)
+    network = PlainMrCNN()
+    network.load_state_dict(MrCNN().state_dict())
+    return network
+
+
+if __name__ == "__main__":
+    main()
