@@ -34,6 +34,7 @@ from mrsal.jobs import progress_bar, table_lines
 from mrsal.model import ModelConfig
 from mrsal.native import NativeArchive, write_native
 from mrsal.plots import colour_map, comparison, save_jpeg, sheet
+from mrsal.runs import read_history
 
 HERE = Path(__file__).parent
 TESTS = {
@@ -66,7 +67,7 @@ def main() -> None:
         run = work / variant
         if not arguments.no_training:
             train(run, archives["osie"], variant, arguments.epochs)
-        rows = training.read_history(run)
+        rows = read_history(run)
         done = int(rows[-1]["epoch"])
         planned = json.loads((run / "config.json").read_text())["epochs"]
         times.add(f"train {variant}, {done} of {planned} epochs", sum(row["seconds"] for row in rows))

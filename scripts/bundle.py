@@ -17,7 +17,7 @@ import numpy as np
 
 from mrsal.checkpoint import load_checkpoint, save_checkpoint
 from mrsal.inference import WEIGHTS
-from mrsal.training import read_history
+from mrsal.runs import read_history
 
 ROOT = Path(__file__).resolve().parents[1]
 

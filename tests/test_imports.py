@@ -15,7 +15,7 @@ PACKAGE = Path(mrsal.__file__).parent
 ORDER = """
     errors images files fixations datasets metrics patches
     model precision checkpoint archive native dense inference baselines evaluation
-    plots report training cluster jobs demo export web cli
+    plots report runs training cluster jobs demo export web cli
 """.split()
 ON_TOP = {"cli", "web", "export"}
 PUBLIC = {

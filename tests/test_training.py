@@ -12,7 +12,8 @@ from mrsal import training
 from mrsal.checkpoint import load_checkpoint
 from mrsal.errors import DataError, FileError, InputError, TrainingError
 from mrsal.model import ModelConfig, MrCNN
-from mrsal.training import TrainConfig, epoch_batches, fit_input, momentum_at, read_history, train
+from mrsal.runs import read_history
+from mrsal.training import TrainConfig, epoch_batches, fit_input, momentum_at, train
 
 # small and fast, and lively enough to see it learn
 TINY = TrainConfig(

@@ -18,6 +18,7 @@ from mrsal.files import atomic_path
 from mrsal.inference import load_model
 from mrsal.native import NativeArchive, write_native
 from mrsal.plots import comparison, save_curves, save_jpeg, sheet
+from mrsal.runs import read_history
 
 SCENES = 60
 _CONFIG = training.TrainConfig(epochs=3, batch_size=32, devices=1)
@@ -66,7 +67,7 @@ def run_demo(out: Path, *, seed: int = 0, console: Console, scenes: int = SCENES
     results["Mr-CNN"] = scores = evaluate(predictor, examples, on_image=on_image)
     scores.save(out / "scores.csv")
     save_jpeg(sheet(pictures), out / "comparisons.jpg")
-    save_curves(training.read_history(run), out / "curves.png")
+    save_curves(read_history(run), out / "curves.png")
     with atomic_path(out / "scores.md") as temporary:
         temporary.write_text("\n".join([*jobs.table_lines(results), "", CONVENTIONS, ""]), encoding="utf-8")
 

@@ -28,6 +28,7 @@ from mrsal.inference import Predictor, checkpoint_path
 from mrsal.model import MrCNN
 from mrsal.native import open_archive
 from mrsal.plots import comparison, save_curves, save_jpeg
+from mrsal.runs import read_history
 
 log = logging.getLogger("mrsal")
 
@@ -92,7 +93,7 @@ def train_job(
             kept = f"cnn_epoch_{int(rows[-1]['epoch'])}.pth is complete" if rows else "no epoch was complete"
             log.warning("interrupted; %s. Go on with: --resume %s", kept, run)
             raise
-        save_curves(training.read_history(run), run / "curves.png")
+        save_curves(read_history(run), run / "curves.png")
         log.info("done: %s", best)
     return run
 

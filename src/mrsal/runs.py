@@ -1,0 +1,133 @@
+"""The folder of a training run: a checkpoint per epoch, logs, and the state from which a run goes on.
+
+After each epoch network, optimiser and figures flow in; files flow out, and back in when the run is resumed.
+"""
+
+import csv
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mrsal.checkpoint import load_safely, save_checkpoint, save_safely
+from mrsal.errors import DataError, FileError, InputError
+from mrsal.evaluation import HIGHER_IS_BETTER
+from mrsal.files import atomic_path
+from mrsal.model import MrCNN
+
+_STATE = "state.pt"
+_MAY_CHANGE = {"epochs", "device", "devices", "patience"}  # settings that a resumed run need not share
+
+
+@dataclass
+class History:
+    """Where a run stands between two epochs; everything that a resumed run needs besides weights and optimiser."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_score: float = float("-inf")
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+
+def save_epoch(
+    out: Path,
+    network: MrCNN,
+    optimiser: torch.optim.Optimizer,
+    history: History,
+    row: dict[str, float],
+    settings: dict[str, Any],
+    *,
+    watch: str,
+) -> None:
+    """Write an epoch's checkpoint, the logs, and last of all the state that a resumed run starts from.
+
+    Parameters
+    ----------
+    out : Path
+        The run's folder.
+    network, optimiser
+        As they are after the epoch.
+    history : History
+        Brought up to date.
+    row : dict of str to float
+        The epoch's line of ``metrics.csv``.
+    settings : dict
+        Those of the run, as JSON holds them; a resumed run is compared with them.
+    watch : str
+        The validation metric that decides which checkpoint is best.
+    """
+    history.epoch = int(row["epoch"])
+    history.rows.append(row)
+    about = {"epoch": history.epoch, "scores": row, "seed": settings["seed"]}
+    save_checkpoint(network, out / f"cnn_epoch_{history.epoch}.pth", about=about)
+    score = row.get(f"val_{watch}")
+    if score is not None and not HIGHER_IS_BETTER.get(watch, True):
+        score = -score
+    if score is not None and score > history.best_score:
+        history.best_epoch, history.best_score = history.epoch, score
+        save_checkpoint(network, out / "cnn_best.pth", about=about)
+    names = list(dict.fromkeys(name for r in history.rows for name in r))  # a resumed run may add validation
+    lines = [",".join(names), *(",".join(f"{r.get(name, '')}" for name in names) for r in history.rows)]
+    write_text(out / "metrics.csv", "\n".join(lines) + "\n")
+    _write_tensorboard(out / "tensorboard", row)
+    state = {
+        "history": asdict(history),
+        "config": settings,
+        "model": network.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "rng": torch.get_rng_state(),
+    }
+    with atomic_path(out / _STATE) as temporary:
+        save_safely(state, temporary)
+
+
+def restore(out: Path, network: MrCNN, optimiser: torch.optim.Optimizer, settings: dict[str, Any]) -> History:
+    """Bring network, optimiser and random numbers to where a run stopped; returns its history.
+
+    Raises
+    ------
+    FileError, DataError
+        If there is no state of a run in ``out``, or it is damaged.
+    InputError
+        If the run began with other settings that matter.
+    """
+    path = out / _STATE
+    if not path.is_file():
+        raise FileError(f"nothing to resume: {path} does not exist; start the run without --resume")
+    state = load_safely(path)
+    try:
+        then = state["config"]
+        changed = sorted(name for name in settings if name not in _MAY_CHANGE and settings[name] != then[name])
+        if changed:
+            raise InputError(f"cannot resume with another {', '.join(changed)} than the run began with")
+        network.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        torch.set_rng_state(state["rng"])
+        return History(**state["history"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise DataError(f"{path} is no state of a training run: {error}") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file as a whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _write_tensorboard(folder: Path, row: dict[str, float]) -> None:
+    from torch.utils.tensorboard import SummaryWriter  # a slow import
+
+    with SummaryWriter(str(folder)) as writer:
+        for name, value in row.items():
+            if name != "epoch":
+                writer.add_scalar(name.replace("val_", "validation/"), value, int(row["epoch"]))
+
+
+def read_history(run: str | Path) -> list[dict[str, float]]:
+    """The rows of a run's ``metrics.csv``."""
+    path = Path(run) / "metrics.csv"
+    if not path.is_file():
+        raise FileError(f"no history of a run: {path} does not exist; give the folder of a run")
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
