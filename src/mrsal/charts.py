@@ -67,7 +67,7 @@ def save_score_plot(
             axes.axvline(means[model].get(metric, np.nan), color=colour, linestyle=style, linewidth=1.3, label=model)
         axes.set_xlabel(f"mean, {level:.0%} interval")
 
-    _save_panels(_metrics(scores), models, draw, path, legend=bool(lines))
+    _save_panels(_metrics(scores), _labels(models), draw, path, legend=bool(lines))
 
 
 def save_distributions(scores: Mapping[str, Scores], path: str | Path) -> None:
@@ -93,7 +93,14 @@ def save_distributions(scores: Mapping[str, Scores], path: str | Path) -> None:
             axes.plot([column.mean()], [row], "o", color="white", markeredgecolor="black", markersize=3.6, zorder=4)
         axes.set_xlabel("per image")
 
-    _save_panels(_metrics(scores), list(scores), draw, path)
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=_BLUE, linewidth=3, label="quartiles"),
+        Line2D([], [], color="black", marker="|", markersize=9, linestyle="", markeredgewidth=1.2, label="median"),
+        Line2D([], [], color="black", marker="o", markersize=4, markerfacecolor="white", linestyle="", label="mean"),
+    ]
+    _save_panels(_metrics(scores), _labels(list(scores)), draw, path, handles=handles)
 
 
 def save_pairwise(comparison: Comparison, path: str | Path) -> None:
@@ -110,7 +117,8 @@ def save_pairwise(comparison: Comparison, path: str | Path) -> None:
 
 def _save_forest(comparison: Comparison, path: str | Path) -> None:
     first = comparison.of(comparison.metrics[0])
-    labels = [pair.a if comparison.reference else f"{_short(pair.a)}\n− {_short(pair.b)}" for pair in first]
+    short = dict(zip(comparison.models, _labels(comparison.models), strict=True))
+    labels = [short[pair.a] + ("" if comparison.reference else f"\n− {short[pair.b]}") for pair in first]
 
     def draw(axes: Any, metric: str) -> None:
         axes.axvline(0, color=_GREY, linewidth=0.9)
@@ -119,7 +127,7 @@ def _save_forest(comparison: Comparison, path: str | Path) -> None:
             axes.plot([pair.low, pair.high], [row, row], color=colour, linewidth=1.6, solid_capstyle="butt")
             face = colour if pair.winner else "white"
             axes.plot([pair.difference], [row], "o", color=colour, markerfacecolor=face, markersize=5)
-        axes.set_xlabel(f"A − {_short(comparison.reference)}" if comparison.reference else "A − B")
+        axes.set_xlabel(f"A − {short[comparison.reference]}" if comparison.reference else "A − B")
 
     handles = _marks(
         (f"A better ({comparison.level:.0%}, Holm)", _BLUE, _BLUE),
@@ -135,7 +143,7 @@ def _save_matrices(comparison: Comparison, path: str | Path) -> None:
 
     models = comparison.models
     colours = LinearSegmentedColormap.from_list("worse to better", [_ORANGE, "#F7F7F7", _BLUE])
-    labels = [f"{_short(model)}  {i}" for i, model in enumerate(models, 1)]
+    labels = [f"{label}  {i}" for i, label in enumerate(_labels(models), 1)]
 
     def draw(axes: Any, metric: str) -> None:
         gains = np.full((len(models), len(models)), np.nan)
@@ -203,7 +211,7 @@ def _save_panels(
             axes.tick_params(axis="x", labelsize=8)
             axes.tick_params(axis="y", length=0)
             if i == 0:
-                axes.set_yticks(range(len(labels)), [_short(label) for label in labels])
+                axes.set_yticks(range(len(labels)), labels)
                 axes.set_ylim(len(labels) - 0.5, -0.5)
         for axes in grid[len(metrics) :]:
             axes.set_visible(False)
@@ -232,9 +240,12 @@ def _metrics(scores: Mapping[str, Scores]) -> list[str]:
     return metrics
 
 
-def _short(name: str, width: int = 26) -> str:
-    """Long names lose their middle, since what tells checkpoints apart often stands at the end."""
-    if "\n" in name or len(name) <= width:
-        return name
+def _labels(names: Sequence[str]) -> list[str]:
+    """Long names lose their middle, but never so much of it that two of them look the same."""
+    width = next(w for w in range(26, 1000) if len({_short(name, w) for name in names}) == len(set(names)))
+    return [_short(name, width) for name in names]
+
+
+def _short(name: str, width: int) -> str:
     head = width // 2 - 1
-    return f"{name[:head]}…{name[-(width - head - 1) :]}"
+    return name if len(name) <= width else f"{name[:head]}…{name[-(width - head - 1) :]}"

@@ -1,4 +1,4 @@
-"""The command line: ``mrsal prepare``, ``train``, ``evaluate``, ``compare``, ``predict``, ``demo``; and what ``train.py``, ``eval.py`` run.
+"""The command line: ``mrsal prepare``, ``train``, ``evaluate``, ``compare`` and so on; and what ``train.py``, ``eval.py`` run.
 
 Options are spelled with underscores, as users of the method know them; hyphens do as well.
 """
