@@ -66,7 +66,7 @@ def test_wilcoxon_agrees_with_scipy_where_there_is_no_zero(images):
 def test_wilcoxon_splits_zeros_and_takes_rounding_for_a_zero():
     assert wilcoxon_p(np.zeros(20)) == 1
     few = np.r_[np.zeros(90), np.linspace(0.1, 0.5, 10)]
-    assert wilcoxon_p(few) > 100 * stats.wilcoxon(few[90:]).pvalue
+    assert wilcoxon_p(few) > 30 * stats.wilcoxon(few[90:]).pvalue
     noisy = few + np.r_[np.full(90, 1e-16), np.zeros(10)]
     assert wilcoxon_p(noisy) == wilcoxon_p(few)
 

@@ -241,11 +241,10 @@ def _metrics(scores: Mapping[str, Scores]) -> list[str]:
 
 
 def _labels(names: Sequence[str]) -> list[str]:
-    """Long names lose their middle, but never so much of it that two of them look the same."""
-    width = next(w for w in range(26, 1000) if len({_short(name, w) for name in names}) == len(set(names)))
-    return [_short(name, width) for name in names]
-
-
-def _short(name: str, width: int) -> str:
-    head = width // 2 - 1
-    return name if len(name) <= width else f"{name[:head]}…{name[-(width - head - 1) :]}"
+    """Long names lose their middle, or another part where two would look the same otherwise."""
+    for width in range(26, max(map(len, names)) + 1, 2):
+        for head in (width // 2, 4, width - 6):
+            labels = [name if len(name) <= width else f"{name[:head]}…{name[head + 1 - width :]}" for name in names]
+            if len(set(labels)) == len(set(names)):
+                return labels
+    return list(names)

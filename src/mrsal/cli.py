@@ -280,6 +280,7 @@ def compare(
         typer.echo(dumps({**found.to_dict(), "folder": str(folder)}, indent=1, ensure_ascii=False))
         return
     console.print(found.mean_table())
+    console.print(found.legend(), markup=False)
     if len(found.pairs) <= 40:
         console.print(found.pair_table())
     else:

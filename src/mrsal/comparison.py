@@ -127,7 +127,7 @@ class Comparison:
                 mean = f"**{mean}**" if mark == "*" else f"{mean} {mark}".strip()
                 cells.append(f"{mean} [{low:.3f}, {high:.3f}]")
             yield f"| {_escaped(model)} | " + " | ".join(cells) + " |"
-        yield from ("", self._legend("bold"), "")
+        yield from ("", self.legend("bold"), "")
         header = self._pair_header()
         yield "| " + " | ".join(header) + " |"
         yield "| --- | --- |" + " ---: |" * (len(header) - 2)
@@ -137,7 +137,7 @@ class Comparison:
 
     def mean_table(self) -> Table:
         """For the terminal: a row per model with its means."""
-        table = Table(title=self._subject(), title_justify="left", caption=self._legend("*"), caption_justify="left")
+        table = Table(title=self._subject(), title_justify="left")
         table.add_column("model", overflow="fold")
         for metric in self.metrics:
             table.add_column(self._title(metric), justify="right", no_wrap=True)
@@ -186,7 +186,8 @@ class Comparison:
         won = [pair.winner for pair in self.of(metric) if pair.a == model and pair.winner]
         return ("▲" if won[0] == model else "▼") if won else ""
 
-    def _legend(self, best: str) -> str:
+    def legend(self, best: str = "*") -> str:
+        """What the marks beside the means say."""
         if self.reference:
             return f"▲ significantly better than {self.reference}, ▼ significantly worse; ↑ higher is better, ↓ lower."
         return f"{best}: the best, and what is not significantly worse than it; ↑ higher is better, ↓ lower."
