@@ -7,7 +7,6 @@ stopped. The data are found through MRSAL_DATA, or at ../shared/data beside the 
 """
 
 import argparse
-import csv
 import json
 import os
 import platform
@@ -177,11 +176,7 @@ def score(
         scores.save(path)
         if draw:
             draw(kept)
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = [name for name in rows[0] if name != "stimulus"]
-    values = {name: np.array([float(row[name]) for row in rows]) for name in names}
-    return Scores(tuple(row["stimulus"] for row in rows), values)
+    return Scores.load(path)
 
 
 def draw_ten(stem: Path, kept: list[tuple[Example, NDArray, dict[str, float]]]) -> None:

@@ -185,3 +185,26 @@ def test_the_scripts_at_the_root_offer_the_known_flags(script):
     help_ = subprocess.run([sys.executable, ROOT / script, "--help"], capture_output=True, text=True, check=True).stdout
     for flag in known[script].split():
         assert f"--{flag}" in help_
+
+
+def test_compare_reads_folders_and_files(run, tmp_path):
+    import json
+
+    from mrsal.scores import Scores
+
+    names = tuple(f"s{i}" for i in range(20))
+    values = np.linspace(0.5, 0.9, 20)
+    (tmp_path / "eval").mkdir()
+    Scores(names, {"AUC": values}, model="Mr-CNN").save(tmp_path / "eval" / "scores.csv")
+    Scores(names, {"AUC": values - 0.1}).save(tmp_path / "other.csv")
+    arguments = ("compare", tmp_path / "eval", tmp_path / "other.csv", "--resamples", 100, "--out", tmp_path / "out")
+    status, out, _ = run(*arguments)
+    assert status == 0
+    assert "Mr-CNN −" in out
+    assert "not significantly worse" in re.sub(r"\s+", " ", out)
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"comparison.csv", "comparison.md", "comparison.png", "scores.png", "distributions.png"}
+    status, out, _ = run(*arguments, "--names", "A,B", "--reference", "B", "--json")
+    assert json.loads(out)["pairs"][0]["winner"] == "A"
+    assert run(*arguments, "--names", "A,A")[2].startswith("error: expected models with different names")
+    assert "expected a name for each of 2" in run(*arguments, "--names", "A")[2]

@@ -1,4 +1,4 @@
-"""The command line: ``mrsal prepare``, ``train``, ``evaluate``, ``predict``, ``demo``; and what ``train.py``, ``eval.py`` run.
+"""The command line: ``mrsal prepare``, ``train``, ``evaluate``, ``compare`` and so on; and what ``train.py``, ``eval.py`` run.
 
 Options are spelled with underscores, as users of the method know them; hyphens do as well.
 """
@@ -254,6 +254,40 @@ def demo(
     from mrsal.demo import run_demo
 
     run_demo(out, seed=seed, console=console)
+
+
+@app.command()
+def compare(
+    paths: Annotated[list[Path], typer.Argument(help="Score files (.csv, .parquet), or folders of mrsal evaluate.")],
+    names: Annotated[str, typer.Option(help="What to call the models: A,B,...; by default what the files say.")] = "",
+    reference: Annotated[str | None, typer.Option(help="Compare all others with this model only.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for table and charts; by default compare/<time>/.")] = None,
+    level: Annotated[float, typer.Option(help="Of confidence.")] = 0.95,
+    resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Compare models by their scores on the same images: paired bootstrap and Wilcoxon tests, a table and charts."""
+    from json import dumps
+
+    from mrsal.jobs import compare_job
+
+    called = [name.strip() for name in names.split(",")] if names else None
+    folder, found = compare_job(
+        paths, out, names=called, reference=reference, level=level, resamples=resamples, seed=seed
+    )
+    if json:
+        typer.echo(dumps({**found.to_dict(), "folder": str(folder)}, indent=1, ensure_ascii=False))
+        return
+    console.print(found.mean_table())
+    console.print(found.legend(), markup=False)
+    if len(found.pairs) <= 40:
+        console.print(found.pair_table())
+    else:
+        console.print(f"{len(found.pairs)} pairs of models are in comparison.md; --reference makes them fewer")
+    for line in found.explanation():
+        console.print(line, markup=False)
+    console.print(str(folder), soft_wrap=True)
 
 
 @app.callback(invoke_without_command=True)

@@ -4,11 +4,8 @@ A model is any callable ``image -> map``, an ``(H, W, 3)`` uint8 picture to ``(H
 scored exactly as the network is.
 """
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +13,8 @@ from numpy.typing import NDArray
 from mrsal import metrics
 from mrsal.archive import Example
 from mrsal.errors import DataError, InputError
-from mrsal.files import atomic_path
 from mrsal.inference import Predictor
+from mrsal.scores import Scores
 
 METRICS = ("AUC", "sAUC", "NSS", "CC", "SIM", "KL", "agreement")
 NEEDS_FIXATIONS = ("AUC", "sAUC", "NSS")
@@ -28,37 +25,9 @@ CONVENTIONS = (
     "agreement: the historical score, not an ROC area (docs/agreement-score.md). Means over images."
 )
 
+__all__ = ["CONVENTIONS", "HIGHER_IS_BETTER", "METRICS", "NEEDS_FIXATIONS", "Model", "Scores", "evaluate"]
+
 Model = Callable[[NDArray[np.uint8]], NDArray]
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Metrics per image.
-
-    Parameters
-    ----------
-    names : tuple of str
-        The stimuli.
-    values : dict of str to array
-        For each metric ``(M,)`` float64.
-    """
-
-    names: tuple[str, ...]
-    values: dict[str, NDArray[np.float64]]
-
-    def mean(self) -> dict[str, float]:
-        """The mean over images of each metric."""
-        return {metric: float(column.mean()) for metric, column in self.values.items()}
-
-    def save(self, path: str | Path) -> None:
-        """Write one row per image as CSV."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["stimulus", *self.values])
-        for i, name in enumerate(self.names):
-            writer.writerow([name, *(f"{column[i]:.6f}" for column in self.values.values())])
-        with atomic_path(path) as temporary:
-            temporary.write_text(text.getvalue(), encoding="utf-8")
 
 
 def evaluate(
