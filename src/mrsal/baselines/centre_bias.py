@@ -67,7 +67,7 @@ class CentreBias:
                 self._cells[example.name] = rows, columns
         if len(self._cells) < 2:
             raise DataError(f"a centre bias needs fixations on at least two images, got {len(self._cells)}")
-        self._total = sum(_count(*cells) for cells in self._cells.values())
+        self._total = np.sum([_count(*cells) for cells in self._cells.values()], axis=0)
         self.bandwidth = self._fitted() if bandwidth is None else bandwidth
 
     def __len__(self) -> int:

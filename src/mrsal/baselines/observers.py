@@ -149,7 +149,7 @@ def _observers(example: Example) -> NDArray[np.int64]:
     return np.unique(example.fixations.subject) if example.fixations is not None else np.array([], np.int64)
 
 
-def _kernel(positions: NDArray[np.float64], at: NDArray[np.float64], side: int, sigma: float) -> NDArray[np.float64]:
+def _kernel(positions: NDArray, at: NDArray, side: int, sigma: float) -> NDArray[np.float64]:
     """Gaussians around N positions, mirrored at 0 and at ``side``, at M places: ``(N, M)``."""
     total = np.zeros((len(positions), len(at)))
     for mirrored in (positions, -positions, 2 * side - positions):
