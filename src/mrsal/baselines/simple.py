@@ -1,0 +1,72 @@
+"""What a model has to beat: maps that need no learning. The same call as a :class:`mrsal.Predictor`: image to map."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import gaussian_filter, uniform_filter
+
+_WIDTH, _SIGMA = 64, 2.5  # of Hou and Zhang's published MATLAB code
+
+
+def uniform(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The same value everywhere: every location is as likely as any other. ``(H, W)`` float32."""
+    return np.ones(image.shape[:2], np.float32)
+
+
+def centre(image: NDArray[np.uint8], *, width: float = 0.25) -> NDArray[np.float32]:
+    """A Gaussian in the middle: people look there whatever is shown.
+
+    Parameters
+    ----------
+    image : array
+        ``(H, W, 3)``; only its size matters.
+    width : float
+        Standard deviation along each axis, in units of that side.
+
+    Returns
+    -------
+    array
+        ``(H, W)`` float32 in (0, 1].
+    """
+    height, columns, _ = image.shape
+    y = ((np.arange(height) + 0.5) / height - 0.5) / width
+    x = ((np.arange(columns) + 0.5) / columns - 0.5) / width
+    return np.exp(-(y[:, None] ** 2 + x[None, :] ** 2) / 2).astype(np.float32)
+
+
+def spectral_residual(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What is left of the picture where its log spectrum departs from its own local average.
+
+    Parameters
+    ----------
+    image : array
+        ``(H, W, 3)`` uint8.
+
+    Returns
+    -------
+    array
+        ``(H, W)`` float32 in [0, 1]; 0 everywhere for a picture of one colour.
+
+    Notes
+    -----
+    As in the authors' code: grey, 64 pixels wide, log amplitude minus its 3x3 average, transformed back with the old phase,
+    squared, smoothed with a deviation of 2.5 pixels. Departures: amplitudes below 1e-8 are raised to that, as the logarithm of
+    rounding errors is noise; the smoothing mirrors the border instead of adding black and is not cut to 10x10 pixels; and
+    the map is brought back to the picture's size (bilinear).
+
+    References
+    ----------
+    Hou and Zhang, "Saliency Detection: A Spectral Residual Approach", CVPR 2007.
+    """
+    height, width, _ = image.shape
+    size = (_WIDTH, max(1, round(height * _WIDTH / width)))
+    grey = np.asarray(Image.fromarray(image).convert("L").resize(size, Image.Resampling.BICUBIC), np.float64) / 255
+    if np.ptp(grey) == 0:
+        return np.zeros((height, width), np.float32)
+    spectrum = np.fft.fft2(grey)
+    log_amplitude = np.log(np.maximum(np.abs(spectrum), 1e-8))
+    residual = log_amplitude - uniform_filter(log_amplitude, 3, mode="nearest")
+    saliency = np.abs(np.fft.ifft2(np.exp(residual + 1j * np.angle(spectrum)))) ** 2
+    smooth = gaussian_filter(saliency, _SIGMA).astype(np.float32)
+    smooth = (smooth - smooth.min()) / max(np.ptp(smooth), np.finfo(np.float32).tiny)
+    return np.asarray(Image.fromarray(smooth).resize((width, height), Image.Resampling.BILINEAR))
