@@ -127,11 +127,12 @@ def _save_forest(comparison: Comparison, path: str | Path) -> None:
             axes.plot([pair.low, pair.high], [row, row], color=colour, linewidth=1.6, solid_capstyle="butt")
             face = colour if pair.winner else "white"
             axes.plot([pair.difference], [row], "o", color=colour, markerfacecolor=face, markersize=5)
-        axes.set_xlabel(f"A − {short[comparison.reference]}" if comparison.reference else "A − B")
+        axes.set_xlabel("difference" if comparison.reference else "A − B")
 
+    better = f"better than {short[comparison.reference]}" if comparison.reference else "A better"
     handles = _marks(
-        (f"A better ({comparison.level:.0%}, Holm)", _BLUE, _BLUE),
-        ("A worse", _ORANGE, _ORANGE),
+        (f"{better} ({comparison.level:.0%}, Holm)", _BLUE, _BLUE),
+        ("worse" if comparison.reference else "A worse", _ORANGE, _ORANGE),
         ("not distinguishable", _GREY, "white"),
     )
     rows = 1.0 if comparison.reference else 1.7
