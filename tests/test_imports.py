@@ -13,8 +13,8 @@ PACKAGE = Path(mrsal.__file__).parent
 
 # a module imports only what stands before it; datasets and metrics are packages
 ORDER = """
-    errors images files fixations datasets metrics patches
-    model precision checkpoint archive native dense inference baselines evaluation
+    errors images files fixations exchange datasets metrics patches
+    model precision checkpoint archive native dense inference baselines maps submission evaluation
     plots report training cluster jobs demo export web cli
 """.split()
 ON_TOP = {"cli", "web", "export"}
