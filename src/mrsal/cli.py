@@ -142,7 +142,9 @@ def evaluate(
     model_path: Annotated[
         str,
         typer.Option(
-            "--model_path", help="A checkpoint (.pth, .safetensors), mrcnn-osie, or a baseline: uniform, centre."
+            "--model_path",
+            help="A checkpoint (.pth, .safetensors), mrcnn-osie, a baseline (uniform, centre), a folder or HDF5 file of "
+            "maps, or package.module:function, which runs that code.",
         ),
     ],
     out_dir: Annotated[Path, typer.Option("--out_dir", help="The result goes to OUT_DIR/eval/<time>/.")] = Path(),
@@ -156,10 +158,13 @@ def evaluate(
     skip_first: Annotated[
         bool, typer.Option("--skip_first", help="Leave out the first fixation of each trial.")
     ] = False,
+    resize_maps: Annotated[
+        bool, typer.Option("--resize_maps", help="Bring stored maps to the stimulus's size, bilinear.")
+    ] = False,
     precision: PrecisionOption = Precision.auto,
     device: DeviceOption = Device.auto,
 ) -> None:
-    """Score a checkpoint and draw comparisons with the ground truth."""
+    """Score a model and draw comparisons with the ground truth."""
     from mrsal.jobs import evaluate_job, score_table
 
     run, scores = evaluate_job(
@@ -171,6 +176,7 @@ def evaluate(
         split=split,
         mode=mode.value,
         skip_first=skip_first,
+        resize_maps=resize_maps,
         device=device.value,
         precision=precision.value,
         console=console,
@@ -181,7 +187,7 @@ def evaluate(
 
 @app.command()
 def prepare(
-    name: Annotated[str, typer.Argument(help="osie, mit1003, or folder (your own data).")],
+    name: Annotated[str, typer.Argument(help="osie, mit1003, folder (your own data), or pysaliency (its HDF5 files).")],
     root: Annotated[Path, typer.Option(help="Where the data set was unpacked.")],
     out: Annotated[Path, typer.Option(help="Folder for the archive.")],
     format: Annotated[Format, typer.Option(help="native: small and fast; pth: the *.pth.tar files.")] = Format.native,
@@ -288,6 +294,36 @@ def compare(
     for line in found.explanation():
         console.print(line, markup=False)
     console.print(str(folder), soft_wrap=True)
+
+
+@app.command()
+def submit(
+    paths: Annotated[list[Path], typer.Argument(help="The benchmark's images: files, folders, or stimuli.hdf5.")],
+    out: Annotated[Path | None, typer.Option(help="HDF5 file to write; an interrupted one is continued.")] = None,
+    model: Annotated[
+        str, typer.Option(help="A network, baseline, folder or HDF5 file of maps, or package.module:function.")
+    ] = "mrcnn-osie",
+    dry_run: Annotated[
+        Path | None, typer.Option("--dry_run", help="Write nothing; check this file as the benchmark does.")
+    ] = None,
+    mode: Annotated[Mode, typer.Option(help="fast is several times faster and nearly exact.")] = Mode.exact,
+    resize_maps: Annotated[
+        bool, typer.Option("--resize_maps", help="Bring stored maps to the stimulus's size, bilinear.")
+    ] = False,
+    precision: PrecisionOption = Precision.auto,
+    device: DeviceOption = Device.auto,
+) -> None:
+    """Write log-densities for the MIT/Tuebingen benchmark, and check them; or only check a file (--dry_run)."""
+    from mrsal.jobs import find_stimuli, report_problems, submit_job
+
+    if (out is None) == (dry_run is None):
+        raise InputError("give either --out, the file to write, or --dry_run, the file to check")
+    stimuli = find_stimuli(paths)
+    if out:
+        how = {"mode": mode.value, "precision": precision.value, "device": device.value, "resize": resize_maps}
+        submit_job(stimuli, out, model, console=console, **how)
+    if not report_problems(out or dry_run or Path(), stimuli):
+        raise typer.Exit(1)
 
 
 @app.callback(invoke_without_command=True)

@@ -78,7 +78,10 @@ def evaluate(
 def _predict(model: Model, example: Example) -> NDArray:
     if isinstance(model, Predictor):  # reuses the scaled images and the grid that the archive holds
         return model.values(example.pyramid, example.grid)
-    map_ = np.asarray(model(example.stimulus()))
+    if hasattr(model, "predict_example"):  # such as maps on disk, which are found by the stimulus's name
+        map_ = np.asarray(model.predict_example(example))
+    else:
+        map_ = np.asarray(model(example.stimulus()))
     if map_.shape != example.pyramid.shape:
         raise InputError(f"{example.name}: expected a map of {example.pyramid.shape}, the model gave {map_.shape}")
     return map_

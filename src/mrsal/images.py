@@ -18,6 +18,7 @@ from mrsal.errors import DataError, FileError, InputError
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+_GREY_TOLERANCE = 3  # between the channels of a grey JPEG that was saved as a colour one
 
 
 def read_image(path: str | Path | bytes) -> NDArray[np.uint8]:
@@ -61,6 +62,27 @@ def read_grey(path: str | Path | bytes) -> NDArray[np.uint8]:
     """Read an 8-bit single-channel map, such as a published density map, as ``(H, W)`` uint8."""
     with _decoding(path) as image:
         return np.asarray(image.convert("L"))
+
+
+def read_grey_values(path: str | Path | bytes) -> NDArray[np.float64]:
+    """Read a map that was saved as a picture, with all its grey levels: ``(H, W)`` float64 as stored, 8-bit, 16-bit or float.
+
+    Raises
+    ------
+    DataError
+        If it is a picture in colour, such as a heatmap laid over a photograph: its colours are no longer values.
+    """
+    with _decoding(path) as image:
+        if image.mode in (*_SIXTEEN_BIT, "F"):
+            return np.asarray(image).astype(np.float64)
+        transparent = image.has_transparency_data and np.asarray(image.convert("RGBA"))[..., 3].min() < 255
+        colours = np.asarray(image.convert("RGB")).astype(np.int64)
+        if transparent or np.ptp(colours, axis=2).max() > _GREY_TOLERANCE:
+            raise DataError(
+                f"{_label(path)} is in colour or see-through, so it is a picture of a map and not its values; "
+                "save the values as .npy or as a grey .png"
+            )
+        return colours.mean(axis=2)
 
 
 def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

@@ -3,12 +3,14 @@
 A folder of data flows in; a folder ``trained/<time>/`` or ``eval/<time>/`` flows out.
 """
 
+import json
 import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,15 +25,20 @@ from mrsal.baselines import BASELINES
 from mrsal.charts import save_distributions, save_pairwise, save_score_plot
 from mrsal.checkpoint import check_improvements, load_checkpoint
 from mrsal.comparison import Comparison, compare
+from mrsal.datasets.base import Stimulus
 from mrsal.errors import InputError
-from mrsal.evaluation import CONVENTIONS, HIGHER_IS_BETTER, NEEDS_FIXATIONS, Model, Scores, evaluate
+from mrsal.evaluation import CONVENTIONS, HIGHER_IS_BETTER, NEEDS_FIXATIONS, Scores, evaluate
+from mrsal.exchange import SUFFIXES, minimal_unique_names, read_stimuli
 from mrsal.files import atomic_path, make_folder
+from mrsal.images import EXTENSIONS, image_size
 from mrsal.inference import Predictor, checkpoint_path
+from mrsal.maps import StoredMaps, load_callable, open_maps
 from mrsal.model import MrCNN
 from mrsal.native import open_archive
 from mrsal.plots import comparison, save_curves, save_jpeg
 from mrsal.runs import read_history
 from mrsal.scores import RESAMPLES
+from mrsal.submission import Problem, check_submission, write_submission
 
 log = logging.getLogger("mrsal")
 
@@ -111,16 +118,21 @@ def evaluate_job(
     split: str = "test",
     mode: str = "exact",
     skip_first: bool = False,
+    resize_maps: bool = False,
     device: str = "auto",
     precision: str = "auto",
     console: Console,
 ) -> tuple[Path, Scores]:
-    """Score a checkpoint, or a baseline by its name, on the archive in ``data_dir``.
+    """Score a model, anything that :func:`open_model` opens, on the archive in ``data_dir``.
 
     Returns the folder ``out_dir/eval/<time>`` with ``log.txt``, ``scores.csv`` and ``Comparison images/``, and the scores.
     """
     examples = list(open_archive(data_dir).examples(split, skip_first=skip_first))
-    model = _model(model_path, improvements, device=device, precision=precision, mode=mode)
+    model = open_model(
+        model_path, improvements=improvements, device=device, precision=precision, mode=mode, resize=resize_maps
+    )
+    if isinstance(model, StoredMaps):
+        model.require(example.name for example in examples)
     run = _new_folder(out_dir / "eval")
     with _log_file(run / "log.txt"), progress_bar(console) as bar:
         log.info("model %s on %d images (%s) of %s", model_path, len(examples), split, data_dir)
@@ -194,12 +206,76 @@ def _validator(examples: list[Example], config: training.TrainConfig) -> trainin
     return validate
 
 
-def _model(path: str, improvements: int | None, *, device: str, precision: str, mode: str) -> Model:
-    if path in BASELINES:
-        return BASELINES[path]
-    network, _ = load_checkpoint(checkpoint_path(path))
-    check_improvements(network, improvements, path)
+def open_model(
+    name: str,
+    *,
+    improvements: int | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    mode: str = "exact",
+    resize: bool = False,
+) -> Any:
+    """Open whatever can be scored: a baseline's name, a folder or HDF5 file of maps, ``package.module:function`` (which runs
+    that code), or a network by its name or checkpoint."""
+    path = Path(name)
+    if name in BASELINES:
+        return BASELINES[name]
+    if path.is_dir() or path.suffix.lower() in SUFFIXES:
+        return open_maps(path, resize=resize)
+    if ":" in name and not path.exists():
+        return load_callable(name)
+    network, _ = load_checkpoint(checkpoint_path(name))
+    check_improvements(network, improvements, name)
     return Predictor(network, device=device, precision=precision, mode=mode)
+
+
+def find_stimuli(paths: list[Path]) -> list[Stimulus]:
+    """Image files, folders of them with their subfolders, and pysaliency's ``stimuli.hdf5``, as stimuli.
+
+    Each is named by the shortest path that tells it from the others.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if path.suffix.lower() in SUFFIXES:
+            stored = read_stimuli(path)
+            if stored.paths is None:
+                raise InputError(f"{path} holds the pictures themselves; give the image files, or a FileStimuli file")
+            files += stored.paths
+        elif path.is_dir():
+            files += sorted(p for p in path.rglob("*") if p.suffix.lower() in EXTENSIONS and p.name[0] != ".")
+        else:
+            files.append(path)
+    if not files:
+        raise InputError("no images found; give image files, or folders that hold some")
+    names = minimal_unique_names([file.resolve() for file in files])
+    return [Stimulus(name, file, image_size(file)) for name, file in zip(names, files, strict=True)]
+
+
+def submit_job(stimuli: list[Stimulus], out: Path, model: str, *, console: Console, **options: Any) -> None:
+    """Write a submission of a model, which :func:`open_model` opens with ``options``."""
+    opened = open_model(model, **options)
+    label = json.dumps([model, options.get("mode")])
+    with progress_bar(console) as bar:
+        task = bar.add_task("predicting", total=len(stimuli), note="")
+        write_submission(opened, stimuli, out, label=label, progress=lambda n: bar.update(task, advance=n))
+    log.info("wrote %d log-densities to %s, %.0f MB", len(stimuli), out, out.stat().st_size / 1e6)
+
+
+def report_problems(path: Path, stimuli: list[Stimulus]) -> bool:
+    """Check a submission and log what is wrong, three maps of each kind; whether the benchmark would take it."""
+    problems = check_submission(path, stimuli)
+    kinds: dict[tuple[str, bool], list[Problem]] = {}
+    for problem in problems:
+        kinds.setdefault((problem.expected.split(" (")[0], problem.fatal), []).append(problem)
+    for (_, fatal), same in kinds.items():
+        for problem in same[:3]:
+            log.log(logging.ERROR if fatal else logging.WARNING, "%s", problem)
+        if len(same) > 3:
+            log.info("... and %d more like this", len(same) - 3)
+    fatal_count = sum(problem.fatal for problem in problems)
+    verdict = f"{fatal_count} problems to mend before it is sent" if fatal_count else "ready to be sent"
+    log.info("%s, %d stimuli: %s", path, len(stimuli), verdict)
+    return not fatal_count
 
 
 def _available_devices(config: training.TrainConfig) -> training.TrainConfig:

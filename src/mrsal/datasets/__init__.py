@@ -1,7 +1,7 @@
 """Published data sets of eye fixations, each loaded from its authors' own layout.
 
 >>> sorted(LOADERS)
-['folder', 'mit1003', 'osie']
+['folder', 'mit1003', 'osie', 'pysaliency']
 """
 
 from collections.abc import Callable
@@ -22,6 +22,7 @@ LOADERS: dict[str, Callable[[Path], FixationDataset]] = {
     "folder": _lazy("folder"),
     "mit1003": _lazy("mit1003"),
     "osie": _lazy("osie"),
+    "pysaliency": _lazy("pysaliency"),
 }
 
 
