@@ -48,6 +48,10 @@ class Example:
         Returns the ground-truth density as ``(H, W)`` float64, non-negative, of any scale.
     fixations : Fixations or None
         None where only a map is known.
+    dataset : str
+        Name of the data set, empty where nobody knows.
+    pixels_per_degree : float
+        Of visual angle; NaN where nobody knows.
     """
 
     name: str
@@ -56,6 +60,8 @@ class Example:
     stimulus: Callable[[], NDArray[np.uint8]]
     target: Callable[[], NDArray[np.float64]]
     fixations: Fixations | None = None
+    dataset: str = ""
+    pixels_per_degree: float = float("nan")
 
 
 @dataclass(frozen=True)

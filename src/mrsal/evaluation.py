@@ -1,112 +1,166 @@
 """Score any model on any examples: maps in, one row of metrics per image out.
 
 A model is any callable ``image -> map``, an ``(H, W, 3)`` uint8 picture to ``(H, W)`` numbers, so that a baseline is
-scored exactly as the network is.
+scored exactly as the network is; or it has a method ``predict_example(example) -> map``, when it needs to know more than
+the picture: the stimulus's name, as stored maps do, or the fixations on other images, as a fitted centre bias does.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mrsal import metrics
 from mrsal.archive import Example
+from mrsal.baselines import CentreBias, InterObserver
 from mrsal.errors import DataError, InputError
+from mrsal.fixations import density
 from mrsal.inference import Predictor
+from mrsal.metrics import protocols
+from mrsal.metrics.protocols import HIGHER_IS_BETTER, Protocol
 from mrsal.scores import Scores
 
-METRICS = ("AUC", "sAUC", "NSS", "CC", "SIM", "KL", "agreement")
-NEEDS_FIXATIONS = ("AUC", "sAUC", "NSS")
-HIGHER_IS_BETTER = {name: name != "KL" for name in METRICS}
-CONVENTIONS = (
-    "AUC: exact, ties one half, negatives are all pixels. sAUC: negatives are the fixations on the other images, rescaled. "
-    "NSS: population deviation. CC, SIM, KL: against the density of one degree, or the published map. "
-    "agreement: the historical score, not an ROC area (docs/agreement-score.md). Means over images."
-)
+__all__ = ["HIGHER_IS_BETTER", "Model", "Scores", "evaluate", "predict_example"]
 
-__all__ = ["CONVENTIONS", "HIGHER_IS_BETTER", "METRICS", "NEEDS_FIXATIONS", "Model", "Scores", "evaluate"]
-
-Model = Callable[[NDArray[np.uint8]], NDArray]
+Model = Callable[[NDArray[np.uint8]], NDArray] | Any
+_ALWAYS = ("agreement",)  # stands beside the metrics of every protocol, since older numbers are of it
 
 
 def evaluate(
     model: Model,
     examples: Iterable[Example],
     *,
+    protocol: str = "tuebingen",
+    optimal: bool = False,
+    name: str = "",
     on_image: Callable[[Example, NDArray, dict[str, float]], None] | None = None,
 ) -> Scores:
     """Predict every example and score it.
 
     Parameters
     ----------
-    model : callable
-        A :class:`mrsal.Predictor`, or anything that turns an image into a map of its size.
+    model : callable, or object with ``predict_example``
+        A :class:`mrsal.Predictor`, anything that turns an image into a map of its size, stored maps, or a baseline. With
+        :class:`mrsal.baselines.InterObserver` each observer's fixations are scored on the density of the others.
     examples : iterable of Example
         Of :meth:`mrsal.native.NativeArchive.examples` or :func:`mrsal.archive.read_examples`.
+    protocol : str
+        A name out of :data:`mrsal.metrics.protocols.PROTOCOLS`.
+    optimal : bool
+        Take the maps as densities and score each metric on the map that is best for it (Kümmerer et al., ECCV 2018).
+    name : str
+        Of the model, for the files.
     on_image : callable, optional
         Called with each example, its map and its scores, for pictures and progress.
 
     Returns
     -------
     Scores
-        CC, SIM, KL and the agreement score; with fixations also AUC, sAUC and NSS. For sAUC the negatives are the fixations
-        of all other images in ``examples``.
+        The protocol's metrics as far as the data allow: without fixations, those against a map; for one image, none that needs
+        the others. Beside them the historical agreement score. Where a metric is not defined for an image it is NaN.
 
     Raises
     ------
     InputError
         If there is nothing to score, or the model gives a map of another size or with values that are not finite.
     """
+    chosen = protocols.protocol(protocol)
     examples = list(examples)
     if not examples:
         raise InputError("expected at least one image to evaluate, got none")
-    located = [example.fixations is not None and len(example.fixations) > 0 for example in examples]
-    if any(located) and not all(located):
-        raise DataError(f"no fixations for {examples[located.index(False)].name}, but for other images there are")
-    others = _relative_fixations(examples) if all(located) else None
+    context = _Context.of(examples, chosen, optimal=optimal)
     rows = []
     for i, example in enumerate(examples):
-        map_ = _predict(model, example)
-        rows.append(_score(map_, example, i, others))
+        map_ = predict_example(model, example)
+        one_by_one = isinstance(model, InterObserver)
+        row = _score_observers(model, example, i, context) if one_by_one else _score(map_, example, i, context)
+        rows.append(row)
         if on_image:
-            on_image(example, map_, rows[-1])
-    names = [name for name in METRICS if name in rows[0]]
-    return Scores(tuple(e.name for e in examples), {m: np.array([row[m] for row in rows]) for m in names})
+            on_image(example, map_, row)
+    columns = dict.fromkeys((*chosen.metrics, *_ALWAYS))
+    names = [metric for metric in columns if any(metric in row for row in rows)]
+    values = {metric: np.array([row.get(metric, np.nan) for row in rows]) for metric in names}
+    datasets = {example.dataset for example in examples}
+    label = f"{chosen.name}, metric-optimal maps" if optimal else chosen.name
+    return Scores(
+        tuple(e.name for e in examples), values, protocol=label, model=name, dataset=", ".join(sorted(datasets))
+    )
 
 
-def _predict(model: Model, example: Example) -> NDArray:
+def predict_example(model: Model, example: Example) -> NDArray:
+    """A model's map of an example: ``(H, W)``, checked for its size.
+
+    Raises
+    ------
+    InputError
+        If the map has another size than the image.
+    """
     if isinstance(model, Predictor):  # reuses the scaled images and the grid that the archive holds
         return model.values(example.pyramid, example.grid)
-    if hasattr(model, "predict_example"):  # such as maps on disk, which are found by the stimulus's name
-        map_ = np.asarray(model.predict_example(example))
-    else:
-        map_ = np.asarray(model(example.stimulus()))
+    ask = getattr(model, "predict_example", None)
+    map_ = np.asarray(ask(example) if ask else model(example.stimulus()))
     if map_.shape != example.pyramid.shape:
         raise InputError(f"{example.name}: expected a map of {example.pyramid.shape}, the model gave {map_.shape}")
     return map_
 
 
-def _score(map_: NDArray, example: Example, index: int, others: "_Relative | None") -> dict[str, float]:
-    target = example.target()
-    eight_bit = target if target.max() > 1 else target * (255 / target.max())  # a density is far below 1 everywhere
-    mass = np.clip(map_, 0, None)  # SIM and KL compare distributions
-    mass = mass if mass.any() else np.ones_like(mass)
-    scores = {
-        "CC": metrics.cc(map_, target),
-        "SIM": metrics.sim(mass, target),
-        "KL": metrics.kl_divergence(mass, target),
-        "agreement": metrics.agreement_score(map_, eight_bit),
-    }
-    if others is not None and example.fixations is not None:
-        x, y = example.fixations.x, example.fixations.y
-        scores["AUC"] = metrics.auc(map_, x, y, negatives="uniform")
-        scores["NSS"] = metrics.nss(map_, x, y)
-        scores["sAUC"] = np.nan
-        if others.has_others(index):
-            other_x, other_y = others.on(index, map_.shape)
-            scores["sAUC"] = metrics.auc(map_, x, y, negatives="shuffled", other_x=other_x, other_y=other_y)
-    return scores
+@dataclass(frozen=True)
+class _Context:
+    """What the scores of one image need to know of the others."""
+
+    protocol: Protocol
+    optimal: bool
+    others: "_Relative | None"
+    centre_bias: CentreBias | None
+
+    @classmethod
+    def of(cls, examples: Sequence[Example], protocol: Protocol, *, optimal: bool) -> "_Context":
+        located = [example.fixations is not None and len(example.fixations) > 0 for example in examples]
+        if any(located) and not all(located):
+            raise DataError(f"no fixations for {examples[located.index(False)].name}, but for other images there are")
+        several = all(located) and len({example.name for example in examples}) > 1
+        return cls(
+            protocol,
+            optimal,
+            _relative_fixations(examples) if several else None,
+            CentreBias(examples) if several and (optimal or "IG" in protocol.metrics) else None,
+        )
+
+
+def _score(map_: NDArray, example: Example, index: int, context: _Context) -> dict[str, float]:
+    protocol, points = context.protocol, example.fixations
+    given: dict[str, Any] = {"target": _target(example, protocol)}
+    if points is not None:
+        given |= {"x": points.x, "y": points.y}
+    if points is not None and context.others is not None:
+        given["other_x"], given["other_y"] = context.others.on(index, map_.shape)
+    if context.centre_bias is not None:
+        given["baseline"] = context.centre_bias.predict_example(example)
+    sigma = protocol.sigma(example.dataset, example.pixels_per_degree) if context.optimal else None
+    scores = protocols.score(map_, protocol=protocol, optimal_sigma=sigma, **given)
+    return scores | protocols.score(map_, protocol=protocols.PROTOCOLS["historical"], target=example.target())
+
+
+def _score_observers(model: InterObserver, example: Example, index: int, context: _Context) -> dict[str, float]:
+    """Means over fixations; the metrics against a density are left out, since that of one observer is another truth."""
+    assert example.fixations is not None
+    totals: dict[str, float] = {}
+    for _, map_, mask in model.leave_one_out(example):
+        alone = replace(example, fixations=example.fixations.where(mask))
+        for metric, value in _score(map_, alone, index, context).items():
+            if metric in protocols.AT_FIXATIONS:
+                totals[metric] = totals.get(metric, 0.0) + value * float(mask.mean())
+    return totals
+
+
+def _target(example: Example, protocol: Protocol) -> NDArray[np.float64]:
+    """The ground-truth density with the protocol's sigma, or the published map where only that is known."""
+    points = example.fixations
+    if points is None or not np.isfinite(example.pixels_per_degree):
+        return example.target()
+    sigma = protocol.sigma(example.dataset, example.pixels_per_degree)
+    return density(points.x, points.y, example.pyramid.shape, sigma=sigma)
 
 
 @dataclass(frozen=True)
@@ -116,9 +170,6 @@ class _Relative:
     x: NDArray
     y: NDArray
     n: NDArray
-
-    def has_others(self, index: int) -> bool:
-        return bool((self.n != index).any())
 
     def on(self, index: int, shape: Sequence[int]) -> tuple[NDArray, NDArray]:
         """Fixations of all other images, rescaled to this one; repeats are kept."""

@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import gaussian_filter
 
 from mrsal.errors import InputError
 
@@ -131,5 +130,17 @@ def density(x: ArrayLike, y: ArrayLike, shape: tuple[int, int], *, sigma: float)
         raise InputError("a density needs at least one fixation, got none")
     if not sigma > 0:
         raise InputError(f"sigma must be positive, in pixels, got {sigma}")
-    blurred = gaussian_filter(counts, sigma, mode="constant", truncate=4.0)
+    # a Gaussian is the product of one along y and one along x, so the sum over fixations is a product of two matrices: the
+    # values of a convolution, for a fraction of the time since there are far fewer fixations than pixels
+    rows, columns = np.nonzero(counts)
+    along_y = _gaussians(rows, shape[0], sigma) * counts[rows, columns][:, None]  # (N, H)
+    blurred = along_y.T @ _gaussians(columns, shape[1], sigma)  # (H, W)
     return blurred / blurred.sum()
+
+
+def _gaussians(at: NDArray[np.int64], side: int, sigma: float) -> NDArray[np.float64]:
+    """A Gaussian around each of N pixels, cut off at 4 sigma, on a line of ``side`` pixels: ``(N, side)``."""
+    distance = np.abs(np.arange(side) - at[:, None])
+    curve = np.exp(-0.5 * (np.arange(max(side, 1)) / sigma) ** 2)
+    curve[int(4 * sigma + 0.5) + 1 :] = 0
+    return curve[distance]

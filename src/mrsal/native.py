@@ -195,6 +195,8 @@ class NativeArchive:
             stimulus=lambda: read_image(self._original(i)),
             target=target,
             fixations=points if len(points) else None,
+            dataset=self.name,
+            pixels_per_degree=self.pixels_per_degree,
         )
 
     def _original(self, place: int) -> bytes:

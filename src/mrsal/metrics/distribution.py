@@ -1,7 +1,7 @@
 """Metrics against a fixation density: CC, SIM, KL divergence."""
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mrsal.errors import InputError
 from mrsal.metrics._checks import as_distribution, as_pair, as_unit_range
@@ -105,5 +105,9 @@ def kl_divergence(prediction: ArrayLike, ground_truth: ArrayLike) -> float:
     0.693147
     """
     p, q = as_pair(prediction, ground_truth, _NAMES)
-    p, q = as_distribution(p, _NAMES[0]), as_distribution(q, _NAMES[1])
-    return float((q * np.log(_MATLAB_EPS + q / (p + _MATLAB_EPS))).sum())
+    return kl_from(as_distribution(p, _NAMES[0]), as_distribution(q, _NAMES[1]))
+
+
+def kl_from(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
+    """The divergence itself, without checks; ``p`` and ``q`` sum to 1."""
+    return float(np.dot(q.ravel(), np.log(_MATLAB_EPS + q / (p + _MATLAB_EPS)).ravel()))

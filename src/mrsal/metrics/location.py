@@ -79,17 +79,13 @@ def auc(
     pixels = as_pixels(x, y, map_.shape)
     positive = map_[pixels]
     if negatives == "uniform":
-        return _exact(positive, map_.ravel())
+        return above(positive, np.sort(map_, axis=None))
     if negatives == "shuffled":
         if other_x is None or other_y is None:
             raise InputError("shuffled negatives need other_x and other_y, the fixations of other images")
-        return _exact(positive, values_at(map_, other_x, other_y, "fixations of other images"))
+        return above(positive, np.sort(values_at(map_, other_x, other_y, "fixations of other images")))
     if negatives == "unfixated":
-        fixated = np.zeros(map_.shape, bool)
-        fixated[pixels] = True
-        if fixated.all():
-            raise InputError("every pixel is fixated, so there are no unfixated ones to compare with")
-        return _judd(positive, map_[~fixated])
+        return judd(map_, pixels, np.sort(map_, axis=None))
     if negatives == "borji":
         if splits < 1:
             raise InputError(f"expected splits of 1 or more, got {splits}")
@@ -100,8 +96,8 @@ def auc(
             positive = map_[pixels]
         draws = np.random.default_rng(seed).choice(map_.ravel(), (splits, positive.size))
         if step is None:
-            return float(np.mean([_exact(positive, draw) for draw in draws]))
-        return float(np.mean([_stepped(positive, draw, step) for draw in draws]))
+            return float(np.mean([above(positive, np.sort(draw)) for draw in draws]))
+        return float(np.mean([stepped(positive, draw, step) for draw in draws]))
     raise InputError(f"expected negatives to be uniform, unfixated, shuffled or borji, got {negatives!r}")
 
 
@@ -194,24 +190,65 @@ def information_gain(
         return float(np.mean(np.log2(ours) - np.log2(theirs)))
 
 
-def _exact(positive: NDArray[Any], negative: NDArray[Any]) -> float:
-    """Mann-Whitney statistic; sorting the many and looking up the few is faster than the other way round."""
-    ranked = np.sort(negative)
+def log_likelihood(density: ArrayLike, x: ArrayLike, y: ArrayLike) -> float:
+    """Log-likelihood of the fixations under a density, in bit/fixation.
+
+    Parameters
+    ----------
+    density : array
+        ``(H, W)``, non-negative; divided by its sum.
+    x, y : array
+        ``(N,)`` fixations in pixels, 0-based.
+
+    Returns
+    -------
+    float
+        Mean over fixations of ``log2 p``, p the probability of the fixated pixel: at most 0, ``-log2(H W)`` for a uniform
+        density, minus infinity if the density is 0 at a fixation. Higher is better. Depends on the number of pixels, which
+        :func:`information_gain` does not.
+
+    Raises
+    ------
+    InputError
+        As :func:`information_gain`.
+
+    Examples
+    --------
+    >>> log_likelihood([[1.0, 1.0], [2.0, 4.0]], [1], [1])
+    -1.0
+    """
+    p = as_distribution(as_map(density, "the density"), "the density")
+    with np.errstate(divide="ignore"):
+        return float(np.mean(np.log2(values_at(p, x, y))))
+
+
+# the kernels, which protocols.py shares between metrics: no checks, arrays that fit together
+
+
+def above(positive: NDArray[Any], ranked: NDArray[Any]) -> float:
+    """Mann-Whitney statistic: how often a positive is above a negative out of ``ranked``, sorted; ties count one half."""
     below = np.searchsorted(ranked, positive, side="left").sum()
     below_or_equal = np.searchsorted(ranked, positive, side="right").sum()
-    return float((below + below_or_equal) / (2 * positive.size * negative.size))
+    return float((below + below_or_equal) / (2 * positive.size * ranked.size))
 
 
-def _judd(positive: NDArray[Any], negative: NDArray[Any]) -> float:
-    """Trapezoids through the rates at the fixated values, from the highest to the lowest, and the corner (1, 1)."""
-    thresholds = np.sort(positive)[::-1]
-    ranked_positive, ranked_negative = np.sort(positive), np.sort(negative)
-    hits = 1 - np.searchsorted(ranked_positive, thresholds, side="left") / positive.size
-    alarms = 1 - np.searchsorted(ranked_negative, thresholds, side="left") / negative.size
+def judd(map_: NDArray[Any], pixels: tuple[NDArray[Any], NDArray[Any]], ranked: NDArray[Any]) -> float:
+    """Trapezoids through the rates at the fixated values, from the highest to the lowest, and the corner (1, 1).
+
+    ``ranked`` are all values of the map; those of fixated pixels are taken off the counts.
+    """
+    positive = np.sort(map_[pixels])
+    fixated = np.sort(map_.ravel()[np.unique(np.ravel_multi_index(pixels, map_.shape))])
+    if fixated.size == ranked.size:
+        raise InputError("every pixel is fixated, so there are no unfixated ones to compare with")
+    thresholds = positive[::-1]
+    hits = 1 - np.searchsorted(positive, thresholds, side="left") / positive.size
+    below = np.searchsorted(ranked, thresholds, side="left") - np.searchsorted(fixated, thresholds, side="left")
+    alarms = 1 - below / (ranked.size - fixated.size)
     return _trapezoid(np.r_[0, hits, 1], np.r_[0, alarms, 1])
 
 
-def _stepped(positive: NDArray[Any], negative: NDArray[Any], step: float) -> float:
+def stepped(positive: NDArray[Any], negative: NDArray[Any], step: float) -> float:
     """ROC with thresholds ``step`` apart, as the MATLAB code draws it."""
     top = max(positive.max(), negative.max())
     thresholds = np.arange(0, top + step / 2, step)[::-1]
