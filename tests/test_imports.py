@@ -13,9 +13,9 @@ PACKAGE = Path(mrsal.__file__).parent
 
 # a module imports only what stands before it; datasets and metrics are packages
 ORDER = """
-    errors images files fixations datasets metrics patches
+    errors progress images files fixations datasets metrics patches
     model precision checkpoint archive native dense inference baselines evaluation
-    plots report training cluster jobs demo export web cli
+    plots report video predicting training cluster jobs demo export web cli
 """.split()
 ON_TOP = {"cli", "web", "export"}
 PUBLIC = {

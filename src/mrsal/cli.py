@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from mrsal import __version__
-from mrsal.errors import InputError, MrsalError
+from mrsal.errors import MrsalError
 
 console = Console(highlight=False)
 log = logging.getLogger("mrsal")
@@ -190,8 +190,8 @@ def prepare(
     """Turn raw eye-tracking data into an archive for training and evaluation."""
     from mrsal import datasets
     from mrsal.archive import write_pth
-    from mrsal.jobs import progress_bar
     from mrsal.native import write_native
+    from mrsal.progress import progress_bar
 
     dataset = datasets.load(name, root)
     counts = ", ".join(f"{len(members)} {split}" for split, members in dataset.splits.items())
@@ -206,43 +206,60 @@ def prepare(
 
 @app.command()
 def predict(
-    paths: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Images, videos, folders, quoted patterns ('photos/*.jpg'), and lists of them (@list.txt)."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the maps.")],
     model: Annotated[
         str, typer.Option(help="A checkpoint (.pth, .safetensors), or the name of one that ships with mrsal.")
     ] = "mrcnn-osie",
     format: Annotated[
-        Output, typer.Option(help="npy: float32; png: 16-bit grey; overlay: heatmap on the image.")
-    ] = Output.overlay,
-    mode: Annotated[Mode, typer.Option(help="fast is several times faster and nearly exact.")] = Mode.exact,
+        list[Output] | None,
+        typer.Option(help="npy: numbers; png: 16-bit grey; overlay: heatmap on the image (default). May be repeated."),
+    ] = None,
+    mode: Annotated[
+        Mode | None,
+        typer.Option(help="Default: exact for images, fast, which is nearly the same, for videos.", show_default=False),
+    ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", help="Folders with all that is below them.")] = False,
+    opacity: Annotated[float, typer.Option(min=0, max=1, help="Of the heatmap where it is hottest.")] = 0.6,
+    colormap: Annotated[str, typer.Option(help="Of the heatmap: a name that matplotlib knows.")] = "inferno",
+    smoothing: Annotated[float, typer.Option(min=0, help="Videos: time constant in seconds; 0: none.")] = 0.0,
+    every: Annotated[int, typer.Option(min=1, help="Videos: predict every n-th frame, interpolate between.")] = 1,
+    skip_existing: Annotated[bool, typer.Option("--skip_existing", help="Leave out what OUT already holds.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say only what went wrong.")] = False,
     precision: PrecisionOption = Precision.auto,
     device: DeviceOption = Device.auto,
 ) -> None:
-    """Predict where people look, for images and folders of images."""
-    from mrsal.images import find_images
-    from mrsal.inference import load_model
-    from mrsal.jobs import progress_bar
-    from mrsal.plots import save_jpeg
+    """Predict where people look, for images, folders and videos.
 
-    files = [file for path in paths for file in (find_images(path) if path.is_dir() else [path])]
-    if not files:
-        raise InputError("no images found; give image files, or folders that hold some")
-    predictor = load_model(model, device=device.value, precision=precision.value)
-    failed = 0
-    with progress_bar(console) as bar:
-        for file in bar.track(files, description="predicting", task_id=bar.add_task("predicting", note="")):
-            try:
-                map_ = predictor.predict(file, mode=mode.value)
-                if format is Output.overlay:
-                    save_jpeg(map_.overlay(), out / f"{file.stem}_overlay.jpg")
-                else:
-                    map_.save(out / f"{file.stem}.{format.value}")
-            except MrsalError as error:
-                failed += 1
-                log.error("skipped: %s", error)
-    log.info("%d of %d images written to %s", len(files) - failed, len(files), out)
-    if failed:
-        raise typer.Exit(1)
+    The exit status is 0 if all went well, 1 if something failed, and 2 if nothing could be done.
+    """
+    from mrsal.predicting import predict_job
+
+    if quiet:
+        log.setLevel(logging.WARNING)
+    summary = predict_job(
+        paths,
+        out,
+        model,
+        formats=[one.value for one in format or [Output.overlay]],
+        mode=mode and mode.value,
+        recursive=recursive,
+        opacity=opacity,
+        colormap=colormap,
+        smoothing=smoothing,
+        every=every,
+        skip_existing=skip_existing,
+        device=device.value,
+        precision=precision.value,
+        console=Console(quiet=True) if quiet else console,
+    )
+    if summary.failed:
+        raise typer.Exit(1 if summary.done or summary.skipped else 2)
 
 
 @app.command()

@@ -18,6 +18,7 @@ from mrsal.files import atomic_path
 from mrsal.inference import load_model
 from mrsal.native import NativeArchive, write_native
 from mrsal.plots import comparison, save_curves, save_jpeg, sheet
+from mrsal.progress import progress_bar
 
 SCENES = 60
 _CONFIG = training.TrainConfig(epochs=3, batch_size=32, devices=1)
@@ -44,7 +45,7 @@ def run_demo(out: Path, *, seed: int = 0, console: Console, scenes: int = SCENES
         ``out``.
     """
     began = time.monotonic()
-    with jobs.progress_bar(console) as bar:
+    with progress_bar(console) as bar:
         task = bar.add_task("making scenes", total=scenes, note="")
         write_synthetic(out / "data", scenes=scenes, seed=seed, progress=lambda n: bar.update(task, advance=n))
         dataset = datasets.load("folder", out / "data")

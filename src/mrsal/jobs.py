@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from mrsal import training
@@ -28,6 +27,7 @@ from mrsal.inference import Predictor, checkpoint_path
 from mrsal.model import MrCNN
 from mrsal.native import open_archive
 from mrsal.plots import comparison, save_curves, save_jpeg
+from mrsal.progress import progress_bar
 
 log = logging.getLogger("mrsal")
 
@@ -165,21 +165,6 @@ def table_lines(results: dict[str, Scores]) -> Iterator[str]:
     yield "| --- |" + " ---: |" * len(first.values)
     for name, scores in results.items():
         yield f"| {name} | " + " | ".join(f"{value:.3f}" for value in scores.mean().values()) + " |"
-
-
-def progress_bar(console: Console) -> Progress:
-    """The bar of all long jobs: what, how far, a note, time left. Silent where the output is no terminal."""
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("{task.fields[note]}", style="dim"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
 
 
 def _validator(examples: list[Example], config: training.TrainConfig) -> training.Validate:
