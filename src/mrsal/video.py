@@ -4,6 +4,7 @@ Frames flow in; each is predicted by itself (the method knows no motion), smooth
 under its own time stamp. Needs PyAV: ``pip install 'mrsal[video]'``.
 """
 
+import logging
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -25,9 +26,12 @@ from mrsal.patches import GRID, Grid
 if TYPE_CHECKING:
     from mrsal.inference import Predictor
 
+log = logging.getLogger("mrsal")
+
 EXTENSIONS = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
 
 _RELEASE = 2.0  # seconds in which the range of colours forgets an extreme
+_WHOLE = 0.9  # share of the frames that a file announces; edits leave out some, and a duration is no exact count
 _HD = 720  # rows from which players take untagged colours for BT.709
 _UNTAGGED, _BT709, _LIMITED = 2, 1, 1  # of FFmpeg's AVColorSpace and AVColorRange
 
@@ -133,6 +137,9 @@ def predict_video(
             count, time = count + 1, frame.time
             if on_frame is not None:
                 on_frame(count, source.total)
+        total = source.total or 0
+        if count < _WHOLE * total - 1:
+            source.note(time, f"it ends after {count} of about {total} frames")
         if not count:
             raise DataError(f"{path} is damaged: not one frame can be decoded; {source.damage or 'it is empty'}")
     return VideoResult(count, time, source.damage)
@@ -269,7 +276,7 @@ class _Source(AbstractContextManager["_Source"]):
                 pts = last + 1
             last = pts
             if raw.is_corrupt:
-                self._note(float(pts * self.time_base), "frames are corrupt")
+                self.note(float(pts * self.time_base), "frames are corrupt")
             untagged_hd = raw.colorspace == _UNTAGGED and raw.height >= _HD
             image = raw.reformat(
                 shape[1], shape[0], "rgb24", src_colorspace="ITU709" if untagged_hd else None
@@ -286,7 +293,7 @@ class _Source(AbstractContextManager["_Source"]):
             except StopIteration:
                 return
             except self.av.FFmpegError as error:
-                self._note(time, error.strerror)
+                self.note(time, error.strerror)
                 break
             if packet.stream is not self.video:
                 self.sound.append(packet)
@@ -296,10 +303,10 @@ class _Source(AbstractContextManager["_Source"]):
             try:
                 yield from packet.decode()
             except self.av.FFmpegError as error:  # the next packets may be sound
-                self._note(time, error.strerror)
+                self.note(time, error.strerror)
         yield from self.video.decode(None)
 
-    def _note(self, time: float, what: str) -> None:
+    def note(self, time: float, what: str) -> None:
         self.damage = self.damage or f"damaged at {time:.1f} s: {what}"
 
 
@@ -325,6 +332,9 @@ def _mp4(path: Path, source: _Source, heat: _Heat) -> Iterator[_Write]:
             audio = None
             if source.audio is not None and source.audio.codec_context.name in container.supported_codecs:
                 audio = container.add_stream_from_template(source.audio)
+            elif source.audio is not None:
+                codec = source.audio.codec_context.name
+                log.warning("the sound of %s is left out: MP4 cannot hold %s", source.path, codec)
 
             def write(frame: _Frame, values: NDArray[np.float32]) -> None:
                 picture = heat(frame, values)
@@ -344,7 +354,8 @@ def _mp4(path: Path, source: _Source, heat: _Heat) -> Iterator[_Write]:
                     if audio is None or packet.dts is None:
                         continue
                     offset = round(source.start / packet.time_base)
-                    packet.pts, packet.dts = packet.pts - offset, packet.dts - offset
+                    packet.dts -= offset
+                    packet.pts = packet.dts if packet.pts is None else packet.pts - offset
                     packet.stream = audio
                     container.mux(packet)
 
