@@ -163,6 +163,31 @@ def test_predict_skips_a_broken_file_and_says_so(run, folder_root, checkpoint, t
     assert np.ptp(map_) > 0
 
 
+def test_predict_tells_by_its_exit_status_how_much_could_be_done(run, folder_root, checkpoint, tmp_path):
+    stimulus = folder_root / "stimuli" / "s3.png"
+    arguments = ("predict", "--model", checkpoint, "--out", "maps", "--mode", "fast", "--format", "npy", "--format")
+    status, out, _ = run(*arguments, "overlay", "--quiet", stimulus)
+    assert (status, out) == (0, "")
+    assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == ["s3.npy", "s3_overlay.jpg"]
+    status, out, _ = run(*arguments, "overlay", "--skip-existing", stimulus, "https://example.org/a.jpg")
+    assert (status, "download it first" in out) == (1, True)
+    assert run(*arguments, "overlay", "gone.jpg")[0] == 2
+
+
+def test_predict_writes_a_video(run, checkpoint, tmp_path):
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "film.mkv"), "w") as container:
+        video = container.add_stream("ffv1", rate=10)
+        video.width, video.height, video.pix_fmt = 40, 30, "bgr0"
+        for value in (0, 200):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(np.full((30, 40, 3), value, np.uint8))))
+        container.mux(video.encode(None))
+    options = ("--model", checkpoint, "--out", "maps", "--smoothing", "0.2", "--every", "2", "--format")
+    assert run("predict", "film.mkv", *options, "overlay", "--format", "npy")[0] == 0
+    assert {path.name for path in (tmp_path / "maps").iterdir()} == {"film_overlay.mp4", "film.npy", "film_times.npy"}
+    assert np.load(tmp_path / "maps" / "film.npy").shape == (2, 50, 50)
+
+
 def test_an_interrupted_run_exits_with_130(run, native_folder, tmp_path, monkeypatch):
     from mrsal import training
 

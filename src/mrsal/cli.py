@@ -158,6 +158,21 @@ def evaluate(
     skip_first: Annotated[
         bool, typer.Option("--skip_first", help="Leave out the first fixation of each trial.")
     ] = False,
+    protocol: Annotated[
+        str, typer.Option(help="Conventions: tuebingen, mit-matlab, mrcnn (shuffled AUC) or historical.")
+    ] = "tuebingen",
+    optimal: Annotated[
+        bool,
+        typer.Option("--optimal", help="Take maps as densities; score each metric on the map that is best for it."),
+    ] = False,
+    adjust: Annotated[
+        bool,
+        typer.Option("--adjust", help="Blur and centre bias, fitted on the validation images, for the model's maps."),
+    ] = False,
+    limits: Annotated[
+        bool, typer.Option("--limits/--no_limits", help="Also score uniform, centre bias and inter-observer limit.")
+    ] = True,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write scores.parquet too.")] = False,
     resize_maps: Annotated[
         bool, typer.Option("--resize_maps", help="Bring stored maps to the stimulus's size, bilinear.")
     ] = False,
@@ -165,9 +180,9 @@ def evaluate(
     device: DeviceOption = Device.auto,
 ) -> None:
     """Score a model and draw comparisons with the ground truth."""
-    from mrsal.jobs import evaluate_job, score_table
+    from mrsal.scoring import evaluate_job, score_table
 
-    run, scores = evaluate_job(
+    run, results = evaluate_job(
         data_dir,
         out_dir,
         model_path,
@@ -176,12 +191,18 @@ def evaluate(
         split=split,
         mode=mode.value,
         skip_first=skip_first,
+        protocol=protocol,
+        optimal=optimal,
+        adjust=adjust,
+        limits=limits,
+        parquet=parquet,
         resize_maps=resize_maps,
         device=device.value,
         precision=precision.value,
         console=console,
     )
-    console.print(score_table({Path(model_path).stem: scores}, title=f"{len(scores.names)} images"))
+    images = len(next(iter(results.values())).names)
+    console.print(score_table(results, title=f"{images} images, protocol {protocol}", intervals=True))
     console.print(str(run), soft_wrap=True)
 
 
@@ -196,8 +217,8 @@ def prepare(
     """Turn raw eye-tracking data into an archive for training and evaluation."""
     from mrsal import datasets
     from mrsal.archive import write_pth
-    from mrsal.jobs import progress_bar
     from mrsal.native import write_native
+    from mrsal.progress import progress_bar
 
     dataset = datasets.load(name, root)
     counts = ", ".join(f"{len(members)} {split}" for split, members in dataset.splits.items())
@@ -212,43 +233,60 @@ def prepare(
 
 @app.command()
 def predict(
-    paths: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Images, videos, folders, quoted patterns ('photos/*.jpg'), and lists of them (@list.txt)."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the maps.")],
     model: Annotated[
         str, typer.Option(help="A checkpoint (.pth, .safetensors), or the name of one that ships with mrsal.")
     ] = "mrcnn-osie",
     format: Annotated[
-        Output, typer.Option(help="npy: float32; png: 16-bit grey; overlay: heatmap on the image.")
-    ] = Output.overlay,
-    mode: Annotated[Mode, typer.Option(help="fast is several times faster and nearly exact.")] = Mode.exact,
+        list[Output] | None,
+        typer.Option(help="npy: numbers; png: 16-bit grey; overlay: heatmap on the image (default). May be repeated."),
+    ] = None,
+    mode: Annotated[
+        Mode | None,
+        typer.Option(help="Default: exact for images, fast, which is nearly the same, for videos.", show_default=False),
+    ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", help="Folders with all that is below them.")] = False,
+    opacity: Annotated[float, typer.Option(min=0, max=1, help="Of the heatmap where it is hottest.")] = 0.6,
+    colormap: Annotated[str, typer.Option(help="Of the heatmap: a name that matplotlib knows.")] = "inferno",
+    smoothing: Annotated[float, typer.Option(min=0, help="Videos: time constant in seconds; 0: none.")] = 0.0,
+    every: Annotated[int, typer.Option(min=1, help="Videos: predict every n-th frame, interpolate between.")] = 1,
+    skip_existing: Annotated[bool, typer.Option("--skip_existing", help="Leave out what OUT already holds.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say only what went wrong.")] = False,
     precision: PrecisionOption = Precision.auto,
     device: DeviceOption = Device.auto,
 ) -> None:
-    """Predict where people look, for images and folders of images."""
-    from mrsal.images import find_images
-    from mrsal.inference import load_model
-    from mrsal.jobs import progress_bar
-    from mrsal.plots import save_jpeg
+    """Predict where people look, for images, folders and videos.
 
-    files = [file for path in paths for file in (find_images(path) if path.is_dir() else [path])]
-    if not files:
-        raise InputError("no images found; give image files, or folders that hold some")
-    predictor = load_model(model, device=device.value, precision=precision.value)
-    failed = 0
-    with progress_bar(console) as bar:
-        for file in bar.track(files, description="predicting", task_id=bar.add_task("predicting", note="")):
-            try:
-                map_ = predictor.predict(file, mode=mode.value)
-                if format is Output.overlay:
-                    save_jpeg(map_.overlay(), out / f"{file.stem}_overlay.jpg")
-                else:
-                    map_.save(out / f"{file.stem}.{format.value}")
-            except MrsalError as error:
-                failed += 1
-                log.error("skipped: %s", error)
-    log.info("%d of %d images written to %s", len(files) - failed, len(files), out)
-    if failed:
-        raise typer.Exit(1)
+    The exit status is 0 if all went well, 1 if something failed, and 2 if nothing could be done.
+    """
+    from mrsal.predicting import predict_job
+
+    if quiet:
+        log.setLevel(logging.WARNING)
+    summary = predict_job(
+        paths,
+        out,
+        model,
+        formats=[one.value for one in format or [Output.overlay]],
+        mode=mode and mode.value,
+        recursive=recursive,
+        opacity=opacity,
+        colormap=colormap,
+        smoothing=smoothing,
+        every=every,
+        skip_existing=skip_existing,
+        device=device.value,
+        precision=precision.value,
+        console=Console(quiet=True) if quiet else console,
+    )
+    if summary.failed:
+        raise typer.Exit(1 if summary.done or summary.skipped else 2)
 
 
 @app.command()
@@ -276,7 +314,7 @@ def compare(
     """Compare models by their scores on the same images: paired bootstrap and Wilcoxon tests, a table and charts."""
     from json import dumps
 
-    from mrsal.jobs import compare_job
+    from mrsal.scoring import compare_job
 
     called = [name.strip() for name in names.split(",")] if names else None
     folder, found = compare_job(
@@ -314,7 +352,7 @@ def submit(
     device: DeviceOption = Device.auto,
 ) -> None:
     """Write log-densities for the MIT/Tuebingen benchmark, and check them; or only check a file (--dry_run)."""
-    from mrsal.jobs import find_stimuli, report_problems, submit_job
+    from mrsal.submitting import find_stimuli, report_problems, submit_job
 
     if (out is None) == (dry_run is None):
         raise InputError("give either --out, the file to write, or --dry_run, the file to check")

@@ -13,12 +13,15 @@ from mrsal import datasets, jobs, training
 from mrsal.archive import Example
 from mrsal.baselines import BASELINES
 from mrsal.datasets.synthetic import write_synthetic
-from mrsal.evaluation import CONVENTIONS, Scores, evaluate
+from mrsal.evaluation import Scores, evaluate
 from mrsal.files import atomic_path
 from mrsal.inference import load_model
+from mrsal.metrics.protocols import DEFAULT, PROTOCOLS
 from mrsal.native import NativeArchive, write_native
 from mrsal.plots import comparison, save_curves, save_jpeg, sheet
+from mrsal.progress import progress_bar
 from mrsal.runs import read_history
+from mrsal.scoring import score_table, table_lines
 
 SCENES = 60
 _CONFIG = training.TrainConfig(epochs=3, batch_size=32, devices=1)
@@ -45,7 +48,7 @@ def run_demo(out: Path, *, seed: int = 0, console: Console, scenes: int = SCENES
         ``out``.
     """
     began = time.monotonic()
-    with jobs.progress_bar(console) as bar:
+    with progress_bar(console) as bar:
         task = bar.add_task("making scenes", total=scenes, note="")
         write_synthetic(out / "data", scenes=scenes, seed=seed, progress=lambda n: bar.update(task, advance=n))
         dataset = datasets.load("folder", out / "data")
@@ -69,11 +72,11 @@ def run_demo(out: Path, *, seed: int = 0, console: Console, scenes: int = SCENES
     save_jpeg(sheet(pictures), out / "comparisons.jpg")
     save_curves(read_history(run), out / "curves.png")
     with atomic_path(out / "scores.md") as temporary:
-        temporary.write_text("\n".join([*jobs.table_lines(results), "", CONVENTIONS, ""]), encoding="utf-8")
+        temporary.write_text("\n".join([*table_lines(results), "", PROTOCOLS[DEFAULT].about, ""]), encoding="utf-8")
 
     photograph = get_sample_data("grace_hopper.jpg", asfileobj=False)  # public domain; in matplotlib's wheel
     save_jpeg(load_model().predict(photograph, mode="fast").overlay(), out / "photograph_overlay.jpg")
 
-    console.print(jobs.score_table(results, title=f"{len(examples)} test scenes that the network has not seen"))
+    console.print(score_table(results, title=f"{len(examples)} test scenes that the network has not seen"))
     console.print(f"done in {time.monotonic() - began:.0f} s; open {out / 'comparisons.jpg'} and {out / 'curves.png'}")
     return out

@@ -73,8 +73,10 @@ def evaluate(
     rows = []
     for i, example in enumerate(examples):
         map_ = predict_example(model, example)
-        one_by_one = isinstance(model, InterObserver)
-        row = _score_observers(model, example, i, context) if one_by_one else _score(map_, example, i, context)
+        if isinstance(model, InterObserver):
+            row = _score_observers(model, example, i, context)
+        else:
+            row = _score(map_, example, i, context)
         rows.append(row)
         if on_image:
             on_image(example, map_, row)

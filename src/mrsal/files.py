@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,3 +102,12 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def new_folder(parent: Path) -> Path:
+    """Make and return ``parent/<date>_<time>``, with a number behind it where that is taken."""
+    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
+    folder, attempt = parent / stamp, 2
+    while folder.exists():
+        folder, attempt = parent / f"{stamp}_{attempt}", attempt + 1
+    return make_folder(folder)

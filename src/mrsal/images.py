@@ -17,7 +17,9 @@ from mrsal.errors import DataError, FileError, InputError
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 
-_SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+_SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N")
+_ORIENTATION = 0x0112  # EXIF
+_WHITE_IS_ZERO = 0  # of the TIFF tag PhotometricInterpretation
 _GREY_TOLERANCE = 3  # between the channels of a grey JPEG that was saved as a colour one
 
 
@@ -28,7 +30,8 @@ def read_image(path: str | Path | bytes) -> NDArray[np.uint8]:
     ----------
     path : str, Path or bytes
         A file, or the encoded bytes of one: JPEG, PNG, WebP, TIFF, BMP or GIF (first frame). The EXIF orientation is
-        applied; grey, palette, CMYK, 16-bit and [0, 1] float pictures become 8-bit RGB; transparency is laid over white.
+        applied; grey, palette, CMYK and [0, 1] float pictures become 8-bit RGB, 16-bit ones by their high byte; transparency
+        is laid over white.
 
     Returns
     -------
@@ -43,13 +46,13 @@ def read_image(path: str | Path | bytes) -> NDArray[np.uint8]:
         If it is no image, or is cut off.
     """
     with _decoding(path) as image:
-        return _to_rgb(ImageOps.exif_transpose(image))
+        return _to_rgb(ImageOps.exif_transpose(_sixteen_to_eight_bit(image)))
 
 
 def image_size(path: str | Path | bytes) -> tuple[int, int]:
     """Height and width in pixels as :func:`read_image` would give them, from the header alone."""
     with _decoding(path) as image:
-        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # EXIF orientations that swap the axes
+        turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)  # EXIF orientations that swap the axes
         if turned and image.format == "TIFF":
             # PIL turns a TIFF when it loads it; which size it gives before that depends on its version
             image.load()
@@ -73,7 +76,7 @@ def read_grey_values(path: str | Path | bytes) -> NDArray[np.float64]:
         If it is a picture in colour, such as a heatmap laid over a photograph: its colours are no longer values.
     """
     with _decoding(path) as image:
-        if image.mode in (*_SIXTEEN_BIT, "F"):
+        if image.mode in (*_SIXTEEN_BIT, "I", "F"):
             return np.asarray(image).astype(np.float64)
         transparent = image.has_transparency_data and np.asarray(image.convert("RGBA"))[..., 3].min() < 255
         colours = np.asarray(image.convert("RGB")).astype(np.int64)
@@ -100,7 +103,7 @@ def to_image(image: object) -> NDArray[np.uint8]:
     if isinstance(image, str | Path | bytes):
         return read_image(image)
     if isinstance(image, Image.Image):
-        return _to_rgb(image)
+        return _to_rgb(_sixteen_to_eight_bit(image))
     pixels = np.asarray(image)
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)) or 0 in pixels.shape:
         raise InputError(f"expected an image of shape (H, W, 3), (H, W, 4) or (H, W), got {pixels.shape}")
@@ -129,6 +132,8 @@ def _decoding(path: str | Path | bytes) -> Iterator[Image.Image]:
     with _open(path) as image:
         try:
             yield image
+        except InputError as error:  # sound, but of a kind that has no one meaning as a picture
+            raise DataError(f"{_label(path)}: {error}") from error
         except (OSError, ValueError, SyntaxError, EOFError) as error:
             raise DataError(f"{_label(path)} is damaged: {error}; replace or remove the file") from error
 
@@ -143,15 +148,31 @@ def _open(path: str | Path | bytes) -> Image.Image:
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # the system's, where PIL's own have no number
             raise FileError(f"cannot open {_label(path)}: {error.strerror}") from error
-        raise DataError(f"{_label(path)} is not an image that can be read; use JPEG, PNG, WebP or TIFF") from error
+        heic = Path(path).suffix.lower() in (".heic", ".heif") if not isinstance(path, bytes) else False
+        kind = "is HEIC, which is not read here; convert it to" if heic else "is not an image that can be read; use"
+        raise DataError(f"{_label(path)} {kind} JPEG, PNG, WebP or TIFF") from error
+
+
+def _sixteen_to_eight_bit(image: Image.Image) -> Image.Image:
+    """By the high byte, where PIL would clip at 255; how deep a picture is the file says, never its values."""
+    sixteen_in_32 = image.mode == "I" and image.format in ("PNG", "PPM")  # as older versions of PIL give PNG
+    if image.mode in _SIXTEEN_BIT or sixteen_in_32:
+        values = np.asarray(image).astype(np.uint16)
+    elif image.mode == "I":
+        raise InputError("signed or 32-bit integers do not say which value is white; save it with 8 or 16 bits")
+    else:
+        return image
+    if getattr(image, "tag_v2", {}).get(262) == _WHITE_IS_ZERO:
+        values = ~values  # PIL inverts such TIFFs of 8 bits only
+    high = (values >> 8).astype(np.uint8)
+    if isinstance(transparent := image.info.get("transparency"), int):
+        high[values == transparent] = 255
+    eight = Image.fromarray(high)
+    eight.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
+    return eight
 
 
 def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
-    if image.mode in _SIXTEEN_BIT:
-        # PIL would clip at 255 where the high byte is what carries the picture
-        values = np.asarray(image).astype(np.int64)
-        shift = 8 if values.max(initial=0) > 255 else 0
-        image = Image.fromarray(np.clip(values >> shift, 0, 255).astype(np.uint8))
     if image.mode == "F":
         return to_image(np.asarray(image))
     if image.has_transparency_data:

@@ -1,44 +1,23 @@
-"""The jobs behind the commands: train on an archive, evaluate a checkpoint, with logs, progress and pictures.
+"""Training as a job: an archive's folder flows in; a folder ``trained/<time>/`` with checkpoints, logs and curves flows out."""
 
-A folder of data flows in; a folder ``trained/<time>/`` or ``eval/<time>/`` flows out.
-"""
-
-import json
 import logging
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from mrsal import training
 from mrsal.archive import Example
-from mrsal.baselines import BASELINES
-from mrsal.charts import save_distributions, save_pairwise, save_score_plot
-from mrsal.checkpoint import check_improvements, load_checkpoint
-from mrsal.comparison import Comparison, compare
-from mrsal.datasets.base import Stimulus
 from mrsal.errors import InputError
-from mrsal.evaluation import CONVENTIONS, HIGHER_IS_BETTER, NEEDS_FIXATIONS, Scores, evaluate
-from mrsal.exchange import SUFFIXES, minimal_unique_names, read_stimuli
-from mrsal.files import atomic_path, make_folder
-from mrsal.images import EXTENSIONS, image_size
-from mrsal.inference import Predictor, checkpoint_path
-from mrsal.maps import StoredMaps, load_callable, open_maps
+from mrsal.evaluation import HIGHER_IS_BETTER, evaluate
+from mrsal.files import new_folder
+from mrsal.inference import Predictor
 from mrsal.model import MrCNN
 from mrsal.native import open_archive
-from mrsal.plots import comparison, save_curves, save_jpeg
+from mrsal.plots import save_curves
+from mrsal.progress import log_file, progress_bar
 from mrsal.runs import read_history
-from mrsal.scores import RESAMPLES
-from mrsal.submission import Problem, check_submission, write_submission
 
 log = logging.getLogger("mrsal")
 
@@ -67,8 +46,8 @@ def train_job(
         if not examples:
             raise InputError(f"{data_dir} has no validation images; leave --use_val out")
         validate = _validator(examples, config)
-    run = resume or _new_folder(out_dir / "trained")
-    with _log_file(run / "log.txt"), progress_bar(console) as bar:
+    run = resume or new_folder(out_dir / "trained")
+    with log_file(run / "log.txt"), progress_bar(console) as bar:
         log.info("%s training samples from %s, variant %s", len(samples), data_dir, config.model.variant)
         log.debug("settings: %s", config)
         task = bar.add_task("training", total=None, note="starting")
@@ -108,174 +87,12 @@ def train_job(
     return run
 
 
-def evaluate_job(
-    data_dir: Path,
-    out_dir: Path,
-    model_path: str,
-    *,
-    improvements: int | None = None,
-    num_saved_images: int = -1,
-    split: str = "test",
-    mode: str = "exact",
-    skip_first: bool = False,
-    resize_maps: bool = False,
-    device: str = "auto",
-    precision: str = "auto",
-    console: Console,
-) -> tuple[Path, Scores]:
-    """Score a model, anything that :func:`open_model` opens, on the archive in ``data_dir``.
-
-    Returns the folder ``out_dir/eval/<time>`` with ``log.txt``, ``scores.csv`` and ``Comparison images/``, and the scores.
-    """
-    examples = list(open_archive(data_dir).examples(split, skip_first=skip_first))
-    model = open_model(
-        model_path, improvements=improvements, device=device, precision=precision, mode=mode, resize=resize_maps
-    )
-    if isinstance(model, StoredMaps):
-        model.require(example.name for example in examples)
-    run = _new_folder(out_dir / "eval")
-    with _log_file(run / "log.txt"), progress_bar(console) as bar:
-        log.info("model %s on %d images (%s) of %s", model_path, len(examples), split, data_dir)
-        how = f"mode {mode}, " if isinstance(model, Predictor) else ""
-        log.info("%sfirst fixation of each trial %s", how, "left out" if skip_first else "kept")
-        task = bar.add_task("evaluating", total=len(examples), note="")
-        saved = 0
-
-        def on_image(example: Example, map_: NDArray, row: dict[str, float]) -> None:
-            nonlocal saved
-            bar.update(task, advance=1, note=example.name)
-            if num_saved_images == -1 or saved < num_saved_images:
-                picture = comparison(example.stimulus(), map_, example.target(), caption=_caption(row))
-                save_jpeg(picture, run / "Comparison images" / f"{Path(example.name).stem}_comparison.jpg")
-                saved += 1
-
-        began = time.monotonic()
-        scores = evaluate(model, examples, on_image=on_image)
-        seconds = time.monotonic() - began
-        scores.save(run / "scores.csv")
-        for line in table_lines({model_path: scores}):
-            log.debug(line)
-        log.info("%s", CONVENTIONS)
-        if not any(name in scores.values for name in NEEDS_FIXATIONS):
-            log.info("the data hold no fixations, only maps: AUC, sAUC and NSS need a native archive")
-        log.info("%.1f s, %.2f s per image; written to %s", seconds, seconds / len(examples), run)
-    return run, scores
-
-
-def score_table(results: dict[str, Scores], *, title: str = "") -> Table:
-    """A table with a row per model and a column per metric."""
-    first = next(iter(results.values()))
-    table = Table(title=title or None, title_justify="left")
-    table.add_column("model")
-    for metric in first.values:
-        table.add_column(f"{metric} {'↑' if HIGHER_IS_BETTER[metric] else '↓'}", justify="right")
-    for name, scores in results.items():
-        table.add_row(name, *(f"{value:.3f}" for value in scores.mean().values()))
-    return table
-
-
-def table_lines(results: dict[str, Scores]) -> Iterator[str]:
-    """The same table in Markdown."""
-    first = next(iter(results.values()))
-    yield "| model | " + " | ".join(first.values) + " |"
-    yield "| --- |" + " ---: |" * len(first.values)
-    for name, scores in results.items():
-        yield f"| {name} | " + " | ".join(f"{value:.3f}" for value in scores.mean().values()) + " |"
-
-
-def progress_bar(console: Console) -> Progress:
-    """The bar of all long jobs: what, how far, a note, time left. Silent where the output is no terminal."""
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("{task.fields[note]}", style="dim"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
-
-
 def _validator(examples: list[Example], config: training.TrainConfig) -> training.Validate:
     def validate(network: MrCNN) -> dict[str, float]:
         predictor = Predictor(network, device=config.device, precision=config.precision, mode="fast")
         return evaluate(predictor, examples).mean()
 
     return validate
-
-
-def open_model(
-    name: str,
-    *,
-    improvements: int | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    mode: str = "exact",
-    resize: bool = False,
-) -> Any:
-    """Open whatever can be scored: a baseline's name, a folder or HDF5 file of maps, ``package.module:function`` (which runs
-    that code), or a network by its name or checkpoint."""
-    path = Path(name)
-    if name in BASELINES:
-        return BASELINES[name]
-    if path.is_dir() or path.suffix.lower() in SUFFIXES:
-        return open_maps(path, resize=resize)
-    if ":" in name and not path.exists():
-        return load_callable(name)
-    network, _ = load_checkpoint(checkpoint_path(name))
-    check_improvements(network, improvements, name)
-    return Predictor(network, device=device, precision=precision, mode=mode)
-
-
-def find_stimuli(paths: list[Path]) -> list[Stimulus]:
-    """Image files, folders of them with their subfolders, and pysaliency's ``stimuli.hdf5``, as stimuli.
-
-    Each is named by the shortest path that tells it from the others.
-    """
-    files: list[Path] = []
-    for path in paths:
-        if path.suffix.lower() in SUFFIXES:
-            stored = read_stimuli(path)
-            if stored.paths is None:
-                raise InputError(f"{path} holds the pictures themselves; give the image files, or a FileStimuli file")
-            files += stored.paths
-        elif path.is_dir():
-            files += sorted(p for p in path.rglob("*") if p.suffix.lower() in EXTENSIONS and p.name[0] != ".")
-        else:
-            files.append(path)
-    if not files:
-        raise InputError("no images found; give image files, or folders that hold some")
-    names = minimal_unique_names([file.resolve() for file in files])
-    return [Stimulus(name, file, image_size(file)) for name, file in zip(names, files, strict=True)]
-
-
-def submit_job(stimuli: list[Stimulus], out: Path, model: str, *, console: Console, **options: Any) -> None:
-    """Write a submission of a model, which :func:`open_model` opens with ``options``."""
-    opened = open_model(model, **options)
-    label = json.dumps([model, options.get("mode")])
-    with progress_bar(console) as bar:
-        task = bar.add_task("predicting", total=len(stimuli), note="")
-        write_submission(opened, stimuli, out, label=label, progress=lambda n: bar.update(task, advance=n))
-    log.info("wrote %d log-densities to %s, %.0f MB", len(stimuli), out, out.stat().st_size / 1e6)
-
-
-def report_problems(path: Path, stimuli: list[Stimulus]) -> bool:
-    """Check a submission and log what is wrong, three maps of each kind; whether the benchmark would take it."""
-    problems = check_submission(path, stimuli)
-    kinds: dict[tuple[str, bool], list[Problem]] = {}
-    for problem in problems:
-        kinds.setdefault((problem.expected.split(" (")[0], problem.fatal), []).append(problem)
-    for (_, fatal), same in kinds.items():
-        for problem in same[:3]:
-            log.log(logging.ERROR if fatal else logging.WARNING, "%s", problem)
-        if len(same) > 3:
-            log.info("... and %d more like this", len(same) - 3)
-    fatal_count = sum(problem.fatal for problem in problems)
-    verdict = f"{fatal_count} problems to mend before it is sent" if fatal_count else "ready to be sent"
-    log.info("%s, %d stimuli: %s", path, len(stimuli), verdict)
-    return not fatal_count
 
 
 def _available_devices(config: training.TrainConfig) -> training.TrainConfig:
@@ -286,72 +103,3 @@ def _available_devices(config: training.TrainConfig) -> training.TrainConfig:
     elif config.devices > 1:
         log.warning("%d GPUs were asked for; this version trains on one", config.devices)
     return replace(config, devices=1)
-
-
-def _new_folder(parent: Path) -> Path:
-    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
-    folder, attempt = parent / stamp, 2
-    while folder.exists():
-        folder, attempt = parent / f"{stamp}_{attempt}", attempt + 1
-    return make_folder(folder)
-
-
-def _caption(row: dict[str, float]) -> str:
-    return "  ".join(f"{name} {row[name]:.2f}" for name in ("sAUC", "NSS", "CC") if np.isfinite(row.get(name, np.nan)))
-
-
-@contextmanager
-def _log_file(path: Path) -> Iterator[None]:
-    """Send the log of a job to a file too."""
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s"))
-    log.addHandler(handler)
-    try:
-        yield
-    except Exception as error:
-        log.debug("stopped: %s", error)
-        raise
-    finally:
-        log.removeHandler(handler)
-        handler.close()
-
-
-def compare_job(
-    paths: list[Path],
-    out: Path | None = None,
-    *,
-    names: list[str] | None = None,
-    reference: str | None = None,
-    level: float = 0.95,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> tuple[Path, Comparison]:
-    """Compare the scores in files, or in folders of ``mrsal evaluate``, under ``names`` or the models they name.
-
-    Returns the folder ``out``, by default ``compare/<time>``, with ``comparison.csv``, ``comparison.md`` and the charts
-    ``comparison.png``, ``scores.png`` and ``distributions.png``; and the comparison.
-    """
-    loaded = [Scores.load(path) for path in paths]
-    names = names or [scores.model or _file_name(path) for path, scores in zip(paths, loaded, strict=True)]
-    if len(names) != len(paths):
-        raise InputError(f"expected a name for each of {len(paths)} score files, got {len(names)}: {', '.join(names)}")
-    if len(set(names)) < len(names):
-        raise InputError(
-            f"expected models with different names, got {', '.join(names)}; tell them apart with --names A,B"
-        )
-    by_name = dict(zip(names, loaded, strict=True))
-    found = compare(by_name, reference=reference, level=level, resamples=resamples, seed=seed)
-    folder = make_folder(out) if out else _new_folder(Path("compare"))
-    found.save(folder / "comparison.csv")
-    with atomic_path(folder / "comparison.md") as temporary:
-        temporary.write_text("\n".join([*found.table(), ""]), encoding="utf-8")
-    save_pairwise(found, folder / "comparison.png")
-    save_score_plot(by_name, folder / "scores.png", level=level, resamples=resamples, seed=seed)
-    save_distributions(by_name, folder / "distributions.png")
-    return folder, found
-
-
-def _file_name(path: Path) -> str:
-    """``eval/<time>`` and ``eval/<time>/scores.csv`` are called ``<time>``, ``mine.csv`` is called ``mine``."""
-    path = path.resolve()
-    return path.name if path.is_dir() else path.parent.name if path.stem == "scores" else path.stem

@@ -69,16 +69,16 @@ PROTOCOLS = {
         Protocol(
             "mit-matlab",
             ("AUC-Judd", "sAUC-MATLAB", "AUC-Borji", "NSS", "CC", "KL", "SIM-MATLAB"),
-            "The MATLAB code of 2012 to 2016. AUC-Judd: thresholds at the fixations. AUC-Borji and sAUC: thresholds 0.1 apart on "
-            "the map scaled to [0, 1], 100 draws of as many negatives as fixations, which scores peaky maps low. NSS: sample "
+            "The MATLAB code of 2012 to 2016. AUC-Judd: thresholds at the fixations. AUC-Borji and sAUC: thresholds 0.1 apart "
+            "on the map scaled to [0, 1], 100 draws of as many negatives as fixations, so peaky maps score low. NSS: sample "
             "deviation. SIM: maps scaled to [0, 1] before they are divided by their sums. CC, KL, SIM: against the density of "
             "one degree. Means over images.",
         ),
         Protocol(
             "mrcnn",
             ("sAUC",),
-            "Shuffled AUC, as Liu et al. (2015) report: negatives are the fixations on the other images, rescaled, repeats kept; "
-            "exact, ties one half. Mean over images.",
+            "Shuffled AUC, as Liu et al. (2015) report: negatives are the fixations on the other images, rescaled; repeats kept, "
+            "ties one half. Mean over images.",
         ),
         Protocol(
             "historical",

@@ -1,0 +1,299 @@
+"""Evaluation and comparison as jobs: archives, models and score files flow in; tables, charts and a report flow out."""
+
+import logging
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+import mrsal
+from mrsal.adjustment import Adjusted, fit_adjustment
+from mrsal.archive import Example
+from mrsal.baselines import BASELINES, CentreBias, InterObserver, uniform
+from mrsal.charts import save_distributions, save_pairwise, save_score_plot
+from mrsal.checkpoint import check_improvements, load_checkpoint
+from mrsal.comparison import Comparison, compare
+from mrsal.errors import InputError
+from mrsal.evaluation import HIGHER_IS_BETTER, Model, evaluate, predict_example
+from mrsal.exchange import SUFFIXES
+from mrsal.files import atomic_path, make_folder, new_folder
+from mrsal.inference import Predictor, checkpoint_path
+from mrsal.maps import StoredMaps, load_callable, open_maps
+from mrsal.metrics.protocols import AT_FIXATIONS, PROTOCOLS
+from mrsal.native import open_archive
+from mrsal.plots import comparison, save_jpeg
+from mrsal.progress import log_file, progress_bar
+from mrsal.scores import RESAMPLES, Scores
+
+log = logging.getLogger("mrsal")
+
+FLOOR, CEILING = "uniform", "observers"
+
+
+def evaluate_job(
+    data_dir: Path,
+    out_dir: Path,
+    model_path: str,
+    *,
+    improvements: int | None = None,
+    num_saved_images: int = -1,
+    split: str = "test",
+    mode: str = "exact",
+    skip_first: bool = False,
+    protocol: str = "tuebingen",
+    optimal: bool = False,
+    adjust: bool = False,
+    limits: bool = True,
+    parquet: bool = False,
+    resize_maps: bool = False,
+    device: str = "auto",
+    precision: str = "auto",
+    console: Console,
+) -> tuple[Path, dict[str, Scores]]:
+    """Score a model, anything that :func:`open_model` opens, on the archive in ``data_dir``.
+
+    Parameters
+    ----------
+    protocol, optimal
+        As for :func:`mrsal.evaluate`.
+    adjust : bool
+        Fit a blur and a centre bias on the validation images and apply them to the model's maps.
+    limits : bool
+        Also score the uniform map, the centre bias of the other images, and the inter-observer limit, where the data allow.
+    parquet : bool
+        Write ``scores.parquet`` beside ``scores.csv``.
+
+    Returns
+    -------
+    run : Path
+        The folder ``out_dir/eval/<time>`` with ``log.txt``, ``scores.csv``, ``limits/<name>.csv`` and ``Comparison images/``.
+    results : dict of str to Scores
+        Of the model, and of floor and ceiling.
+    """
+    archive = open_archive(data_dir)
+    examples = list(archive.examples(split, skip_first=skip_first))
+    model = open_model(
+        model_path, improvements=improvements, device=device, precision=precision, mode=mode, resize=resize_maps
+    )
+    if isinstance(model, StoredMaps):
+        model.require(example.name for example in examples)
+    name = Path(model_path).stem if Path(model_path).exists() else model_path
+    about = {
+        "command": " ".join(sys.argv),
+        "model": model_path,
+        "data": str(data_dir),
+        "split": split,
+        "first fixation of each trial": "left out" if skip_first else "kept",
+        **({"mode": mode} if isinstance(model, Predictor) else {}),
+        **versions(),
+    }
+    run = new_folder(out_dir / "eval")
+    with log_file(run / "log.txt"), progress_bar(console) as bar:
+        log.info("model %s on %d images (%s) of %s", model_path, len(examples), split, data_dir)
+        log.info("first fixation of each trial %s", about["first fixation of each trial"])
+        if adjust:
+            model, about["adjustment"] = _adjusted(model, list(archive.examples("val", skip_first=skip_first)), bar)
+            log.info("maps are adjusted: %s", about["adjustment"])
+        draw = _Comparisons(run / "Comparison images", num_saved_images)
+        score = partial(_scored, examples=examples, protocol=protocol, optimal=optimal, about=about, bar=bar)
+        began = time.monotonic()
+        results = {name: score(name, model, draw=draw)}
+        seconds = time.monotonic() - began
+        results[name].save(run / "scores.csv")
+        if parquet:
+            results[name].save(run / "scores.parquet")
+        if limits:
+            for label, limit in _limits(examples).items():
+                results[label] = score(label, limit())
+                results[label].save(run / "limits" / f"{label}.csv")
+        for line in table_lines(results):
+            log.debug(line)
+        log.info("protocol %s. %s", results[name].protocol, PROTOCOLS[protocol].about)
+        if not any(metric in results[name].values for metric in AT_FIXATIONS):
+            log.info("the data hold no fixations, only maps: AUC, sAUC, NSS and IG need a native archive")
+        log.info("%.1f s, %.2f s per image; written to %s", seconds, seconds / len(examples), run)
+    return run, results
+
+
+def _scored(
+    name: str,
+    model: Model,
+    *,
+    examples: list[Example],
+    protocol: str,
+    optimal: bool,
+    about: dict[str, str],
+    bar: Progress,
+    draw: "Callable[[Example, NDArray, dict[str, float]], None] | None" = None,
+) -> Scores:
+    task = bar.add_task(f"evaluating {name}", total=len(examples), note="")
+
+    def on_image(example: Example, map_: NDArray, row: dict[str, float]) -> None:
+        bar.update(task, advance=1, note=example.name)
+        if draw:
+            draw(example, map_, row)
+
+    scores = evaluate(model, examples, protocol=protocol, optimal=optimal, name=name, on_image=on_image)
+    return replace(scores, about=about)
+
+
+def _limits(examples: list[Example]) -> dict[str, Callable[[], Model]]:
+    """Floor and ceiling, as far as the data allow; fitted when they are asked for."""
+    limits: dict[str, Callable[[], Model]] = {FLOOR: lambda: uniform}
+    located = [example for example in examples if example.fixations is not None]
+    if len(located) > 1:
+        limits["centre bias"] = lambda: CentreBias(located)
+    if len(located) == len(examples) > 1 and all(len(np.unique(e.fixations.subject)) > 1 for e in located):  # type: ignore[union-attr]
+        limits[CEILING] = lambda: InterObserver(located)
+    return limits
+
+
+def _adjusted(model: Model, validation: list[Example], bar: Progress) -> tuple[Adjusted, str]:
+    if not validation:
+        raise InputError("--adjust fits on validation images, and the data have none")
+    predict = partial(predict_example, model)
+    task = bar.add_task("adjusting on validation images", total=len(validation), note="")
+
+    def maps() -> Iterator[NDArray]:
+        for example in validation:
+            yield predict(example)
+            bar.update(task, advance=1)
+
+    adjustment = fit_adjustment(maps(), validation)
+    return Adjusted(predict, adjustment), str(adjustment)
+
+
+class _Comparisons:
+    """Saves stimulus, prediction and ground truth side by side, for so many images; -1: all."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.folder, self.left = folder, count
+
+    def __call__(self, example: Example, map_: NDArray, row: dict[str, float]) -> None:
+        if self.left == 0:
+            return
+        self.left -= 1
+        shown = {name: row[name] for name in ("sAUC", "NSS", "CC") if np.isfinite(row.get(name, np.nan))}
+        caption = "  ".join(f"{name} {value:.2f}" for name, value in shown.items())
+        picture = comparison(example.stimulus(), map_, example.target(), caption=caption)
+        save_jpeg(picture, self.folder / f"{Path(example.name).stem}_comparison.jpg")
+
+
+def versions() -> dict[str, str]:
+    """What the numbers of a run may depend on besides data and model."""
+    return {
+        "mrsal": mrsal.__version__,
+        "Python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "date": time.strftime("%Y-%m-%d %H:%M"),
+    }
+
+
+def open_model(
+    name: str,
+    *,
+    improvements: int | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    mode: str = "exact",
+    resize: bool = False,
+) -> Any:
+    """Open whatever can be scored: a baseline's name, a folder or HDF5 file of maps, ``package.module:function`` (which runs
+    that code), or a network by its name or checkpoint."""
+    path = Path(name)
+    if name in BASELINES:
+        return BASELINES[name]
+    if path.is_dir() or path.suffix.lower() in SUFFIXES:
+        return open_maps(path, resize=resize)
+    if ":" in name and not path.exists():
+        return load_callable(name)
+    network, _ = load_checkpoint(checkpoint_path(name))
+    check_improvements(network, improvements, name)
+    return Predictor(network, device=device, precision=precision, mode=mode)
+
+
+def score_table(results: Mapping[str, Scores], *, title: str = "", intervals: bool = False) -> Table:
+    """A table with a row per model and a column per metric; with 95 % intervals on a second line of each row."""
+    table = Table(title=title or None, title_justify="left")
+    table.add_column("model")
+    for metric in _columns(results):
+        table.add_column(f"{metric} {'↑' if HIGHER_IS_BETTER.get(metric, True) else '↓'}", justify="right")
+    for name, scores in results.items():
+        cells = []
+        spans = scores.intervals() if intervals else {}
+        for metric in _columns(results):
+            value = scores.mean().get(metric, np.nan)
+            low, high = spans.get(metric, (np.nan, np.nan))
+            span = f"\n[dim]{low:.2f}–{high:.2f}[/dim]" if np.isfinite(low) else ""
+            cells.append(f"{value:.3f}{span}" if np.isfinite(value) else "–")
+        table.add_row(escape(name), *cells)
+    return table
+
+
+def table_lines(results: Mapping[str, Scores]) -> Iterator[str]:
+    """The same table in Markdown, without intervals."""
+    columns = _columns(results)
+    yield "| model | " + " | ".join(columns) + " |"
+    yield "| --- |" + " ---: |" * len(columns)
+    for name, scores in results.items():
+        means = scores.mean()
+        cells = (f"{means[m]:.3f}" if np.isfinite(means.get(m, np.nan)) else "–" for m in columns)
+        yield f"| {name} | " + " | ".join(cells) + " |"
+
+
+def _columns(results: Mapping[str, Scores]) -> list[str]:
+    return list(dict.fromkeys(metric for scores in results.values() for metric in scores.values))
+
+
+def compare_job(
+    paths: list[Path],
+    out: Path | None = None,
+    *,
+    names: list[str] | None = None,
+    reference: str | None = None,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> tuple[Path, Comparison]:
+    """Compare the scores in files, or in folders of ``mrsal evaluate``, under ``names`` or the models they name.
+
+    Returns the folder ``out``, by default ``compare/<time>``, with ``comparison.csv``, ``comparison.md`` and the charts
+    ``comparison.png``, ``scores.png`` and ``distributions.png``; and the comparison.
+    """
+    loaded = [Scores.load(path) for path in paths]
+    names = names or [scores.model or _file_name(path) for path, scores in zip(paths, loaded, strict=True)]
+    if len(names) != len(paths):
+        raise InputError(f"expected a name for each of {len(paths)} score files, got {len(names)}: {', '.join(names)}")
+    if len(set(names)) < len(names):
+        raise InputError(
+            f"expected models with different names, got {', '.join(names)}; tell them apart with --names A,B"
+        )
+    by_name = dict(zip(names, loaded, strict=True))
+    found = compare(by_name, reference=reference, level=level, resamples=resamples, seed=seed)
+    folder = make_folder(out) if out else new_folder(Path("compare"))
+    found.save(folder / "comparison.csv")
+    with atomic_path(folder / "comparison.md") as temporary:
+        temporary.write_text("\n".join([*found.table(), ""]), encoding="utf-8")
+    save_pairwise(found, folder / "comparison.png")
+    save_score_plot(by_name, folder / "scores.png", level=level, resamples=resamples, seed=seed)
+    save_distributions(by_name, folder / "distributions.png")
+    return folder, found
+
+
+def _file_name(path: Path) -> str:
+    """``eval/<time>`` and ``eval/<time>/scores.csv`` are called ``<time>``, ``mine.csv`` is called ``mine``."""
+    path = path.resolve()
+    return path.name if path.is_dir() else path.parent.name if path.stem == "scores" else path.stem

@@ -1,0 +1,152 @@
+"""From what users type to files, names that never clash, and a job that goes on past what is broken."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from mrsal import predicting
+from mrsal.errors import InputError
+from mrsal.images import image_size, to_image
+from mrsal.inference import SaliencyMap
+from mrsal.predicting import Summary, find_sources, predict_job
+
+
+class Brightness:
+    """A predictor whose maps are known: how bright a picture is."""
+
+    def predict(self, image, *, mode="exact"):
+        pixels = to_image(image)
+        return SaliencyMap((pixels.mean(axis=2) / 255).astype(np.float32), pixels)
+
+
+@pytest.fixture
+def job(monkeypatch, tmp_path):
+    """Run a job with that predictor; relative paths start in a folder of the test's own."""
+    monkeypatch.setattr(predicting, "load_model", lambda *_, **__: Brightness())
+    monkeypatch.chdir(tmp_path)
+    return lambda paths, out="out", **options: predict_job(
+        [str(path) for path in paths], tmp_path / out, "any", console=Console(file=io.StringIO()), **options
+    )
+
+
+def picture(path, value=128):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 6), (value,) * 3).save(path)
+    return path
+
+
+def names(paths, **options):
+    sources, complaints = find_sources([str(path) for path in paths], **options)
+    assert complaints == []
+    return [source.name.as_posix() for source in sources]
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for name in ("b.png", "a.jpg", "deep/c.webp", "deep/er/a.jpg"):
+        picture(tmp_path / "photos" / name)
+    (tmp_path / "photos" / "notes.doc").write_text("")
+    (tmp_path / "photos" / ".hidden.jpg").write_text("")
+    return tmp_path / "photos"
+
+
+def test_folders_are_sorted_and_searched_deeper_on_request(photos):
+    assert names([photos]) == ["a", "b"]
+    assert names([photos], recursive=True) == ["a", "b", "deep/c", "deep/er/a"]
+
+
+def test_patterns_are_expanded_where_no_shell_does(photos, monkeypatch):
+    monkeypatch.chdir(photos)
+    assert names(["*.jpg"]) == ["a"]
+    assert names(["*"]) == ["a", "b"]
+    assert names(["**/*.[jw]*"]) == ["a", "c", "deep/er/a"]
+    picture(photos / "d[1].png")
+    assert names(["d[1].png"]) == ["d[1]"]  # a file of that name comes before the pattern
+
+
+@pytest.mark.parametrize("prefix", ["@", ""])
+def test_a_list_is_relative_to_its_folder_and_may_hold_anything_but_lists(photos, prefix):
+    list_ = photos / "list.txt"
+    list_.write_bytes("# mine\r\n\r\n  b.png \r\ndeep\r\n*.jpg\r\n".encode("utf-8-sig"))
+    assert names([f"{prefix}{list_}"]) == ["b", "c", "a"]
+    list_.write_text("b.png\ngone.png\nhttps://a.b/c.jpg\n")
+    sources, complaints = find_sources([f"{prefix}{list_}"])
+    assert [source.name.name for source in sources] == ["b"]
+    assert "line 2" in str(complaints[0])
+    assert "line 3" in str(complaints[1])
+
+
+def test_a_file_named_twice_is_predicted_once(photos):
+    assert names([photos / "a.jpg", photos, photos / ".." / "photos" / "b.png"]) == ["a", "b"]
+
+
+def test_two_files_never_get_one_name(tmp_path):
+    paths = [picture(tmp_path / name) for name in ("x/a.jpg", "y/a.jpg", "y/A.png", "y/b.jpg", "y/b.png", "z.png")]
+    found = names(paths)
+    assert found == ["x/a", "y/a_jpg", "y/A_png", "b_jpg", "b_png", "z"]
+    assert len({name.casefold() for name in found}) == len(paths)
+
+
+@pytest.mark.parametrize(
+    ("path", "complaint"),
+    [
+        ("https://example.org/a.jpg", "download it first"),
+        ("gone.jpg", "no file or folder"),
+        ("gone*.jpg", "no image or video matches"),
+        ("@gone.txt", "cannot read the list"),
+        ("empty", "--recursive"),
+    ],
+)
+def test_what_leads_nowhere_is_reported_and_the_rest_done(job, tmp_path, path, complaint, caplog):
+    (tmp_path / "empty").mkdir()
+    picture(tmp_path / "a.png")
+    assert job([path, "a.png"]) == Summary(done=1, failed=1)
+    assert complaint in caplog.text
+    assert (tmp_path / "out" / "a_overlay.jpg").is_file()
+
+
+def test_every_format_at_once_and_its_values(job, tmp_path):
+    picture(tmp_path / "a.png", 51)
+    assert job(["a.png"], formats=["npy", "png", "overlay"]) == Summary(done=1)
+    np.testing.assert_allclose(np.load(tmp_path / "out" / "a.npy"), np.full((6, 8), 0.2), rtol=1e-6)
+    with Image.open(tmp_path / "out" / "a.png") as written:
+        assert (np.asarray(written) == round(0.2 * 65535)).all()
+    assert image_size(tmp_path / "out" / "a_overlay.jpg") == (6, 8)
+
+
+def test_broken_files_at_any_place_are_skipped_and_maps_keep_their_names(job, tmp_path, caplog):
+    for i in range(12):
+        picture(tmp_path / f"{i:02}.png", 20 * i)
+    for broken in (0, 5, 6, 11):
+        (tmp_path / f"{broken:02}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "IMG.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    assert job([tmp_path], formats=["npy"]) == Summary(done=8, failed=5)
+    for i in set(range(12)) - {0, 5, 6, 11}:
+        assert np.load(tmp_path / "out" / f"{i:02}.npy")[0, 0] == pytest.approx(20 * i / 255)
+    assert "convert it to JPEG" in caplog.text
+
+
+def test_skip_existing_goes_on_where_it_stopped(job, photos, tmp_path):
+    assert job([photos], formats=["npy"]) == Summary(done=2)
+    (tmp_path / "out" / "b.npy").unlink()
+    assert job([photos], formats=["npy"], skip_existing=True) == Summary(done=1, skipped=1)
+    assert job([photos], formats=["npy", "png"], skip_existing=True) == Summary(done=2)
+
+
+def test_inputs_are_never_overwritten_nor_results_read(job, photos, tmp_path, caplog):
+    with pytest.raises(InputError, match="overwrite"):
+        job(["photos/b.png"], "photos", formats=["png"])
+    assert job(["photos"], "photos") == Summary(failed=1)
+    assert "choose another folder" in caplog.text
+    assert job(["photos"], "photos/maps", recursive=True) == Summary(done=4)
+    assert job(["photos"], "photos/maps", recursive=True) == Summary(done=4)
+
+
+@pytest.mark.parametrize("options", [{"opacity": 2}, {"colormap": "nope"}])
+def test_wrong_colours_are_refused_before_anything_is_done(job, photos, tmp_path, options):
+    with pytest.raises(InputError):
+        job([photos], **options)
+    assert not (tmp_path / "out").exists()
