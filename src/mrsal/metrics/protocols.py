@@ -77,8 +77,8 @@ PROTOCOLS = {
         Protocol(
             "mrcnn",
             ("sAUC",),
-            "Shuffled AUC, as Liu et al. (2015) report: negatives are the fixations on the other images, rescaled; repeats kept, "
-            "ties one half. Mean over images.",
+            "Shuffled AUC, as Liu et al. (2015) report: negatives are the fixations on the other images, rescaled. "
+            "Repeats are kept, ties count one half. Mean over images.",
         ),
         Protocol(
             "historical",
