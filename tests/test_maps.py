@@ -82,7 +82,7 @@ def test_another_size_is_refused_unless_it_may_be_resized(tmp_path):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_values_that_are_not_finite_are_refused(tmp_path, bad):
-    np.save(tmp_path / "a.npy", np.where(MAP == MAP.max(), bad, MAP))
+    np.save(tmp_path / "a.npy", np.where(MAP.max() == MAP, bad, MAP))
     with pytest.raises(DataError, match="1 values that are NaN or infinite"):
         open_maps(tmp_path, kind="saliency").map_of("a.jpg", SHAPE)
 
@@ -98,7 +98,9 @@ def test_objects_and_empty_folders_are_refused(tmp_path):
 
 
 def test_stored_maps_score_as_the_function_that_made_them(native_folder, tmp_path, monkeypatch):
-    (tmp_path / "own_model.py").write_text("def red(image):\n    return image[..., 0]\ndef flat(image):\n    return 1\n")
+    (tmp_path / "own_model.py").write_text(
+        "def red(image):\n    return image[..., 0]\ndef flat(image):\n    return 1\n"
+    )
     monkeypatch.chdir(tmp_path)
     red = load_callable("own_model:red")
     examples = list(NativeArchive(native_folder).examples("all"))
@@ -112,7 +114,12 @@ def test_stored_maps_score_as_the_function_that_made_them(native_folder, tmp_pat
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("numpy", "module:function"), ("no_such_module_x:f", "cannot import"), ("numpy:nix", "no 'nix'"), ("numpy:pi", "float")],
+    [
+        ("numpy", "module:function"),
+        ("no_such_module_x:f", "cannot import"),
+        ("numpy:nix", "no 'nix'"),
+        ("numpy:pi", "float"),
+    ],
 )
 def test_a_name_that_is_no_function_is_explained(name, message):
     with pytest.raises(InputError, match=message):

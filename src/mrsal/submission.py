@@ -259,7 +259,11 @@ def _check_map(key: str, dataset: Any, shape: tuple[int, int]) -> list[Problem]:
 
 
 def _predict(model: Callable[[NDArray[np.uint8]], NDArray] | StoredMaps, stimulus: Stimulus, floor: float) -> NDArray:
-    map_ = model.map_of(stimulus.name, stimulus.shape) if isinstance(model, StoredMaps) else np.asarray(model(stimulus.read()))
+    map_ = (
+        model.map_of(stimulus.name, stimulus.shape)
+        if isinstance(model, StoredMaps)
+        else np.asarray(model(stimulus.read()))
+    )
     if map_.shape != stimulus.shape:
         raise InputError(f"{stimulus.name}: expected a map of {stimulus.shape}, the model gave {map_.shape}")
     try:
