@@ -6,13 +6,14 @@ The layout is checked everywhere; against pysaliency itself where ``MRSAL_PYSALI
 import json
 import os
 import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from mrsal.datasets import load
 from mrsal.datasets.pysaliency import save
-from mrsal.errors import DataError
+from mrsal.errors import DataError, InputError
 from mrsal.exchange import minimal_unique_names, read_fixations, read_stimuli, write_fixations, write_stimuli
 from mrsal.fixations import Fixations
 
@@ -197,3 +198,16 @@ np.savez(root + "theirs.npz", **{str(i): model.log_density(stimulus) for i, stim
     theirs = np.load(tmp_path / "theirs.npz")
     for i, stimulus in enumerate(dataset.stimuli):
         np.testing.assert_allclose(theirs[str(i)], log_density(centre(stimulus.read())), atol=2e-6)
+
+
+def test_without_h5py_the_install_line_is_shown(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(InputError, match=r"pip install 'mrsal\[hdf5\]'"):
+        read_stimuli(tmp_path / "s.hdf5")
+
+
+def test_fixations_of_stimuli_that_are_not_there_are_refused(dataset, tmp_path):
+    save(dataset, tmp_path)
+    write_stimuli(tmp_path / "stimuli.hdf5", [s.path for s in dataset.stimuli[:5]])
+    with pytest.raises(DataError, match="speaks of stimulus 9"):
+        load("pysaliency", tmp_path)
