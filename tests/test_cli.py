@@ -208,7 +208,7 @@ def test_evaluate_scores_a_folder_of_maps_and_a_function(run, native_folder, dat
         np.save(tmp_path / "maps" / f"{stimulus.path.stem}.npy", stimulus.read()[..., 0])
     Path("own_red.py").write_text("def red(image):\n    return image[..., 0]\n")
     for model in (tmp_path / "maps", "own_red:red"):
-        status, out, _ = run("evaluate", "--data_dir", native_folder, "--model_path", model, "--num_saved_images", 0)
+        status, _, _ = run("evaluate", "--data_dir", native_folder, "--model_path", model, "--num_saved_images", 0)
         assert status == 0
     rows = [path.read_text() for path in sorted((tmp_path / "eval").glob("*/scores.csv"))]
     assert len(rows) == 2 and rows[0] == rows[1]
