@@ -233,3 +233,33 @@ def test_compare_reads_folders_and_files(run, tmp_path):
     assert json.loads(out)["pairs"][0]["winner"] == "A"
     assert run(*arguments, "--names", "A,A")[2].startswith("error: expected models with different names")
     assert "expected a name for each of 2" in run(*arguments, "--names", "A")[2]
+
+
+def test_submit_writes_and_checks_log_densities(run, dataset, tmp_path):
+    pytest.importorskip("h5py")
+    images = dataset.stimuli[0].path.parent
+    status, out, _ = run("submit", images, "--model", "centre", "--out", tmp_path / "m.hdf5")
+    assert status == 0 and "10 stimuli: ready to be sent" in out
+    status, out, _ = run("submit", dataset.stimuli[0].path, "--dry_run", tmp_path / "m.hdf5")
+    assert status == 0 and "leave it out" in out and "and 6 more" in out
+    (tmp_path / "few").mkdir()
+    (tmp_path / "few" / "other.png").write_bytes(dataset.stimuli[0].path.read_bytes())
+    status, out, _ = run("submit", tmp_path / "few", "--dry_run", tmp_path / "m.hdf5")
+    assert status == 1 and "predict this stimulus too" in out
+    status, _, error = run("submit", images)
+    assert status == 1 and "give either --out" in error
+
+
+def test_evaluate_scores_a_folder_of_maps_and_a_function(run, native_folder, dataset, tmp_path):
+    (tmp_path / "maps").mkdir()
+    for stimulus in dataset.stimuli:
+        np.save(tmp_path / "maps" / f"{stimulus.path.stem}.npy", stimulus.read()[..., 0])
+    Path("own_red.py").write_text("def red(image):\n    return image[..., 0]\n")
+    for model in (tmp_path / "maps", "own_red:red"):
+        status, _, _ = run("evaluate", "--data_dir", native_folder, "--model_path", model, "--num_saved_images", 0)
+        assert status == 0
+    rows = [path.read_text() for path in sorted((tmp_path / "eval").glob("*/scores.csv"))]
+    assert len(rows) == 2 and rows[0] == rows[1]
+    (tmp_path / "maps" / f"{dataset.stimuli[int(dataset.splits['test'][0])].path.stem}.npy").unlink()
+    status, _, error = run("evaluate", "--data_dir", native_folder, "--model_path", tmp_path / "maps")
+    assert status == 1 and "lacks the maps of 1 of 1 stimuli" in error
