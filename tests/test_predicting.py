@@ -17,9 +17,10 @@ from mrsal.predicting import Summary, find_sources, predict_job
 class Brightness:
     """A predictor whose maps are known: how bright a picture is."""
 
-    def predict(self, image, *, mode="exact"):
-        pixels = to_image(image)
-        return SaliencyMap((pixels.mean(axis=2) / 255).astype(np.float32), pixels)
+    def predict_many(self, images, *, mode):
+        for image in images:
+            pixels = to_image(image)
+            yield SaliencyMap((pixels.mean(axis=2) / 255).astype(np.float32), pixels)
 
 
 @pytest.fixture

@@ -28,6 +28,9 @@ class Brightness:
         pixels = to_image(image)
         return SaliencyMap((pixels.mean(axis=2) / 255).astype(np.float32), pixels)
 
+    def predict_many(self, images, *, mode):
+        return (self.predict(image, mode=mode) for image in images)
+
 
 def write(path, pictures, *, times=None, time_base=Fraction(1, RATE), rotation=0, sound=None):
     """Pictures as a lossless FFV1 video, in MP4 as H.264."""

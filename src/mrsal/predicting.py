@@ -265,7 +265,7 @@ def _predict_images(
             read.append(source)
             yield picture
 
-    for map_ in (predictor.predict(picture, mode=mode) for picture in pictures()):
+    for map_ in predictor.predict_many(pictures(), mode=mode):
         source = read.popleft()
         try:
             for one, path in source.results(out, formats).items():

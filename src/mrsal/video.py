@@ -165,7 +165,7 @@ def _predicted(
 
     before: NDArray[np.float32] | None = None
     began = 0.0
-    for map_ in (predictor.predict(image, mode=mode) for image in images()):
+    for map_ in predictor.predict_many(images(), mode=mode):
         group, values = groups.popleft(), _on_grid(map_.values)
         ends = group[-1].time
         for frame in group[:-1]:
