@@ -12,6 +12,7 @@ from mrsal import cli
 from mrsal.checkpoint import load_checkpoint, save_checkpoint
 from mrsal.images import read_image
 from mrsal.model import ModelConfig, MrCNN
+from mrsal.scores import Scores
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = ("--epochs", "1", "--batch_size", "16", "--device", "cpu")
@@ -215,8 +216,6 @@ def test_the_scripts_at_the_root_offer_the_known_flags(script):
 def test_compare_reads_folders_and_files(run, tmp_path):
     import json
 
-    from mrsal.scores import Scores
-
     names = tuple(f"s{i}" for i in range(20))
     values = np.linspace(0.5, 0.9, 20)
     (tmp_path / "eval").mkdir()
@@ -258,8 +257,9 @@ def test_evaluate_scores_a_folder_of_maps_and_a_function(run, native_folder, dat
     for model in (tmp_path / "maps", "own_red:red"):
         status, _, _ = run("evaluate", "--data_dir", native_folder, "--model_path", model, "--num_saved_images", 0)
         assert status == 0
-    rows = [path.read_text() for path in sorted((tmp_path / "eval").glob("*/scores.csv"))]
-    assert len(rows) == 2 and rows[0] == rows[1]
+    of_maps, of_function = (Scores.load(path) for path in sorted((tmp_path / "eval").glob("*/scores.csv")))
+    assert of_maps.mean() == of_function.mean()
+    assert (of_maps.model, of_function.model, of_maps.dataset) == ("maps", "own_red:red", "own")
     (tmp_path / "maps" / f"{dataset.stimuli[int(dataset.splits['test'][0])].path.stem}.npy").unlink()
     status, _, error = run("evaluate", "--data_dir", native_folder, "--model_path", tmp_path / "maps")
     assert status == 1 and "lacks the maps of 1 of 1 stimuli" in error
