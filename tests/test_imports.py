@@ -21,7 +21,7 @@ ORDER = """
 ON_TOP = {"cli", "web", "export"}
 PUBLIC = {
     *("DataError", "FileError", "InputError", "MrsalError", "TrainingError"),
-    *("Predictor", "SaliencyMap", "load_model", "evaluate", "TrainConfig", "train"),
+    *("Predictor", "SaliencyMap", "load_model", "evaluate", "Scores", "compare", "TrainConfig", "train"),
     *("datasets", "metrics", "__version__"),
 }
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -11,9 +11,11 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from mrsal import datasets, metrics
+    from mrsal.comparison import compare
     from mrsal.errors import DataError, FileError, InputError, MrsalError, TrainingError
     from mrsal.evaluation import evaluate
     from mrsal.inference import Predictor, SaliencyMap, load_model
+    from mrsal.scores import Scores
     from mrsal.training import TrainConfig, train
 
 _HOME = {
@@ -23,8 +25,10 @@ _HOME = {
     "MrsalError": "errors",
     "Predictor": "inference",
     "SaliencyMap": "inference",
+    "Scores": "scores",
     "TrainConfig": "training",
     "TrainingError": "errors",
+    "compare": "comparison",
     "evaluate": "evaluation",
     "load_model": "inference",
     "train": "training",
@@ -37,9 +41,11 @@ __all__ = [
     "MrsalError",
     "Predictor",
     "SaliencyMap",
+    "Scores",
     "TrainConfig",
     "TrainingError",
     "__version__",
+    "compare",
     "datasets",
     "evaluate",
     "load_model",

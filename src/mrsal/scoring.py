@@ -80,7 +80,7 @@ def evaluate_job(
     run : Path
         The folder ``out_dir/eval/<time>`` with ``log.txt``, ``scores.csv``, ``limits/<name>.csv`` and ``Comparison images/``.
     results : dict of str to Scores
-        Of the model, and of floor and ceiling.
+        Of floor, model and ceiling, in this order.
     """
     archive = open_archive(data_dir)
     examples = list(archive.examples(split, skip_first=skip_first))
@@ -118,6 +118,9 @@ def evaluate_job(
             for label, limit in _limits(examples).items():
                 results[label] = score(label, limit())
                 results[label].save(run / "limits" / f"{label}.csv")
+            results[name] = results.pop(name)  # between floor and ceiling
+            if CEILING in results:
+                results[CEILING] = results.pop(CEILING)
         for line in table_lines(results):
             log.debug(line)
         log.info("protocol %s. %s", results[name].protocol, PROTOCOLS[protocol].about)
@@ -226,20 +229,20 @@ def open_model(
 
 
 def score_table(results: Mapping[str, Scores], *, title: str = "", intervals: bool = False) -> Table:
-    """A table with a row per model and a column per metric; with 95 % intervals on a second line of each row."""
+    """A table with a row per metric and a column per model, which a terminal has room for; 95 % intervals behind the means."""
     table = Table(title=title or None, title_justify="left")
-    table.add_column("model")
+    table.add_column("", no_wrap=True)
+    spans = {name: scores.intervals() if intervals else {} for name, scores in results.items()}
+    means = {name: scores.mean() for name, scores in results.items()}
+    for name in results:
+        table.add_column(escape(name), justify="right")
     for metric in _columns(results):
-        table.add_column(f"{metric} {'↑' if HIGHER_IS_BETTER.get(metric, True) else '↓'}", justify="right")
-    for name, scores in results.items():
         cells = []
-        spans = scores.intervals() if intervals else {}
-        for metric in _columns(results):
-            value = scores.mean().get(metric, np.nan)
-            low, high = spans.get(metric, (np.nan, np.nan))
-            span = f"\n[dim]{low:.2f}–{high:.2f}[/dim]" if np.isfinite(low) else ""
-            cells.append(f"{value:.3f}{span}" if np.isfinite(value) else "–")
-        table.add_row(escape(name), *cells)
+        for name in results:
+            low, high = spans[name].get(metric, (np.nan, np.nan))
+            span = f" [dim]{low:.2f} to {high:.2f}[/dim]" if high > low else ""  # NaN where there is none
+            cells.append(_number(means[name].get(metric, np.nan)) + span)
+        table.add_row(f"{metric} {'↑' if HIGHER_IS_BETTER.get(metric, True) else '↓'}", *cells)
     return table
 
 
@@ -250,8 +253,12 @@ def table_lines(results: Mapping[str, Scores]) -> Iterator[str]:
     yield "| --- |" + " ---: |" * len(columns)
     for name, scores in results.items():
         means = scores.mean()
-        cells = (f"{means[m]:.3f}" if np.isfinite(means.get(m, np.nan)) else "–" for m in columns)
+        cells = (_number(means.get(metric, np.nan)) for metric in columns)
         yield f"| {name} | " + " | ".join(cells) + " |"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else "–"
 
 
 def _columns(results: Mapping[str, Scores]) -> list[str]:
