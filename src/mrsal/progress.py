@@ -31,6 +31,8 @@ def log_file(path: Path) -> Iterator[None]:
     """Send the log of a job to a file too."""
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s"))
+    before = log.level
+    log.setLevel(logging.DEBUG)  # the file holds more than the terminal shows
     log.addHandler(handler)
     try:
         yield
@@ -39,4 +41,5 @@ def log_file(path: Path) -> Iterator[None]:
         raise
     finally:
         log.removeHandler(handler)
+        log.setLevel(before)
         handler.close()

@@ -1,0 +1,76 @@
+"""The jobs of evaluation: floor, model and ceiling in one table, adjustments fitted on validation images only, files."""
+
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from mrsal.errors import InputError
+from mrsal.native import write_native
+from mrsal.scores import Scores
+from mrsal.scoring import evaluate_job, score_table, table_lines
+
+
+def job(folder, out, model="centre", **options):
+    return evaluate_job(folder, out, model, num_saved_images=0, console=Console(quiet=True), **options)
+
+
+def test_floor_and_ceiling_stand_around_the_model_and_are_files_to_compare(native_folder, tmp_path):
+    run, results = job(native_folder, tmp_path, split="all", parquet=True)
+    assert list(results) == ["uniform", "centre bias", "centre", "observers"]
+    assert results["uniform"].mean()["AUC"] == 0.5
+    assert results["centre bias"].mean()["IG"] == pytest.approx(0)
+    assert "CC" not in results["observers"].values  # one observer's density is another truth than everybody's
+    for name, path in {
+        "centre": "scores.csv",
+        "observers": "limits/observers.csv",
+        "uniform": "limits/uniform.csv",
+    }.items():
+        loaded = Scores.load(run / path)
+        assert (loaded.model, loaded.protocol, loaded.dataset) == (name, "tuebingen", "own")
+        np.testing.assert_array_equal(loaded.values["NSS"], results[name].values["NSS"])
+    assert Scores.load(run / "scores.parquet").mean() == results["centre"].mean()
+    about = json.loads((run / "scores.about.json").read_text())
+    assert {"command", "torch", "split", "data", "first fixation of each trial"} <= set(about)
+
+
+def test_without_limits_only_the_model_is_scored(native_folder, tmp_path):
+    run, results = job(native_folder, tmp_path, split="all", limits=False)
+    assert list(results) == ["centre"]
+    assert not (run / "limits").exists()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "columns"),
+    [("mrcnn", ["sAUC", "agreement"]), ("historical", ["agreement"])],
+)
+def test_a_protocol_decides_on_the_columns_and_is_said_in_the_log(native_folder, tmp_path, protocol, columns):
+    run, results = job(native_folder, tmp_path, split="all", limits=False, protocol=protocol)
+    assert list(results["centre"].values) == columns
+    assert f"protocol {protocol}." in (run / "log.txt").read_text()
+    with pytest.raises(InputError, match="choose one of tuebingen, mit-matlab, mrcnn, historical"):
+        job(native_folder, tmp_path, protocol="tübingen")
+
+
+def test_adjustments_are_fitted_on_validation_images_and_said(dataset, native_folder, tmp_path):
+    folder = write_native(replace(dataset, splits={"val": np.arange(5), "test": np.arange(5, 10)}), tmp_path / "native")
+    run, results = job(folder, tmp_path, limits=False, adjust=True)
+    assert results["centre"].names == tuple(stimulus.name for stimulus in dataset.stimuli[5:])
+    assert "fitted on 5 validation images" in results["centre"].about["adjustment"]
+    assert "maps are adjusted: blur" in (run / "log.txt").read_text()
+    without = write_native(replace(dataset, splits={"val": np.arange(0), "test": np.arange(10)}), tmp_path / "no-val")
+    with pytest.raises(InputError, match="--adjust fits on validation images"):
+        job(without, tmp_path, adjust=True)
+
+
+def test_tables_show_every_metric_and_a_dash_where_there_is_none():
+    a = Scores(("i", "j"), {"AUC": np.array([0.25, 0.75]), "KL": np.array([1.0, 2.0])})
+    b = Scores(("i", "j"), {"AUC": np.array([0.5, 0.5])})
+    assert list(table_lines({"a": a, "b": b}))[2:] == ["| a | 0.500 | 1.500 |", "| b | 0.500 | – |"]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(score_table({"a": a, "[b]": b}, intervals=True))
+    text = console.export_text()
+    assert "AUC ↑" in text and "KL ↓" in text and "[b]" in text and "0.25 to 0.75" in text
