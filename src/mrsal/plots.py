@@ -80,27 +80,29 @@ def sheet(pictures: Sequence[NDArray[np.uint8]], *, width: int = 900, columns: i
 
 
 def save_curves(rows: Sequence[dict[str, float]], path: str | Path) -> None:
-    """Loss, accuracy and validation metrics over epochs as a PNG.
+    """Loss, accuracy and validation metrics over epochs as a PNG or, by the suffix, an SVG.
 
     Parameters
     ----------
     rows : sequence of dict
-        As in ``metrics.csv``: ``epoch``, ``loss``, ``accuracy`` and any ``val_<metric>``.
+        As in ``metrics.csv``: ``epoch``, ``loss``, ``accuracy`` and any ``val_<metric>``, which some epochs may lack.
     path : str or Path
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # a slow import; needs no display
+    from matplotlib import rc_context  # slow imports; no display is needed
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     epochs = [row["epoch"] for row in rows]
-    validated = [name for name in rows[0] if name.startswith("val_")]
+    validated = list(dict.fromkeys(name for row in rows for name in row if name.startswith("val_")))
     panels = [("training loss (binary cross-entropy)", ["loss"]), ("training accuracy", ["accuracy"])]
     panels += [("validation", validated)] if validated else []
     figure = Figure(figsize=(4 * len(panels), 3), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (title, names) in zip(figure.subplots(1, len(panels)), panels, strict=True):
         for name in names:
-            axes.plot(epochs, [row[name] for row in rows], marker="o", markersize=3, label=name.removeprefix("val_"))
+            values = [row.get(name, np.nan) for row in rows]
+            axes.plot(epochs, values, marker="o", markersize=3, label=name.removeprefix("val_"))
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -108,5 +110,7 @@ def save_curves(rows: Sequence[dict[str, float]], path: str | Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         if len(names) > 1:
             axes.legend(fontsize=8, frameon=False)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=130)
+    path = Path(path)
+    dateless = {"Date": None} if path.suffix == ".svg" else {"Software": None}  # the same rows, the same file
+    with atomic_path(path) as temporary, rc_context({"svg.hashsalt": "mrsal"}):
+        figure.savefig(temporary, format=path.suffix[1:], dpi=130, metadata=dateless)
