@@ -16,7 +16,7 @@ ORDER = """
     errors images files progress fixations exchange datasets metrics patches
     model precision checkpoint archive native dense inference baselines adjustment maps submission
     significance scores evaluation
-    comparison plots charts report video predicting scoring submitting runs training cluster jobs demo export web cli
+    comparison plots charts report video predicting runs scoring submitting training cluster jobs demo export web cli
 """.split()
 ON_TOP = {"cli", "web", "export"}
 PUBLIC = {

@@ -95,7 +95,9 @@ def pick(scores: Scores, metric: str, *, count: int = 3) -> dict[str, list[str]]
     if metric not in scores.values:
         raise InputError(f"no metric is called {metric!r}; there are {', '.join(scores.values)}")
     if metric not in HIGHER_IS_BETTER:
-        raise InputError(f"it is not known whether higher {metric} is better; choose one of {_listed(HIGHER_IS_BETTER)}")
+        raise InputError(
+            f"it is not known whether higher {metric} is better; choose one of {_listed(HIGHER_IS_BETTER)}"
+        )
     if count < 1:
         raise InputError(f"expected a count of at least 1, got {count}")
     sign = -1 if HIGHER_IS_BETTER[metric] else 1

@@ -35,6 +35,8 @@ from mrsal.metrics.protocols import AT_FIXATIONS, PROTOCOLS
 from mrsal.native import open_archive
 from mrsal.plots import comparison, save_jpeg
 from mrsal.progress import log_file, progress_bar
+from mrsal.report import Panel, pick, write_report
+from mrsal.runs import read_history
 from mrsal.scores import RESAMPLES, Scores
 
 log = logging.getLogger("mrsal")
@@ -78,7 +80,8 @@ def evaluate_job(
     Returns
     -------
     run : Path
-        The folder ``out_dir/eval/<time>`` with ``log.txt``, ``scores.csv``, ``limits/<name>.csv`` and ``Comparison images/``.
+        The folder ``out_dir/eval/<time>`` with ``report.html``, ``log.txt``, ``scores.csv``, ``limits/<name>.csv`` and
+        ``Comparison images/``.
     results : dict of str to Scores
         Of floor, model and ceiling, in this order.
     """
@@ -123,6 +126,18 @@ def evaluate_job(
                 results[CEILING] = results.pop(CEILING)
         for line in table_lines(results):
             log.debug(line)
+        history = Path(model_path).parent / "metrics.csv"
+        write_report(
+            run / "report.html",
+            {name: results[name], **results},  # the report is about the first one
+            title=f"{name} on {results[name].dataset or data_dir.name}, {split}",
+            protocol_about=PROTOCOLS[protocol].about,
+            panels=_panels(model, examples, results[name], bar),
+            history=read_history(history.parent) if history.is_file() else (),
+            floor=FLOOR if FLOOR in results else None,
+            ceiling=CEILING if CEILING in results else None,
+            notes=[f"Maps are adjusted: {about['adjustment']}."] if adjust else (),
+        )
         log.info("protocol %s. %s", results[name].protocol, PROTOCOLS[protocol].about)
         if not any(metric in results[name].values for metric in AT_FIXATIONS):
             log.info("the data hold no fixations, only maps: AUC, sAUC, NSS and IG need a native archive")
@@ -176,6 +191,30 @@ def _adjusted(model: Model, validation: list[Example], bar: Progress) -> tuple[A
 
     adjustment = fit_adjustment(maps(), validation)
     return Adjusted(predict, adjustment), str(adjustment)
+
+
+def _panels(model: Model, examples: list[Example], scores: Scores, bar: Progress) -> dict[str, list[Panel]]:
+    """The best, median and worst images by the protocol's first metric, predicted once more, for the report."""
+    metric = next(metric for metric, count in scores.counts().items() if count)
+    by_name = {example.name: i for i, example in enumerate(examples)}
+    chosen = pick(scores, metric)
+    task = bar.add_task("writing the report", total=sum(map(len, chosen.values())), note="")
+
+    def panel(name: str) -> Panel:
+        example, i = examples[by_name[name]], by_name[name]
+        points = example.fixations
+        bar.update(task, advance=1, note=name)
+        return Panel(
+            name=name,
+            stimulus=example.stimulus(),
+            prediction=predict_example(model, example),
+            target=example.target(),
+            x=points.x if points is not None else np.empty(0),
+            y=points.y if points is not None else np.empty(0),
+            scores={column: float(values[i]) for column, values in scores.values.items()},
+        )
+
+    return {which: [panel(name) for name in names] for which, names in chosen.items()}
 
 
 class _Comparisons:
