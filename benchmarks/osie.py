@@ -29,7 +29,7 @@ from mrsal.archive import Example, write_pth
 from mrsal.baselines import BASELINES
 from mrsal.evaluation import Scores, evaluate
 from mrsal.inference import load_model
-from mrsal.metrics.protocols import DEFAULT, PROTOCOLS
+from mrsal.metrics import PROTOCOLS
 from mrsal.model import ModelConfig
 from mrsal.native import NativeArchive, write_native
 from mrsal.plots import colour_map, comparison, save_jpeg, sheet
@@ -203,7 +203,7 @@ def write_report(path: Path, results: dict[str, dict[str, Scores]], times: Times
     ]
     for title, table in results.items():
         lines += [f"## {title}", "", *table_lines(table), ""]
-    lines += [PROTOCOLS[DEFAULT].about, "", "## Time", "", "| step | seconds |", "| --- | ---: |"]
+    lines += [PROTOCOLS["tuebingen"].about, "", "## Time", "", "| step | seconds |", "| --- | ---: |"]
     lines += [f"| {step} | {seconds:.1f} |" for step, seconds in times.seconds.items()]
     share = sizes["native"] / sizes["pth"]
     lines += [

@@ -284,7 +284,9 @@ def test_torch_maps_and_positions_are_accepted(scene):
     assert metrics.nss(half, x, y) == metrics.nss(half.float().numpy(), x, y)
 
 
-@pytest.mark.parametrize("bad", ["map.png", None, [[1.0, 2.0], [3.0]], np.eye(3) * 1j, np.ones(4), np.ones((3, 4, 1))])
+@pytest.mark.parametrize(
+    "bad", ["map.png", None, [[1.0, 2.0], [3.0]], np.eye(3) * 1j, np.ones(4), np.ones((1, 3, 4, 1))]
+)
 def test_what_is_no_map_of_real_numbers_is_refused(bad):
     with pytest.raises(InputError, match="expected the saliency map"):
         metrics.nss(bad, [0], [0])

@@ -16,7 +16,7 @@ from mrsal.datasets.synthetic import write_synthetic
 from mrsal.evaluation import Scores, evaluate
 from mrsal.files import atomic_path
 from mrsal.inference import load_model
-from mrsal.metrics.protocols import DEFAULT, PROTOCOLS
+from mrsal.metrics import PROTOCOLS
 from mrsal.native import NativeArchive, write_native
 from mrsal.plots import comparison, save_curves, save_jpeg, sheet
 from mrsal.progress import progress_bar
@@ -72,7 +72,7 @@ def run_demo(out: Path, *, seed: int = 0, console: Console, scenes: int = SCENES
     save_jpeg(sheet(pictures), out / "comparisons.jpg")
     save_curves(read_history(run), out / "curves.png")
     with atomic_path(out / "scores.md") as temporary:
-        temporary.write_text("\n".join([*table_lines(results), "", PROTOCOLS[DEFAULT].about, ""]), encoding="utf-8")
+        temporary.write_text("\n".join([*table_lines(results), "", PROTOCOLS["tuebingen"].about, ""]), encoding="utf-8")
 
     photograph = get_sample_data("grace_hopper.jpg", asfileobj=False)  # public domain; in matplotlib's wheel
     save_jpeg(load_model().predict(photograph, mode="fast").overlay(), out / "photograph_overlay.jpg")

@@ -17,13 +17,14 @@ from mrsal.baselines import CentreBias, InterObserver
 from mrsal.errors import DataError, InputError
 from mrsal.fixations import density
 from mrsal.inference import Predictor
-from mrsal.metrics import protocols
-from mrsal.metrics.protocols import HIGHER_IS_BETTER, Protocol
+from mrsal.metrics import HIGHER_IS_BETTER, Protocol, score, score_optimal
+from mrsal.metrics import protocol as protocol_of
 from mrsal.scores import Scores
 
 __all__ = ["HIGHER_IS_BETTER", "Model", "Scores", "evaluate", "predict_example"]
 
 Model = Callable[[NDArray[np.uint8]], NDArray] | Any
+NEEDS_NO_FIXATIONS = ("CC", "KL", "SIM", "EMD", "agreement")  # a map of the ground truth is enough
 _ALWAYS = ("agreement",)  # stands beside the metrics of every protocol, since older numbers are of it
 
 
@@ -65,7 +66,7 @@ def evaluate(
     InputError
         If there is nothing to score, or the model gives a map of another size or with values that are not finite.
     """
-    chosen = protocols.protocol(protocol)
+    chosen = protocol_of(protocol)
     examples = list(examples)
     if not examples:
         raise InputError("expected at least one image to evaluate, got none")
@@ -132,16 +133,23 @@ class _Context:
 
 def _score(map_: NDArray, example: Example, index: int, context: _Context) -> dict[str, float]:
     protocol, points = context.protocol, example.fixations
-    given: dict[str, Any] = {"target": _target(example, protocol)}
+    mass = np.clip(
+        map_, 0, None
+    )  # what is asked of a probability density is asked of the map without its negative part
+    mass = mass if mass.any() else np.ones_like(mass)
+    given: dict[str, Any] = {"protocol": protocol, "target": _target(example, protocol)}
     if points is not None:
         given |= {"x": points.x, "y": points.y}
     if points is not None and context.others is not None:
-        given["other_x"], given["other_y"] = context.others.on(index, map_.shape)
+        given["other_x"], given["other_y"] = context.others.on(index, map_.shape, images=protocol.other_images)
     if context.centre_bias is not None:
         given["baseline"] = context.centre_bias.predict_example(example)
-    sigma = protocol.sigma(example.dataset, example.pixels_per_degree) if context.optimal else None
-    scores = protocols.score(map_, protocol=protocol, optimal_sigma=sigma, **given)
-    return scores | protocols.score(map_, protocol=protocols.PROTOCOLS["historical"], target=example.target())
+    if context.optimal:
+        sigma = protocol.sigma(example.dataset, example.pixels_per_degree)
+        scores = score_optimal(mass, sigma=sigma, shuffled_density=given.get("baseline"), **given)
+    else:
+        scores = score(map_, density=mass, **given)
+    return scores | score(map_, protocol="historical", target=example.target())
 
 
 def _score_observers(model: InterObserver, example: Example, index: int, context: _Context) -> dict[str, float]:
@@ -151,7 +159,7 @@ def _score_observers(model: InterObserver, example: Example, index: int, context
     for _, map_, mask in model.leave_one_out(example):
         alone = replace(example, fixations=example.fixations.where(mask))
         for metric, value in _score(map_, alone, index, context).items():
-            if metric in protocols.AT_FIXATIONS:
+            if metric not in NEEDS_NO_FIXATIONS:
                 totals[metric] = totals.get(metric, 0.0) + value * float(mask.mean())
     return totals
 
@@ -173,9 +181,12 @@ class _Relative:
     y: NDArray
     n: NDArray
 
-    def on(self, index: int, shape: Sequence[int]) -> tuple[NDArray, NDArray]:
-        """Fixations of all other images, rescaled to this one; repeats are kept."""
+    def on(self, index: int, shape: Sequence[int], *, images: int | None = None) -> tuple[NDArray, NDArray]:
+        """Fixations of the other images, or of so many of them, rescaled to this one; repeats are kept."""
         keep = self.n != index
+        others = np.unique(self.n[keep])
+        if images is not None and images < len(others):
+            keep = np.isin(self.n, np.random.default_rng(index).choice(others, images, replace=False))
         return self.x[keep] * shape[1], self.y[keep] * shape[0]
 
 

@@ -26,12 +26,12 @@ from mrsal.charts import save_distributions, save_pairwise, save_score_plot
 from mrsal.checkpoint import check_improvements, load_checkpoint
 from mrsal.comparison import Comparison, compare
 from mrsal.errors import InputError
-from mrsal.evaluation import HIGHER_IS_BETTER, Model, evaluate, predict_example
+from mrsal.evaluation import HIGHER_IS_BETTER, NEEDS_NO_FIXATIONS, Model, evaluate, predict_example
 from mrsal.exchange import SUFFIXES
 from mrsal.files import atomic_path, make_folder, new_folder
 from mrsal.inference import Predictor, checkpoint_path
 from mrsal.maps import StoredMaps, load_callable, open_maps
-from mrsal.metrics.protocols import AT_FIXATIONS, PROTOCOLS
+from mrsal.metrics import PROTOCOLS
 from mrsal.native import open_archive
 from mrsal.plots import comparison, save_jpeg
 from mrsal.progress import log_file, progress_bar
@@ -139,7 +139,7 @@ def evaluate_job(
             notes=[f"Maps are adjusted: {about['adjustment']}."] if adjust else (),
         )
         log.info("protocol %s. %s", results[name].protocol, PROTOCOLS[protocol].about)
-        if not any(metric in results[name].values for metric in AT_FIXATIONS):
+        if all(metric in NEEDS_NO_FIXATIONS for metric in results[name].values):
             log.info("the data hold no fixations, only maps: AUC, sAUC, NSS and IG need a native archive")
         log.info("%.1f s, %.2f s per image; written to %s", seconds, seconds / len(examples), run)
     return run, results

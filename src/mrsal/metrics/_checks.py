@@ -1,15 +1,69 @@
-"""What all metrics demand of their arguments."""
+"""What all metrics demand of their arguments, and how a stack of maps goes through them."""
 
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mrsal.errors import InputError
 
+P = ParamSpec("P")
 
-def as_map(values: Any, name: str) -> NDArray[np.float64]:
-    """A 2-D float64 array without NaN and infinities; a torch tensor is brought to the CPU."""
+POSITIONS = frozenset({"x", "y", "other_x", "other_y"})
+
+
+def batched(*maps: str) -> Callable[[Callable[P, float]], Callable[P, Any]]:
+    """Let a metric of one map score a stack as well: the result is a float for a map, and ``(B,)`` for B of them.
+
+    ``maps`` names the parameters that hold maps. If one of them is a stack, ``(B, H, W)`` or a list of B maps, every other
+    one is a stack of B as well or a single map for all; positions come as B arrays, one for each map.
+    """
+
+    def decorate(metric: Callable[P, float]) -> Callable[P, Any]:
+        signature = inspect.signature(metric)
+
+        @functools.wraps(metric)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
+            given = signature.bind(*args, **kwargs).arguments
+            stacks = [name for name in maps if _depth(given.get(name)) == 3]
+            if not stacks:
+                return metric(*args, **kwargs)
+            count = len(given[stacks[0]])
+            if not count:
+                raise InputError(f"expected {stacks[0]} to hold at least one map, got an empty stack")
+            split = stacks + [name for name in given if name in POSITIONS and given[name] is not None]
+            for name in split:
+                if _depth(given[name]) < 2 or len(given[name]) != count:
+                    raise InputError(
+                        f"expected {name} to hold {count} arrays, one for each map of the stack "
+                        f"(a stack is (B, H, W)); repeat it if all maps share it"
+                    )
+            scores = np.empty(count)
+            for i in range(count):
+                one = {name: value[i] if name in split else value for name, value in given.items()}
+                try:
+                    scores[i] = metric(**one)  # type: ignore[call-arg]
+                except InputError as error:
+                    raise InputError(f"map {i} of the stack: {error}") from None
+            return scores
+
+        return wrapper
+
+    return decorate
+
+
+def _depth(value: Any) -> int:
+    """Number of dimensions of an array, or of nested lists by their first elements."""
+    if isinstance(value, list | tuple):
+        return 1 + (_depth(value[0]) if value else 0)
+    return getattr(value, "ndim", 0)
+
+
+def as_map(values: Any, name: str) -> NDArray[Any]:
+    """A 2-D array without NaN and infinities, float32 if it was that and else float64; a tensor is brought to the CPU."""
     array = _as_floats(values, name)
     if array.ndim != 2 or 0 in array.shape:
         raise InputError(f"expected {name} of shape (H, W), got {array.shape}")
@@ -20,29 +74,34 @@ def as_map(values: Any, name: str) -> NDArray[np.float64]:
 
 
 def as_pair(a: Any, b: Any, names: tuple[str, str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Two maps of one shape."""
+    """Two maps of one shape in float64."""
     first, second = as_map(a, names[0]), as_map(b, names[1])
+    same_shape(first, second, names)
+    return first.astype(np.float64, copy=False), second.astype(np.float64, copy=False)
+
+
+def same_shape(first: NDArray, second: NDArray, names: tuple[str, str]) -> None:
     if first.shape != second.shape:
         raise InputError(
             f"expected {names[0]} and {names[1]} of one shape, got {first.shape} and {second.shape}; resize one"
         )
-    return first, second
 
 
-def as_distribution(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+def as_distribution(values: NDArray[Any], name: str) -> NDArray[np.float64]:
     """A non-negative map divided by its sum."""
     if values.min() < 0:
         raise InputError(f"{name} holds negative values, so it is no distribution; subtract its minimum, or clip at 0")
-    total = values.sum()
+    total = values.sum(dtype=np.float64)
     if not total > 0:
         raise InputError(f"{name} is zero everywhere, so it cannot be divided by its sum")
-    return values / total
+    return np.divide(values, total, dtype=np.float64)
 
 
-def as_unit_range(map_: NDArray[np.float64]) -> NDArray[np.float64]:
+def as_unit_range(map_: NDArray[Any]) -> NDArray[np.float64]:
     """A map scaled to [0, 1] by its own minimum and maximum; a constant one becomes 0."""
-    span = np.ptp(map_)
-    return (map_ - map_.min()) / (span if span > 0 else 1.0)
+    low, high = np.float64(map_.min()), np.float64(map_.max())
+    scaled = np.subtract(map_, low, dtype=np.float64)
+    return np.divide(scaled, high - low if high > low else 1.0, out=scaled)
 
 
 def as_pixels(
@@ -63,18 +122,15 @@ def as_pixels(
     return ys.astype(np.int64), xs.astype(np.int64)
 
 
-def values_at(map_: NDArray[np.float64], x: Any, y: Any, name: str = "fixations") -> NDArray[np.float64]:
-    """The values of a map at positions in pixels."""
-    return map_[as_pixels(x, y, map_.shape, name)]
-
-
-def _as_floats(values: Any, name: str) -> NDArray[np.float64]:
+def _as_floats(values: Any, name: str) -> NDArray[Any]:
     if hasattr(values, "detach"):
-        values = values.detach().cpu().double().numpy()  # NumPy has no bfloat16
+        values = values.detach().cpu()
+        # NumPy has no bfloat16
+        values = values.numpy() if str(values.dtype) in ("torch.float32", "torch.float64") else values.double().numpy()
     try:
         array = np.asarray(values)
         if array.dtype.kind not in "biuf":
             raise TypeError(f"values of type {array.dtype}")
-        return array.astype(np.float64, copy=False)
+        return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"expected {name} as an array of real numbers, got {type(values).__name__}: {error}") from None

@@ -5,24 +5,25 @@ from numpy.typing import ArrayLike
 from scipy.integrate import simpson
 
 from mrsal.errors import InputError
-from mrsal.metrics._checks import as_pair, as_unit_range
+from mrsal.metrics._checks import as_pair, as_unit_range, batched
 
 _THRESHOLDS = np.linspace(0, 1, 20)
 
 
+@batched("prediction", "target")
 def agreement_score(prediction: ArrayLike, target: ArrayLike) -> float:
     """Share of pixels on which two thresholded maps agree, over 20 thresholds. For comparison with old numbers only.
 
     Parameters
     ----------
     prediction : array
-        ``(H, W)``, any range; scaled to [0, 1] by its own minimum and maximum, or to 0 if it is constant.
+        ``(H, W)`` or a stack of B, any range; scaled to [0, 1] by its own minimum and maximum, or to 0 if it is constant.
     target : array
-        ``(H, W)`` density map as 8 bits hold it, 0 to 255; divided by 255.
+        ``(H, W)`` or a stack of B, density map as 8 bits hold it, 0 to 255; divided by 255.
 
     Returns
     -------
-    float
+    float, or ``(B,)`` float64 for a stack
         Simpson's rule with unit spacing over the shares ``mean((prediction > t) == (target > t))`` for 20 thresholds from 0
         to 1, divided by 20: at most 0.95, which is what the ground truth itself scores.
 

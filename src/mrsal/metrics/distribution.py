@@ -1,28 +1,29 @@
 """Metrics against a fixation density: CC, SIM, KL divergence."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mrsal.errors import InputError
-from mrsal.metrics._checks import as_distribution, as_pair, as_unit_range
+from mrsal.metrics._checks import as_distribution, as_pair, batched
+from mrsal.metrics._kernels import centred, correlation, divergence
 
-_MATLAB_EPS = 2.2204e-16
 _NAMES = ("the prediction", "the ground truth")
 
 
+@batched("a", "b")
 def cc(a: ArrayLike, b: ArrayLike) -> float:
     """Pearson's correlation coefficient between prediction and ground truth.
 
     Parameters
     ----------
     a : array
-        ``(H, W)`` prediction, any range.
+        ``(H, W)`` prediction, any range; or a stack of B.
     b : array
-        ``(H, W)`` fixation density, any range.
+        ``(H, W)`` fixation density, any range; or a stack of B. A single map beside a stack serves all of it.
 
     Returns
     -------
-    float
+    float, or ``(B,)`` float64 for a stack
         In [-1, 1]; 0 if the prediction is constant. Higher is better.
 
     Raises
@@ -38,25 +39,21 @@ def cc(a: ArrayLike, b: ArrayLike) -> float:
     p, q = as_pair(a, b, _NAMES)
     if np.ptp(q) == 0:
         raise InputError("the ground truth is constant, so a correlation with it is not defined")
-    if np.ptp(p) == 0:
-        return 0.0
-    # scale and offset do not matter: taking them out first keeps tiny values from vanishing when squared
-    p, q = as_unit_range(p), as_unit_range(q)
-    p, q = p - p.mean(), q - q.mean()
-    return float(np.clip((p * q).sum() / np.sqrt((p * p).sum() * (q * q).sum()), -1, 1))
+    return correlation(centred(p), centred(q))
 
 
+@batched("a", "b")
 def sim(a: ArrayLike, b: ArrayLike) -> float:
     """Similarity, or histogram intersection: the mass that two distributions share.
 
     Parameters
     ----------
     a, b : array
-        ``(H, W)``, non-negative; each is divided by its sum. (The MATLAB code scales to [0, 1] first.)
+        ``(H, W)`` or a stack of B, non-negative; each map is divided by its sum. (The MATLAB code scales to [0, 1] first.)
 
     Returns
     -------
-    float
+    float, or ``(B,)`` float64 for a stack
         Sum of ``min(p, q)``, in [0, 1]; 1 for equal distributions. Higher is better.
 
     Raises
@@ -73,17 +70,18 @@ def sim(a: ArrayLike, b: ArrayLike) -> float:
     return float(np.minimum(as_distribution(p, _NAMES[0]), as_distribution(q, _NAMES[1])).sum())
 
 
+@batched("prediction", "ground_truth")
 def kl_divergence(prediction: ArrayLike, ground_truth: ArrayLike) -> float:
     """Kullback-Leibler divergence of the prediction from the ground truth.
 
     Parameters
     ----------
     prediction, ground_truth : array
-        ``(H, W)``, non-negative; each is divided by its sum.
+        ``(H, W)`` or a stack of B, non-negative; each map is divided by its sum.
 
     Returns
     -------
-    float
+    float, or ``(B,)`` float64 for a stack
         Sum of ``q log(eps + q / (p + eps))`` in nats, q the ground truth, eps = 2.2204e-16: 0 for equal distributions,
         at most about 36. Lower is better.
 
@@ -105,9 +103,4 @@ def kl_divergence(prediction: ArrayLike, ground_truth: ArrayLike) -> float:
     0.693147
     """
     p, q = as_pair(prediction, ground_truth, _NAMES)
-    return kl_from(as_distribution(p, _NAMES[0]), as_distribution(q, _NAMES[1]))
-
-
-def kl_from(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
-    """The divergence itself, without checks; ``p`` and ``q`` sum to 1."""
-    return float(np.dot(q.ravel(), np.log(_MATLAB_EPS + q / (p + _MATLAB_EPS)).ravel()))
+    return divergence(as_distribution(p, _NAMES[0]).ravel(), as_distribution(q, _NAMES[1]).ravel())

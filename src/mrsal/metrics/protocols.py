@@ -1,32 +1,24 @@
-"""Named sets of conventions, since one map gets another score from each: which metrics, which negatives, which blur.
+"""Sets of conventions by name: the same prediction scores differently under each, so every result says which it used.
 
-One map and what is known of its image flow in, a number per metric flows out. What several metrics need, such as the sorted
-map, is computed once.
+``docs/protocols.md`` shows by how much.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import gaussian_filter
 
 from mrsal.errors import InputError
-from mrsal.metrics._checks import as_distribution, as_map, as_pixels, as_unit_range
+from mrsal.metrics import _kernels
+from mrsal.metrics._checks import as_distribution, as_map, as_pixels, as_unit_range, same_shape
 from mrsal.metrics.agreement import agreement_score
-from mrsal.metrics.distribution import kl_from
-from mrsal.metrics.location import above, judd, stepped
+from mrsal.metrics.emd import emd
+from mrsal.metrics.information import information_gain
 
-HIGHER_IS_BETTER = {
-    **dict.fromkeys(("IG", "LL", "AUC", "sAUC", "AUC-Judd", "AUC-Borji", "sAUC-MATLAB", "NSS", "CC", "SIM"), True),
-    **dict.fromkeys(("SIM-MATLAB", "agreement"), True),
-    **dict.fromkeys(("KL", "EMD"), False),
-}
-AT_FIXATIONS = ("IG", "LL", "AUC", "sAUC", "AUC-Judd", "AUC-Borji", "sAUC-MATLAB", "NSS")
-
-_MATLAB_STEP, _MATLAB_SPLITS = 0.1, 100
+_SPLITS, _STEP = 100, 0.1  # of the MATLAB code
 
 
 @dataclass(frozen=True)
@@ -36,69 +28,66 @@ class Protocol:
     Parameters
     ----------
     name : str
+        Its key in :data:`PROTOCOLS`.
     metrics : tuple of str
-        Columns, the most telling one first.
+        Columns, in order. :func:`dataclasses.replace` makes a protocol with fewer of them.
     about : str
-        What every table and file of scores says about them.
+        What a table or file must say beside the numbers.
     sigmas : dict of str to float
-        Width in pixels of the Gaussian that makes a ground-truth density, by data set; one degree for all others.
+        Standard deviation of the fixation density in pixels, for the data sets where the protocol prescribes it.
+    other_images : int or None
+        From how many randomly chosen other images the shuffled negatives come; None for all.
     """
 
     name: str
     metrics: tuple[str, ...]
     about: str
-    sigmas: Mapping[str, float] = field(default_factory=dict)
+    sigmas: dict[str, float] = field(default_factory=dict)
+    other_images: int | None = None
 
-    def sigma(self, dataset: str, pixels_per_degree: float) -> float:
-        """Standard deviation in pixels of the ground-truth density on a data set."""
-        return self.sigmas.get(dataset.lower(), pixels_per_degree)
+    @property
+    def needs_fixations(self) -> bool:
+        """Whether there is a metric that a target map alone does not allow."""
+        return any("fixations" in _COLUMNS[self.name][metric].needs for metric in self.metrics)
 
+    def sigma(self, dataset_name: str, pixels_per_degree: float) -> float:
+        """Standard deviation of the Gaussian for fixation densities, in pixels: one degree where nothing else is prescribed.
 
-PROTOCOLS = {
-    protocol.name: protocol
-    for protocol in (
-        Protocol(
-            "tuebingen",
-            ("IG", "AUC", "sAUC", "NSS", "CC", "KL", "SIM"),
-            "The MIT/Tuebingen benchmark's conventions. IG: bit/fixation over the centre bias of the other images, the map "
-            "divided by its sum. AUC: exact, ties one half, negatives are all pixels; sAUC: negatives are the fixations on "
-            "the other images, rescaled, repeats kept. NSS: population deviation. CC, KL (nats), SIM: against the fixation "
-            "density, sigma 24 px on MIT1003, 40 px on CAT2000, one degree elsewhere. Means over images.",
-            {"mit1003": 24.0, "cat2000": 40.0},
-        ),
-        Protocol(
-            "mit-matlab",
-            ("AUC-Judd", "sAUC-MATLAB", "AUC-Borji", "NSS", "CC", "KL", "SIM-MATLAB"),
-            "The MATLAB code of 2012 to 2016. AUC-Judd: thresholds at the fixations. AUC-Borji and sAUC: thresholds 0.1 apart "
-            "on the map scaled to [0, 1], 100 draws of as many negatives as fixations, so peaky maps score low. NSS: sample "
-            "deviation. SIM: maps scaled to [0, 1] before they are divided by their sums. CC, KL, SIM: against the density of "
-            "one degree. Means over images.",
-        ),
-        Protocol(
-            "mrcnn",
-            ("sAUC",),
-            "Shuffled AUC, as Liu et al. (2015) report: negatives are the fixations on the other images, rescaled. "
-            "Repeats are kept, ties count one half. Mean over images.",
-        ),
-        Protocol(
-            "historical",
-            ("agreement",),
-            "What course-work code for this method calls AUC: the share of pixels on which two thresholded maps agree, over 20 "
-            "thresholds. No area under a curve; a constant map beats every model (docs/agreement-score.md). Mean over images.",
-        ),
-    )
-}
-DEFAULT = "tuebingen"
+        Raises
+        ------
+        InputError
+            If it would not be positive and finite.
+        """
+        sigma = float(self.sigmas.get(dataset_name.lower(), pixels_per_degree))
+        if not (np.isfinite(sigma) and sigma > 0):
+            raise InputError(f"expected pixels_per_degree above 0 for {dataset_name}, got {pixels_per_degree}")
+        return sigma
 
 
-def protocol(name: str) -> Protocol:
-    """The protocol of a name.
+def protocol(name: str, *, emd: bool = False) -> Protocol:
+    """Look a protocol up.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`PROTOCOLS`.
+    emd : bool
+        Add the column EMD to ``"mit-matlab"``; it needs ``mrsal[emd]`` and about a second per image.
 
     Raises
     ------
     InputError
-        If there is none.
+        If the name is not known, or the protocol knows no EMD.
     """
+    found = _by_name(name)
+    if not emd:
+        return found
+    if "EMD" not in _COLUMNS[name]:
+        raise InputError(f"the protocol {name} has no EMD; mit-matlab has")
+    return replace(found, metrics=(*found.metrics, "EMD"))
+
+
+def _by_name(name: str) -> Protocol:
     if name not in PROTOCOLS:
         raise InputError(f"no protocol is called {name!r}; choose one of {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]
@@ -107,7 +96,7 @@ def protocol(name: str) -> Protocol:
 def score(
     saliency_map: ArrayLike,
     *,
-    protocol: Protocol,
+    protocol: Protocol | str = "tuebingen",
     x: ArrayLike | None = None,
     y: ArrayLike | None = None,
     target: ArrayLike | None = None,
@@ -115,223 +104,253 @@ def score(
     other_y: ArrayLike | None = None,
     baseline: ArrayLike | None = None,
     density: ArrayLike | None = None,
-    optimal_sigma: float | None = None,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Score one map by a protocol, as far as the data given allow.
+    """All metrics of a protocol for one image; what several of them need is computed once.
 
     Parameters
     ----------
     saliency_map : array
-        ``(H, W)``, any range.
-    protocol : Protocol
+        ``(H, W)``, any range. For CC it is taken as it is. For SIM and KL ``tuebingen`` subtracts the minimum of a map with
+        negative values, as the benchmark does; a map that is 0 everywhere stands for a uniform one.
+    protocol : Protocol or str
+        The conventions.
     x, y : array, optional
         ``(N,)`` fixations in pixels, 0-based.
     target : array, optional
-        ``(H, W)`` ground-truth density, non-negative, any scale.
+        ``(H, W)`` fixation density, or the published map, of any positive scale.
     other_x, other_y : array, optional
-        ``(M,)`` fixations of other images, rescaled to this one, for shuffled negatives.
-    baseline : array, optional
-        ``(H, W)`` density of the centre bias, for information gain.
-    density : array, optional
-        ``(H, W)`` the model's probability density, for information gain. None: the map without its negative part.
-    optimal_sigma : float, optional
-        Score each metric on its :func:`optimal_map` of ``density``; the width of the ground truth's Gaussian in pixels.
+        ``(M,)`` fixations of other images, rescaled to this one; see :attr:`Protocol.other_images`.
+    baseline, density : array, optional
+        ``(H, W)`` densities, of the centre bias and of the model, for IG.
     seed : int
-        Of the draws of the MATLAB code.
+        Where the random negatives of ``mit-matlab`` start.
 
     Returns
     -------
     dict of str to float
-        In the protocol's order; a metric that needs what is not given is left out.
+        Those of the protocol's metrics that the given data allow, in its order: without fixations those of two maps, without
+        others no shuffled AUC, without baseline or density no IG. :data:`HIGHER_IS_BETTER` has the directions.
 
     Raises
     ------
     InputError
-        As the functions of :mod:`mrsal.metrics`.
+        If an array is not what it should be, as for the metrics themselves, or there are neither fixations nor a target.
+
+    Examples
+    --------
+    >>> list(score([[0.0, 1.0], [2.0, 3.0]], x=[1], y=[1]))
+    ['AUC', 'NSS']
     """
-    given = _Image(saliency_map, x, y, target, other_x, other_y, baseline, density, seed)
-    found = {}
-    for metric in protocol.metrics:
-        needs, compute = _METRICS[metric]
-        if any(getattr(given, name) is None for name in needs):
-            continue
-        image = given
-        if optimal_sigma is not None:
-            best = optimal_map(given.distribution, metric, sigma=optimal_sigma, shuffled_density=baseline)
-            image = _Image(best, x, y, target, other_x, other_y, baseline, given.distribution, seed)
-        found[metric] = compute(image)
-    return found
+    chosen = _by_name(protocol) if isinstance(protocol, str) else protocol
+    columns = _COLUMNS[chosen.name]
+    unknown = [metric for metric in chosen.metrics if metric not in columns]
+    if unknown:
+        raise InputError(f"the protocol {chosen.name} has no {unknown[0]}; it has {', '.join(columns)}")
+    if (x is None) != (y is None) or (other_x is None) != (other_y is None):
+        raise InputError("expected x and y together, and other_x and other_y together; one of a pair is missing")
+    given = {
+        "fixations": x is not None,
+        "target": target is not None,
+        "others": other_x is not None and np.size(other_x) > 0,
+        "baseline": baseline is not None,
+        "density": density is not None,
+    }
+    case = _Case(as_map(saliency_map, "the saliency map"), x, y, target, other_x, other_y, baseline, density, seed)
+    scores = {
+        metric: columns[metric].compute(case)
+        for metric in chosen.metrics
+        if all(given[need] for need in columns[metric].needs)
+    }
+    if not (given["fixations"] or given["target"]):
+        raise InputError(f"nothing to score {chosen.name} with: give fixations, x and y, or a target map")
+    return scores
 
 
-def optimal_map(
-    density: NDArray[np.float64], metric: str, *, sigma: float, shuffled_density: ArrayLike | None = None
-) -> NDArray[np.float64]:
-    """The map on which a metric expects the highest score if fixations come from ``density``.
+@dataclass(frozen=True)
+class _Case:
+    """A map with what it is compared to, and what metrics share, each computed when it is first asked for."""
 
-    Parameters
-    ----------
-    density : array
-        ``(H, W)``, sums to 1.
-    metric : str
-        A column name.
-    sigma : float
-        Width in pixels of the Gaussian that makes the ground truth.
-    shuffled_density : array, optional
-        ``(H, W)`` where the negatives of sAUC come from: the centre bias.
-
-    Returns
-    -------
-    array
-        ``(H, W)`` float64: the density itself for AUC, NSS, information gain and likelihood; divided by ``shuffled_density``
-        for sAUC; blurred as the ground truth is for CC and KL. For SIM no closed form is known; the blurred one comes near.
-
-    References
-    ----------
-    Kümmerer, Wallis and Bethge, "Saliency benchmarking made easy", ECCV 2018.
-    """
-    if metric in ("sAUC", "sAUC-MATLAB") and shuffled_density is not None:
-        return density / as_map(shuffled_density, "the shuffled density")
-    if metric in ("CC", "KL", "SIM", "SIM-MATLAB", "EMD"):
-        return gaussian_filter(density, sigma, mode="constant", truncate=4.0)
-    return density
-
-
-class _Image:
-    """One map and what is known of its image, with whatever several metrics share."""
-
-    def __init__(
-        self,
-        saliency_map: ArrayLike,
-        x: ArrayLike | None,
-        y: ArrayLike | None,
-        target: ArrayLike | None,
-        other_x: ArrayLike | None,
-        other_y: ArrayLike | None,
-        baseline: ArrayLike | None,
-        density: ArrayLike | None,
-        seed: int,
-    ) -> None:
-        self.map = as_map(saliency_map, "the saliency map")
-        single = getattr(saliency_map, "dtype", None) == np.float32
-        # ranks are the same in either precision, and half as many bytes sort in half the time
-        self.values = self.map.astype(np.float32) if single else self.map
-        shape = self.map.shape
-        self.fixated = None if x is None or y is None else as_pixels(x, y, shape)
-        self.others = None
-        if other_x is not None and other_y is not None:
-            self.others = as_pixels(other_x, other_y, shape, "fixations of other images")
-        self.target = _of_shape(target, shape, "the ground truth")
-        self.baseline = _of_shape(baseline, shape, "the baseline")
-        self._density = _of_shape(density, shape, "the density")
-        self.seed = seed
+    map_: NDArray[Any]
+    x: Any
+    y: Any
+    given_target: Any
+    other_x: Any
+    other_y: Any
+    baseline: Any
+    density: Any
+    seed: int
 
     @cached_property
-    def ranked(self) -> NDArray[Any]:
-        return np.sort(self.values, axis=None)
+    def target(self) -> NDArray[Any]:
+        target = as_map(self.given_target, "the target")
+        same_shape(self.map_, target, ("the saliency map", "the target"))
+        return target
 
     @cached_property
-    def unit(self) -> NDArray[np.float64]:
-        return as_unit_range(self.map)
+    def pixels(self) -> NDArray[np.int64]:
+        """Flat index of each fixation."""
+        return np.ravel_multi_index(as_pixels(self.x, self.y, self.map_.shape), self.map_.shape)
 
     @cached_property
-    def mean(self) -> float:
-        return float(self.unit.mean())
+    def other_pixels(self) -> NDArray[np.int64]:
+        found = as_pixels(self.other_x, self.other_y, self.map_.shape, "fixations of other images")
+        return np.ravel_multi_index(found, self.map_.shape)
 
     @cached_property
-    def variance(self) -> float:
-        return float(np.dot(self.unit.ravel(), self.unit.ravel()) / self.unit.size - self.mean**2)
+    def fixated(self) -> NDArray[np.int64]:
+        """Flat index of each fixated pixel, as in a binary fixation map: repeats count once."""
+        return np.unique(self.pixels)
 
     @cached_property
-    def distribution(self) -> NDArray[np.float64]:
-        """The density, or the map without its negative part; uniform where nothing is left."""
-        mass = np.clip(self.map, 0, None) if self._density is None else self._density
-        return as_distribution(mass if mass.any() else np.ones_like(mass), "the density")
+    def centred(self) -> tuple[NDArray[np.float64], float]:
+        return _kernels.centred(self.map_)
 
     @cached_property
-    def truth(self) -> NDArray[np.float64]:
-        assert self.target is not None
-        return as_distribution(self.target, "the ground truth")
+    def centred_target(self) -> tuple[NDArray[np.float64], float]:
+        centred = _kernels.centred(self.target)
+        if not centred[1]:
+            raise InputError("the target is constant, so a correlation with it is not defined")
+        return centred
 
-    def auc(self) -> float:
-        return above(self.values[self.fixated], self.ranked)
+    @cached_property
+    def mass(self) -> NDArray[np.float64]:
+        """The map as a distribution, ``(H * W,)``."""
+        low = self.map_.min()
+        return _mass(self.map_ - low if low < 0 else self.map_)
 
-    def shuffled_auc(self) -> float:
-        return above(self.values[self.fixated], np.sort(self.values[self.others]))
+    @cached_property
+    def target_mass(self) -> NDArray[np.float64]:
+        return as_distribution(self.target, "the target").ravel()
 
-    def judd_auc(self) -> float:
-        assert self.fixated is not None
-        return judd(self.values, self.fixated, self.ranked)
+    @cached_property
+    def unit_range(self) -> NDArray[np.float64]:
+        return as_unit_range(self.map_).ravel()
 
-    def stepped_auc(self, pool: NDArray[np.float64]) -> float:
-        positive = self.unit[self.fixated]
-        draws = np.random.default_rng(self.seed).choice(pool, (_MATLAB_SPLITS, positive.size))
-        return float(np.mean([stepped(positive, draw, _MATLAB_STEP) for draw in draws]))
+    def correlation(self) -> float:
+        return _kernels.correlation(self.centred, self.centred_target)
 
-    def nss(self, *, sample: bool = False) -> float:
-        if self.variance <= 0:
-            return 0.0
-        variance = self.variance * self.unit.size / (self.unit.size - 1) if sample else self.variance
-        return float((self.unit[self.fixated].mean() - self.mean) / np.sqrt(variance))
+    def divergence(self) -> float:
+        return _kernels.divergence(self.mass, self.target_mass)
+
+    def auc_uniform(self) -> float:
+        values = self.map_.ravel()
+        return _kernels.roc_area(*_kernels.ranks(values, values[self.pixels]), values.size)
+
+    def auc_shuffled(self) -> float:
+        values = self.map_.ravel()
+        others = values[self.other_pixels]
+        return _kernels.roc_area(*_kernels.ranks(others, values[self.pixels]), others.size)
+
+    def nss(self) -> float:
+        return _kernels.z_score(self.centred, self.pixels)
+
+    def similarity(self) -> float:
+        return float(np.minimum(self.mass, self.target_mass).sum())
 
     def information_gain(self) -> float:
-        assert self.baseline is not None
-        theirs = as_distribution(self.baseline, "the baseline")[self.fixated]
-        if not theirs.all():
-            raise InputError("the baseline is 0 at a fixation, so no gain over it is defined; smooth it")
-        with np.errstate(divide="ignore"):
-            return float(np.mean(np.log2(self.distribution[self.fixated]) - np.log2(theirs)))
+        density = as_map(self.density, "the density")
+        same_shape(self.map_, density, ("the saliency map", "the density"))
+        return float(information_gain(density, self.x, self.y, baseline=self.baseline))
 
-    def cc(self) -> float:
-        assert self.target is not None
-        q = as_unit_range(self.target)
-        q = q - q.mean()
-        spread = np.dot(q.ravel(), q.ravel())
-        if not spread > 0:
-            raise InputError("the ground truth is constant, so a correlation with it is not defined")
-        if self.variance <= 0:
-            return 0.0
-        product = np.dot(self.unit.ravel(), q.ravel())
-        return float(np.clip(product / np.sqrt(spread * self.variance * q.size), -1, 1))
+    def matlab_auc_judd(self) -> float:
+        values = self.map_.ravel()
+        if self.fixated.size == values.size:
+            raise InputError("every pixel is fixated, so there are no unfixated ones to compare with")
+        positive = values[self.fixated]
+        return _kernels.judd_area(positive, _kernels.ranks(values, positive)[0], self.fixated, values.size)
 
-    def sim(self) -> float:
-        return float(np.minimum(self.distribution, self.truth).sum())
+    def matlab_auc_borji(self) -> float:
+        draws = np.random.default_rng(self.seed).choice(self.unit_range, (_SPLITS, self.fixated.size))
+        return _kernels.stepped_area(self.unit_range[self.fixated], draws, _STEP)
 
-    def matlab_sim(self) -> float:
-        assert self.target is not None
-        p, q = self.unit, as_unit_range(self.target)
-        p = p if p.any() else np.ones_like(p)
-        return float(np.minimum(p / p.sum(), q / q.sum()).sum())
+    def matlab_auc_shuffled(self) -> float:
+        others = np.unique(self.other_pixels)
+        count = min(others.size, self.fixated.size)
+        rng = np.random.default_rng(self.seed)
+        draws = np.stack([rng.choice(others, count, replace=False, shuffle=False) for _ in range(_SPLITS)])
+        return _kernels.stepped_area(self.unit_range[self.fixated], self.unit_range[draws], _STEP)
 
+    def matlab_nss(self) -> float:
+        return _kernels.z_score(self.centred, self.fixated, ddof=1)
 
-def _of_shape(values: ArrayLike | None, shape: tuple[int, ...], name: str) -> NDArray[np.float64] | None:
-    if values is None:
-        return None
-    array = as_map(values, name)
-    if array.shape != shape:
-        raise InputError(f"expected {name} of the map's shape {shape}, got {array.shape}; resize one")
-    return array
+    def matlab_similarity(self) -> float:
+        return float(np.minimum(_mass(self.unit_range), _mass(as_unit_range(self.target).ravel())).sum())
 
+    def matlab_emd(self) -> float:
+        return float(emd(self.map_, self.target))
 
-def _agreement(image: _Image) -> float:
-    assert image.target is not None
-    top = image.target.max()
-    # a target is what 8 bits hold, 0 to 255; a density is far below 1 everywhere
-    return agreement_score(image.map, image.target if top > 1 else image.target * (255 / top))
+    def agreement(self) -> float:
+        """The score is for 8-bit targets; a density is far below 1 everywhere, so its maximum becomes 255."""
+        top = self.target.max()
+        return float(agreement_score(self.map_, self.target * (255 / top) if 0 < top <= 1 else self.target))
 
 
-# what each metric cannot do without, and how it is computed
-_METRICS: dict[str, tuple[tuple[str, ...], Callable[[_Image], float]]] = {
-    "IG": (("fixated", "baseline"), _Image.information_gain),
-    "AUC": (("fixated",), _Image.auc),
-    "sAUC": (("fixated", "others"), _Image.shuffled_auc),
-    "AUC-Judd": (("fixated",), _Image.judd_auc),
-    "AUC-Borji": (("fixated",), lambda image: image.stepped_auc(image.unit.ravel())),
-    "sAUC-MATLAB": (("fixated", "others"), lambda image: image.stepped_auc(image.unit[image.others])),
-    "NSS": (("fixated",), _Image.nss),
-    "CC": (("target",), _Image.cc),
-    "KL": (("target",), lambda image: kl_from(image.distribution, image.truth)),
-    "SIM": (("target",), _Image.sim),
-    "SIM-MATLAB": (("target",), _Image.matlab_sim),
-    "agreement": (("target",), _agreement),
+def _mass(map_: NDArray[Any]) -> NDArray[np.float64]:
+    flat = map_.ravel()
+    return as_distribution(flat, "the saliency map") if flat.any() else np.full(flat.size, 1 / flat.size)
+
+
+@dataclass(frozen=True)
+class _Column:
+    compute: Callable[[_Case], float]
+    needs: tuple[str, ...]
+
+
+_FIXATIONS, _TARGET, _OTHERS = ("fixations",), ("target",), ("fixations", "others")
+_COLUMNS: dict[str, dict[str, _Column]] = {
+    "tuebingen": {
+        "IG": _Column(_Case.information_gain, ("fixations", "density", "baseline")),
+        "AUC": _Column(_Case.auc_uniform, _FIXATIONS),
+        "sAUC": _Column(_Case.auc_shuffled, _OTHERS),
+        "NSS": _Column(_Case.nss, _FIXATIONS),
+        "CC": _Column(_Case.correlation, _TARGET),
+        "KL": _Column(_Case.divergence, _TARGET),
+        "SIM": _Column(_Case.similarity, _TARGET),
+    },
+    "mit-matlab": {
+        "AUC-Judd": _Column(_Case.matlab_auc_judd, _FIXATIONS),
+        "AUC-Borji": _Column(_Case.matlab_auc_borji, _FIXATIONS),
+        "AUC-shuffled": _Column(_Case.matlab_auc_shuffled, _OTHERS),
+        "NSS": _Column(_Case.matlab_nss, _FIXATIONS),
+        "CC": _Column(_Case.correlation, _TARGET),
+        "SIM": _Column(_Case.matlab_similarity, _TARGET),
+        "KL": _Column(_Case.divergence, _TARGET),
+        "EMD": _Column(_Case.matlab_emd, _TARGET),
+    },
+    "mrcnn": {"sAUC": _Column(_Case.auc_shuffled, _OTHERS)},
+    "historical": {"agreement": _Column(_Case.agreement, _TARGET)},
+}
+
+HIGHER_IS_BETTER = {name: name not in ("KL", "EMD") for columns in _COLUMNS.values() for name in columns}
+
+PROTOCOLS: dict[str, Protocol] = {
+    "tuebingen": Protocol(
+        "tuebingen",
+        tuple(_COLUMNS["tuebingen"]),
+        "The MIT/Tuebingen benchmark: exact AUCs, ties one half; AUC against all pixels, sAUC against all fixations of the "
+        "other images, rescaled, repeats kept. CC, KL (nats) and SIM against the fixation density (sigma 24 px on MIT1003, 40 "
+        "px on CAT2000, else one degree). IG in bit/fixation over the centre bias. Means over images.",
+        {"mit1003": 24.0, "mit300": 24.0, "cat2000": 40.0},
+    ),
+    "mit-matlab": Protocol(
+        "mit-matlab",
+        tuple(name for name in _COLUMNS["mit-matlab"] if name != "EMD"),
+        "The MATLAB code of the MIT benchmark, 2012 to 2016: every fixated pixel counts once; AUC-Judd with thresholds at "
+        "fixations; AUC-Borji and AUC-shuffled (10 other images) with thresholds 0.1 apart, 100 splits, which scores peaky "
+        "maps far too low; SIM after scaling both maps to [0, 1]; KL in nats. Means over images.",
+        other_images=10,
+    ),
+    "mrcnn": Protocol(
+        "mrcnn",
+        ("sAUC",),
+        "The measure of the Mr-CNN paper: shuffled AUC, exact, against all fixations of the other images, rescaled, repeats "
+        "kept. Mean over images.",
+    ),
+    "historical": Protocol(
+        "historical",
+        ("agreement",),
+        "The agreement score that older numbers of this code family call AUC. It is not an ROC area: a constant map beats "
+        "most models (docs/agreement-score.md). Mean over images.",
+    ),
 }
