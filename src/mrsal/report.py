@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from mrsal import __version__
 from mrsal.charts import save_distributions, save_pairwise, save_score_plot
@@ -24,15 +24,12 @@ from mrsal.comparison import Comparison, compare
 from mrsal.errors import InputError
 from mrsal.evaluation import HIGHER_IS_BETTER
 from mrsal.files import atomic_path
-from mrsal.plots import colour_map, save_curves
+from mrsal.plots import colour_map, save_curves, with_fixations
 from mrsal.scores import Scores
 
 _SIDE = 640  # pixels of an embedded picture, twice of what a column of the page shows
 _QUALITY = 80
-_FIXATION = "#E69F00"  # Okabe and Ito's orange
 _HEADLINES = ("sAUC", "NSS", "AUC")  # the metric that the answer names, the first that is there
-
-Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,9 @@ def pick(scores: Scores, metric: str, *, count: int = 3) -> dict[str, list[str]]
     if metric not in scores.values:
         raise InputError(f"no metric is called {metric!r}; there are {', '.join(scores.values)}")
     if metric not in HIGHER_IS_BETTER:
-        raise InputError(f"it is not known whether higher {metric} is better; choose one of {_listed(HIGHER_IS_BETTER)}")
+        raise InputError(
+            f"it is not known whether higher {metric} is better; choose one of {_listed(HIGHER_IS_BETTER)}"
+        )
     if count < 1:
         raise InputError(f"expected a count of at least 1, got {count}")
     sign = -1 if HIGHER_IS_BETTER[metric] else 1
@@ -328,24 +327,10 @@ def _pictures(panel: Panel) -> dict[str, Any]:
         "scores": [(metric, value) for metric, value in panel.scores.items() if np.isfinite(value)],
         "fixations": len(panel.x),
         "size": size,
-        "stimulus": _jpeg(_with_fixations(panel, size)),
+        "stimulus": _jpeg(Image.fromarray(with_fixations(panel.stimulus, panel.x, panel.y, size=size))),
         "prediction": _jpeg(Image.fromarray(colour_map(panel.prediction)).resize(size, Image.Resampling.LANCZOS)),
         "target": _jpeg(Image.fromarray(colour_map(panel.target)).resize(size, Image.Resampling.LANCZOS)),
     }
-
-
-def _with_fixations(panel: Panel, size: tuple[int, int]) -> Image.Image:
-    """The stimulus with a dot per fixation, drawn twice as large and shrunk so that edges are smooth."""
-    width, height = size
-    picture = Image.fromarray(panel.stimulus).resize((2 * width, 2 * height), Image.Resampling.LANCZOS)
-    pen = ImageDraw.Draw(picture)
-    scale = 2 * width / panel.stimulus.shape[1], 2 * height / panel.stimulus.shape[0]
-    radius = max(width, height) / 75
-    for x, y in zip(np.asarray(panel.x) * scale[0], np.asarray(panel.y) * scale[1], strict=True):
-        if np.isfinite(x) and np.isfinite(y):
-            box = (x - radius, y - radius, x + radius, y + radius)
-            pen.ellipse(box, fill=_FIXATION, outline="black", width=max(1, round(radius / 3)))
-    return picture.resize(size, Image.Resampling.LANCZOS)
 
 
 def _jpeg(picture: Image.Image) -> str:
