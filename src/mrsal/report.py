@@ -167,7 +167,7 @@ def write_report(
     rows = _rows(results, metrics, comparison, floor=floor, ceiling=ceiling)
     subject = results[models[0]]
 
-    charts = {"distributions": _svg(partial(save_distributions, results))}
+    charts = {"distributions": _svg(partial(save_distributions, results)), "means": None, "pairs": None, "curves": None}
     if len(results) > 1:
         charts["means"] = _svg(partial(save_score_plot, results, floor=floor, ceiling=ceiling))
     if comparison:
@@ -273,8 +273,9 @@ def _answer(
     models = [row for row in rows if not row["role"]]
     defined = [row for row in models if np.isfinite(row["cells"][metric]["mean"])]
     best = max(defined, key=lambda row: sign * row["cells"][metric]["mean"]) if defined else models[0]
-    limits = {row["role"]: row for row in rows if row["role"]}
+    limits = {role: next((row for row in rows if row["role"] == role), None) for role in ("floor", "ceiling")}
     answer = {"metric": metric, "best": best, "of": len(models), "limits": limits, "images": len(subject.names)}
+    answer |= {"against": None, "close": None}
     if comparison and comparison.reference:
         pairs = [pair for pair in comparison.pairs if pair.a == best["name"]]
         answer["against"] = comparison.reference
