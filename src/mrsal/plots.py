@@ -12,6 +12,7 @@ from mrsal.images import resize
 
 _GUTTER = 8
 _COLORMAP = "inferno"
+_FIXATION = "#E69F00"  # Okabe and Ito's orange
 
 
 def colour_map(values: NDArray) -> NDArray[np.uint8]:
@@ -57,6 +58,36 @@ def comparison(
         if column == 1 and caption and pen.textlength(title + caption, font) < width - size:
             pen.text((left + width - 2, band / 2), caption, fill="dimgrey", font=font, anchor="rm")
     return np.asarray(page)
+
+
+def with_fixations(stimulus: NDArray[np.uint8], x: NDArray, y: NDArray, *, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A stimulus with a dot on each fixation.
+
+    Parameters
+    ----------
+    stimulus : array
+        ``(H, W, 3)`` uint8.
+    x, y : array
+        In pixels of the stimulus; what is not finite is left out.
+    size : (int, int)
+        Width and height of the picture.
+
+    Returns
+    -------
+    array
+        ``(height, width, 3)`` uint8.
+    """
+    width, height = size
+    # drawn twice as large and shrunk, which makes edges smooth
+    picture = Image.fromarray(stimulus).resize((2 * width, 2 * height), Image.Resampling.LANCZOS)
+    pen = ImageDraw.Draw(picture)
+    radius = max(width, height) / 75
+    xs, ys = 2 * np.asarray(x) * width / stimulus.shape[1], 2 * np.asarray(y) * height / stimulus.shape[0]
+    for column, row in zip(xs, ys, strict=True):
+        if np.isfinite(column) and np.isfinite(row):
+            box = (column - radius, row - radius, column + radius, row + radius)
+            pen.ellipse(box, fill=_FIXATION, outline="black", width=max(1, round(radius / 3)))
+    return np.asarray(picture.resize(size, Image.Resampling.LANCZOS))
 
 
 def save_jpeg(picture: NDArray[np.uint8], path: str | Path, *, quality: int = 92) -> None:

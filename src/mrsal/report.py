@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from mrsal import __version__
 from mrsal.charts import save_distributions, save_pairwise, save_score_plot
@@ -24,15 +24,12 @@ from mrsal.comparison import Comparison, compare
 from mrsal.errors import InputError
 from mrsal.evaluation import HIGHER_IS_BETTER
 from mrsal.files import atomic_path
-from mrsal.plots import colour_map, save_curves
+from mrsal.plots import colour_map, save_curves, with_fixations
 from mrsal.scores import Scores
 
 _SIDE = 640  # pixels of an embedded picture, twice of what a column of the page shows
 _QUALITY = 80
-_FIXATION = "#E69F00"  # Okabe and Ito's orange
 _HEADLINES = ("sAUC", "NSS", "AUC")  # the metric that the answer names, the first that is there
-
-Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -170,7 +167,7 @@ def write_report(
     rows = _rows(results, metrics, comparison, floor=floor, ceiling=ceiling)
     subject = results[models[0]]
 
-    charts = {"distributions": _svg(partial(save_distributions, results))}
+    charts = {"distributions": _svg(partial(save_distributions, results)), "means": None, "pairs": None, "curves": None}
     if len(results) > 1:
         charts["means"] = _svg(partial(save_score_plot, results, floor=floor, ceiling=ceiling))
     if comparison:
@@ -276,8 +273,9 @@ def _answer(
     models = [row for row in rows if not row["role"]]
     defined = [row for row in models if np.isfinite(row["cells"][metric]["mean"])]
     best = max(defined, key=lambda row: sign * row["cells"][metric]["mean"]) if defined else models[0]
-    limits = {row["role"]: row for row in rows if row["role"]}
+    limits = {role: next((row for row in rows if row["role"] == role), None) for role in ("floor", "ceiling")}
     answer = {"metric": metric, "best": best, "of": len(models), "limits": limits, "images": len(subject.names)}
+    answer |= {"against": None, "close": None}
     if comparison and comparison.reference:
         pairs = [pair for pair in comparison.pairs if pair.a == best["name"]]
         answer["against"] = comparison.reference
@@ -330,24 +328,10 @@ def _pictures(panel: Panel) -> dict[str, Any]:
         "scores": [(metric, value) for metric, value in panel.scores.items() if np.isfinite(value)],
         "fixations": len(panel.x),
         "size": size,
-        "stimulus": _jpeg(_with_fixations(panel, size)),
+        "stimulus": _jpeg(Image.fromarray(with_fixations(panel.stimulus, panel.x, panel.y, size=size))),
         "prediction": _jpeg(Image.fromarray(colour_map(panel.prediction)).resize(size, Image.Resampling.LANCZOS)),
         "target": _jpeg(Image.fromarray(colour_map(panel.target)).resize(size, Image.Resampling.LANCZOS)),
     }
-
-
-def _with_fixations(panel: Panel, size: tuple[int, int]) -> Image.Image:
-    """The stimulus with a dot per fixation, drawn twice as large and shrunk so that edges are smooth."""
-    width, height = size
-    picture = Image.fromarray(panel.stimulus).resize((2 * width, 2 * height), Image.Resampling.LANCZOS)
-    pen = ImageDraw.Draw(picture)
-    scale = 2 * width / panel.stimulus.shape[1], 2 * height / panel.stimulus.shape[0]
-    radius = max(width, height) / 75
-    for x, y in zip(np.asarray(panel.x) * scale[0], np.asarray(panel.y) * scale[1], strict=True):
-        if np.isfinite(x) and np.isfinite(y):
-            box = (x - radius, y - radius, x + radius, y + radius)
-            pen.ellipse(box, fill=_FIXATION, outline="black", width=max(1, round(radius / 3)))
-    return picture.resize(size, Image.Resampling.LANCZOS)
 
 
 def _jpeg(picture: Image.Image) -> str:
