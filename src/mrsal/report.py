@@ -27,8 +27,8 @@ from mrsal.files import atomic_path
 from mrsal.plots import colour_map, save_curves, with_fixations
 from mrsal.scores import Scores
 
-_SIDE = 640  # pixels of an embedded picture, twice of what a column of the page shows
-_QUALITY = 80
+_SIDE = 600  # pixels of an embedded picture, twice of what a column of the page shows
+_QUALITY = 76
 _HEADLINES = ("sAUC", "NSS", "AUC")  # the metric that the answer names, the first that is there
 
 
@@ -245,13 +245,13 @@ def _rows(
         cells = {}
         for metric in metrics:
             mean = means[name].get(metric, np.nan)
-            limits = [means.get(limit or "", {}).get(metric, np.nan) for limit in (floor, ceiling)]
+            low, high = (means.get(limit or "", {}).get(metric, np.nan) for limit in (floor, ceiling))
             leads = comparison is not None and not comparison.reference and metric in comparison.metrics
             cells[metric] = {
                 "mean": mean,
                 "span": spans.get(metric, (np.nan, np.nan)),
                 "leads": leads and name != ceiling and name in comparison.leaders(metric),  # type: ignore[union-attr]
-                "share": np.nan if name in (floor, ceiling) else _share(mean, *limits, metric),
+                "share": np.nan if name in (floor, ceiling) else _share(mean, low, high, metric),
             }
         role = {floor: "floor", ceiling: "ceiling"}.get(name, "")
         rows.append({"name": name, "role": role, "cells": cells})
