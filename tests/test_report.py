@@ -199,7 +199,7 @@ def test_fixations_lie_where_they_were(tmp_path):
     stimulus, prediction, target = (np.asarray(Image.open(io.BytesIO(base64.b64decode(j)))).astype(int) for j in jpegs)
     assert stimulus.shape == (150, 600, 3)
     coloured = np.argwhere(np.ptp(stimulus, axis=2) > 100)
-    assert coloured.mean(axis=0) == pytest.approx([40, 480], abs=1.5)
+    assert coloured.mean(axis=0) == pytest.approx([37.5, 450], abs=1.5)
     assert prediction[80, -5].sum() > prediction[80, 5].sum()
     assert target[80, -5].sum() < target[80, 5].sum()
 
