@@ -136,17 +136,17 @@ def density(x: ArrayLike, y: ArrayLike, shape: tuple[int, int], *, sigma: float)
 
 
 def _blur(counts: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
-    """``gaussian_filter(counts, sigma, mode="constant", truncate=4.0)``, up to a hundred times faster where counts are few."""
-    height, width = counts.shape
-    radius = int(4.0 * sigma + 0.5)
-    side = 2 * radius + 1
+    """``gaussian_filter(counts, sigma, mode="constant", truncate=4.0)``, many times faster where few pixels are not 0."""
     ys, xs = np.nonzero(counts)
-    if len(ys) * side > counts.size or radius > max(height, width):
+    radius = int(4.0 * sigma + 0.5)
+    if len(ys) > radius * 8:  # about where passing over the whole map is no slower
         return gaussian_filter(counts, sigma, mode="constant", truncate=4.0)
-    profile = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    profile /= profile.sum()
-    stamp = np.outer(profile, profile)
-    padded = np.zeros((height + 2 * radius, width + 2 * radius))
-    for y, x in zip(ys, xs, strict=True):
-        padded[y : y + side, x : x + side] += counts[y, x] * stamp
-    return padded[radius : radius + height, radius : radius + width]
+    profile = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
+    profile = np.append(profile / (2 * profile.sum() - 1), 0.0)
+
+    def spread(size: int, at: NDArray[np.int64]) -> NDArray[np.float64]:  # (N, size)
+        distance = np.abs(np.arange(size) - at[:, None])
+        return profile[np.minimum(distance, radius + 1)]
+
+    height, width = counts.shape
+    return (spread(height, ys) * counts[ys, xs][:, None]).T @ spread(width, xs)
