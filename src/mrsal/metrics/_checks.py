@@ -87,14 +87,19 @@ def same_shape(first: NDArray, second: NDArray, names: tuple[str, str]) -> None:
         )
 
 
-def as_distribution(values: NDArray[Any], name: str) -> NDArray[np.float64]:
-    """A non-negative map divided by its sum."""
+def total_mass(values: NDArray[Any], name: str) -> float:
+    """The sum of a map that may stand for a distribution: nowhere negative, somewhere above 0."""
     if values.min() < 0:
         raise InputError(f"{name} holds negative values, so it is no distribution; subtract its minimum, or clip at 0")
-    total = values.sum(dtype=np.float64)
+    total = float(values.sum(dtype=np.float64))
     if not total > 0:
         raise InputError(f"{name} is zero everywhere, so it cannot be divided by its sum")
-    return np.divide(values, total, dtype=np.float64)
+    return total
+
+
+def as_distribution(values: NDArray[Any], name: str) -> NDArray[np.float64]:
+    """A non-negative map divided by its sum."""
+    return np.divide(values, total_mass(values, name), dtype=np.float64)
 
 
 def as_unit_range(map_: NDArray[Any]) -> NDArray[np.float64]:

@@ -54,7 +54,7 @@ def judd_area(positive: NDArray[Any], below: NDArray[np.int64], pixels: NDArray[
     order = np.argsort(positive)
     hits = 1 - np.searchsorted(positive[order], positive[order], side="left") / positive.size
     alarms = 1 - (below - fixated_below)[order] / (size - first.size)
-    return _trapezoid(np.r_[0, hits[::-1], 1], np.r_[0, alarms[::-1], 1])
+    return float(_trapezoid(np.r_[0, hits[::-1], 1], np.r_[0, alarms[::-1], 1]))
 
 
 def stepped_area(positive: NDArray[Any], draws: NDArray[Any], step: float) -> float:

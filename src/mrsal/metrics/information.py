@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mrsal.errors import InputError
-from mrsal.metrics._checks import as_distribution, as_map, as_pixels, batched, same_shape
+from mrsal.metrics._checks import as_map, as_pixels, batched, same_shape, total_mass
 
 
 @batched("density")
@@ -101,4 +101,4 @@ def information_gain(
 
 def _log2_at(map_: NDArray[Any], pixels: tuple[NDArray, NDArray], name: str) -> NDArray[np.float64]:
     with np.errstate(divide="ignore"):
-        return np.log2(as_distribution(map_, name)[pixels])
+        return np.log2(map_[pixels].astype(np.float64)) - np.log2(total_mass(map_, name))

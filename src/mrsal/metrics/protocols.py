@@ -72,7 +72,7 @@ def protocol(name: str, *, emd: bool = False) -> Protocol:
     name : str
         One of :data:`PROTOCOLS`.
     emd : bool
-        Add the column EMD to ``"mit-matlab"``; it needs ``mrsal[emd]`` and about a second per image.
+        Add the column EMD to ``"mit-matlab"``; it needs ``mrsal[emd]`` and some seconds per image.
 
     Raises
     ------
