@@ -23,7 +23,7 @@ import warnings
 import numpy as np
 
 if not hasattr(np, "trapz"):
-    np.trapz = np.trapezoid  # pysaliency asks for it by its name before NumPy 2
+    np.trapz = np.trapezoid  # noqa: NPY201 - pysaliency asks for it by its name before NumPy 2
 warnings.simplefilter("ignore")
 
 import pysaliency  # noqa: E402
