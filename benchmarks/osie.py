@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +36,7 @@ from mrsal.native import NativeArchive, write_native
 from mrsal.plots import colour_map, comparison, save_jpeg, sheet
 from mrsal.progress import progress_bar
 from mrsal.runs import read_history
-from mrsal.scoring import table_lines
+from mrsal.scoring import CEILING, limits_of, table_lines
 
 HERE = Path(__file__).parent
 TESTS = {
@@ -61,8 +62,9 @@ def main() -> None:
     results: dict[str, dict[str, Scores]] = {title: {} for title in TESTS}
     for title, (name, split, skip_first) in TESTS.items():
         examples = list(archives[name].examples(split, skip_first=skip_first))
-        for baseline, model in BASELINES.items():
-            results[title][baseline] = score(work, f"{name}-{baseline}", model, examples, times)
+        floor: dict[str, Callable[[], Any]] = {label: lambda b=baseline: b for label, baseline in BASELINES.items()}
+        for label, limit in (floor | limits_of(examples)).items():
+            results[title][label] = score(work, f"{name}-{label.replace(' ', '-')}", limit, examples, times)
     labels = []
     for variant in arguments.variants:
         run = work / variant
@@ -80,7 +82,9 @@ def main() -> None:
                 examples = list(archives[name].examples(split, skip_first=skip_first))
                 key = f"{name}-{variant}-{done}-{mode}"
                 draw = partial(draw_ten, work / f"{name}-{variant}-{mode}")
-                results[title][label] = score(work, key, predictor, examples, times, draw=draw)
+                results[title][label] = score(work, key, lambda p=predictor: p, examples, times, draw=draw)
+    for table in results.values():
+        table[CEILING] = table.pop(CEILING)
     write_report(work / "report.md", results, times, sizes)
     console.print(f"wrote {work / 'report.md'}")
 
@@ -157,7 +161,7 @@ def train(run: Path, archive: NativeArchive, variant: str, epochs: int) -> None:
 def score(
     work: Path,
     key: str,
-    model: Callable[[NDArray[np.uint8]], NDArray],
+    model: Callable[[], Any],
     examples: list[Example],
     times: Times,
     *,
@@ -174,7 +178,7 @@ def score(
                 if bar.tasks[task].completed % (len(examples) // 10) == 0:
                     kept.append((example, map_, row))
 
-            scores = evaluate(model, examples, on_image=on_image)
+            scores = evaluate(model(), examples, name=key, on_image=on_image)
         scores.save(path)
         if draw:
             draw(kept)

@@ -7,17 +7,15 @@ precision) and NAME.json, which says from which data, by which recipe and with w
 """
 
 import argparse
-import csv
 import hashlib
 import json
 import os
 from pathlib import Path
 
-import numpy as np
-
 from mrsal.checkpoint import load_checkpoint, save_checkpoint
 from mrsal.inference import WEIGHTS
 from mrsal.runs import read_history
+from mrsal.scores import Scores
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,10 +56,9 @@ def main() -> None:
     print(weights, weights.stat().st_size, "bytes")
 
 
-def means(path: Path) -> dict[str, float]:
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {name: round(float(np.mean([float(r[name]) for r in rows])), 4) for name in rows[0] if name != "stimulus"}
+def means(path: Path) -> dict[str, object]:
+    scores = Scores.load(path)
+    return {"protocol": scores.protocol} | {name: round(value, 4) for name, value in scores.mean().items()}
 
 
 def sha256(*paths: Path) -> str:

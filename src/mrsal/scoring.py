@@ -118,7 +118,7 @@ def evaluate_job(
         if parquet:
             results[name].save(run / "scores.parquet")
         if limits:
-            for label, limit in _limits(examples).items():
+            for label, limit in limits_of(examples).items():
                 results[label] = score(label, limit())
                 results[label].save(run / "limits" / f"{label}.csv")
             results[name] = results.pop(name)  # between floor and ceiling
@@ -167,7 +167,7 @@ def _scored(
     return replace(scores, about=about)
 
 
-def _limits(examples: list[Example]) -> dict[str, Callable[[], Model]]:
+def limits_of(examples: list[Example]) -> dict[str, Callable[[], Model]]:
     """Floor and ceiling, as far as the data allow; fitted when they are asked for."""
     limits: dict[str, Callable[[], Model]] = {FLOOR: lambda: uniform}
     located = [example for example in examples if example.fixations is not None]
