@@ -51,13 +51,14 @@ def test_a_simple_baseline_gives_a_finite_map_of_the_images_size(name):
 
 def test_spectral_residual_finds_the_odd_one_out_and_nothing_in_one_colour():
     y, x = np.mgrid[:192, :256]
-    picture = np.where((x // 8) % 2, 200, 60)
     odd = (slice(64, 96), slice(160, 192))
-    picture[odd] = np.where((y // 8) % 2, 200, 60)[odd]
+    picture = 130 + 70 * np.sin(2 * np.pi * x / 32)
+    picture[odd] = (130 + 70 * np.sin(2 * np.pi * y / 16))[odd]  # a patch of another orientation and frequency
     map_ = spectral_residual(np.repeat(picture[..., None], 3, axis=2).astype(np.uint8))
     row, column = np.unravel_index(map_.argmax(), map_.shape)
-    assert 52 <= row < 108
-    assert 148 <= column < 204
+    assert 64 <= row < 96
+    assert 160 <= column < 192
+    assert map_[odd].mean() > 3 * map_.mean()
     assert not spectral_residual(np.full((30, 40, 3), 90, np.uint8)).any()
 
 
