@@ -119,6 +119,8 @@ def evaluate_job(
             results[name].save(run / "scores.parquet")
         if limits:
             for label, limit in limits_of(examples).items():
+                if label == name:  # the floor itself is what is scored
+                    continue
                 results[label] = score(label, limit())
                 results[label].save(run / "limits" / f"{label}.csv")
             results[name] = results.pop(name)  # between floor and ceiling
@@ -134,7 +136,7 @@ def evaluate_job(
             protocol_about=PROTOCOLS[protocol].about,
             panels=_panels(model, examples, results[name], bar),
             history=read_history(history.parent) if history.is_file() else (),
-            floor=FLOOR if FLOOR in results else None,
+            floor=FLOOR if FLOOR in results and name != FLOOR else None,
             ceiling=CEILING if CEILING in results else None,
             notes=[f"Maps are adjusted: {about['adjustment']}."] if adjust else (),
         )
