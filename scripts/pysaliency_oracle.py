@@ -23,7 +23,7 @@ import warnings
 import numpy as np
 
 if not hasattr(np, "trapz"):
-    np.trapz = np.trapezoid  # pysaliency asks for it by its name before NumPy 2
+    np.__dict__["trapz"] = np.trapezoid  # pysaliency asks for it by its name before NumPy 2
 warnings.simplefilter("ignore")
 
 import pysaliency  # noqa: E402
@@ -77,7 +77,9 @@ def main():
         return [float(np.mean(values[data["n"] == i])) for i in range(count)]
 
     def gold_standard():
-        gold = FixationMap(stimuli, fixations, kernel_size=float(data["sigma"]), convolution_mode="constant", caching=False)
+        gold = FixationMap(
+            stimuli, fixations, kernel_size=float(data["sigma"]), convolution_mode="constant", caching=False
+        )
         found = [gold.saliency_map(s) for s in stimuli]
         return [float((map_ / map_.sum()).max()) for map_ in found]
 
