@@ -432,8 +432,8 @@ def test_emd_is_in_pixels_of_the_stimulus():
     pytest.importorskip("ot", reason="needs mrsal[emd]")
     left, right = np.zeros((96, 160)), np.zeros((96, 160))
     left[32:64, 32:64] = right[32:64, 96:128] = 1
-    assert metrics.emd(left, right) == pytest.approx(64, abs=1e-3)
-    assert metrics.emd(np.stack([left, right]), right).tolist() == pytest.approx([64, 0], abs=1e-3)
+    assert metrics.emd(left, right) == pytest.approx(64, abs=1)  # bicubic spreads it unevenly
+    assert metrics.emd(np.stack([left, right]), right).tolist() == pytest.approx([64, 0], abs=1)
     # 150 columns are 5 cells of 30 pixels
     assert metrics.emd(left[:, :150], right[:, :150]) == pytest.approx(64, abs=4)
     with pytest.raises(InputError, match="zero everywhere"):

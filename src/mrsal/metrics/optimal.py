@@ -43,7 +43,7 @@ def optimal_map(
     -------
     array
         ``(H, W)`` float64. IG, AUC, AUC-Judd, AUC-Borji, NSS: the density. CC, KL: the density blurred as the fixations are.
-        sAUC, AUC-shuffled: the density divided by ``shuffled_density``. SIM, EMD and agreement: the blurred density too, though no
+        sAUC, AUC-shuffled: the density over ``shuffled_density``. SIM, EMD and agreement: the blurred density too, though no
         closed form of the best map is known for them, so they may be a little below what the model can reach.
 
     Raises
