@@ -1,152 +1,166 @@
-"""How fast the default protocol scores maps, against plain NumPy and, where it is installed, pysaliency; equal values beside.
+"""Time all metrics of the tuebingen protocol, fixation densities included, and compare their values.
 
-    python benchmarks/metrics.py [--images 20] [--processes 2] [--out metrics.md]
+    python benchmarks/metrics.py --images 1003 --processes 1 2 4
 
-Made-up maps of 1024x768 with 100 fixations each; negatives of sAUC are fixations as many as on MIT1003. Times are
-CPU seconds of one core for everything that a score needs, the ground-truth density too. pysaliency is found through
-MRSAL_PYSALIENCY_PYTHON; scripts/pysaliency_oracle.py says how to make that environment.
+Maps are synthetic, 1024 x 768 float32, with 100 fixations each; every map has the fixations of 1002 others as shuffled
+negatives. Three ways: mrsal.metrics.score; the textbook in NumPy, SciPy and scikit-learn, on a few images; and, where
+MRSAL_PYSALIENCY_PYTHON names its interpreter (scripts/pysaliency_oracle.py says how to make one), pysaliency, on as few.
+One core each, CPU time, so that a busy machine distorts it little; wall time over processes at the end.
 """
 
 import argparse
 import json
-import multiprocessing
 import os
 import platform
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
+from scipy.stats import pearsonr
+from sklearn.metrics import roc_auc_score
 
-import mrsal
-from mrsal.fixations import density
-from mrsal.metrics import score
+from mrsal import metrics
+from mrsal.fixations import density, fixation_map
 
-SHAPE, FIXATIONS, SIGMA, OTHERS = (768, 1024), 100, 24.0, 1002
-METRICS = ("density", "AUC", "sAUC", "NSS", "CC", "KL", "SIM", "IG")
-ORACLE = Path(__file__).resolve().parents[1] / "scripts" / "pysaliency_oracle.py"
-
-
-def make(images: int) -> dict[str, NDArray]:
-    rng = np.random.default_rng(0)
-    maps = np.stack([gaussian_filter(rng.random(SHAPE), 20) for _ in range(images)]).astype(np.float32)
-    maps = (maps - maps.min()) / (maps.max() - maps.min())
-    at = [rng.choice(m.size, FIXATIONS, p=np.float64(m.ravel()) ** 4 / (np.float64(m) ** 4).sum()) for m in maps]
-    y, x = np.divmod(np.concatenate(at), SHAPE[1])
-    other_y, other_x = (rng.integers(0, side, OTHERS * FIXATIONS) for side in SHAPE)
-    centre = np.outer(*(np.exp(-0.5 * ((np.arange(side) / side - 0.5) / 0.25) ** 2) for side in SHAPE)) + 0.01
-    n = np.repeat(np.arange(images), FIXATIONS)
-    return {"maps": maps, "x": x, "y": y, "n": n, "other_x": other_x, "other_y": other_y, "baseline": centre}
-
-
-def ours(data: dict[str, NDArray], i: int) -> dict[str, float]:
-    here = data["n"] == i
-    x, y, map_ = data["x"][here], data["y"][here], data["maps"][i]
-    target = density(x, y, SHAPE, sigma=SIGMA)
-    others = {"other_x": data["other_x"], "other_y": data["other_y"]}
-    found = score(map_, x=x, y=y, target=target, baseline=data["baseline"], density=map_, **others)
-    return found | {"density": float(target.max())}
-
-
-def plain(data: dict[str, NDArray], i: int) -> dict[str, float]:
-    """As one writes it from the formulas, metric by metric."""
-    here = data["n"] == i
-    x, y, map_ = data["x"][here], data["y"][here], data["maps"][i].astype(np.float64)
-    counts = np.zeros(SHAPE)
-    np.add.at(counts, (y, x), 1)
-    target = gaussian_filter(counts, SIGMA, mode="constant")
-    target /= target.sum()
-    found = {"density": float(target.max())}
-    positive = map_[y, x]
-    for name, negative in {"AUC": map_.ravel(), "sAUC": map_[data["other_y"], data["other_x"]]}.items():
-        every = np.concatenate([positive, negative])
-        _, inverse, repeats = np.unique(every, return_inverse=True, return_counts=True)
-        ranks = (np.cumsum(repeats) - (repeats - 1) / 2)[inverse[: len(positive)]]
-        found[name] = (ranks.sum() - len(positive) * (len(positive) + 1) / 2) / (len(positive) * len(negative))
-    found["NSS"] = ((map_ - map_.mean()) / map_.std())[y, x].mean()
-    found["CC"] = np.corrcoef(map_.ravel(), target.ravel())[0, 1]
-    p, b, eps = map_ / map_.sum(), data["baseline"] / data["baseline"].sum(), 2.2204e-16
-    found["KL"] = (target * np.log(eps + target / (p + eps))).sum()
-    found["SIM"] = np.minimum(p, target).sum()
-    found["IG"] = (np.log2(p[y, x]) - np.log2(b[y, x])).mean()
-    return found
-
-
-def timed(way: Callable[[dict, int], dict], data: dict[str, NDArray], images: int) -> tuple[dict[str, NDArray], float]:
-    way(data, 0)
-    began = time.process_time()
-    rows = [way(data, i) for i in range(images)]
-    seconds = time.process_time() - began
-    return {name: np.array([row[name] for row in rows]) for name in METRICS}, seconds / images
-
-
-def with_pysaliency(python: str, data: dict[str, NDArray], images: int) -> tuple[dict[str, NDArray], float]:
-    targets = np.stack([density(*(data[a][data["n"] == i] for a in "xy"), SHAPE, sigma=SIGMA) for i in range(images)])
-    with tempfile.TemporaryDirectory() as folder:
-        inputs, outputs = Path(folder) / "inputs.npz", Path(folder) / "values.json"
-        np.savez(inputs, **data, targets=targets, densities=data["maps"].astype(np.float64) + 1e-12, sigma=SIGMA)
-        subprocess.run([python, ORACLE, inputs, outputs], check=True)
-        found = json.loads(outputs.read_text())
-    values = {name: np.array(found["values"][name]) for name in METRICS}
-    return values, sum(found["seconds"][name] for name in METRICS) / images
-
-
-def _share(images: int, count: int) -> float:
-    data = make(images)
-    ours(data, 0)
-    began = time.perf_counter()
-    for i in range(count):
-        ours(data, i % images)
-    return time.perf_counter() - began
+ROOT = Path(__file__).resolve().parents[1]
+SHAPE, FIXATIONS, OTHERS, SIGMA = (768, 1024), 100, 1002, 24.0
+COLUMNS = metrics.PROTOCOLS["tuebingen"].metrics
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=20)
-    parser.add_argument("--processes", type=int, default=2, help="for the growth over cores; 1: leave it out")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--images", type=int, default=1003, help="images for mrsal")
+    parser.add_argument("--few", type=int, default=5, help="images for the others")
+    parser.add_argument("--processes", type=int, nargs="*", default=[1, os.cpu_count() or 1])
     arguments = parser.parse_args()
-    data = make(arguments.images)
-    ways = {"mrsal": timed(ours, data, arguments.images), "plain NumPy": timed(plain, data, arguments.images)}
+    few = [make_scene(i) for i in range(arguments.few)]
+
+    ways: dict[str, tuple[float, list[dict[str, float]]]] = {
+        "mrsal": timed(ours, few),
+        "textbook": timed(textbook, few),
+    }
     python = os.environ.get("MRSAL_PYSALIENCY_PYTHON")
     if python:
-        ways["pysaliency 0.2.22"] = with_pysaliency(python, data, arguments.images)
-    reference, fastest = ways["mrsal"]
-    lines = [
-        f"mrsal {mrsal.__version__}, NumPy {np.__version__}, Python {platform.python_version()}; {arguments.images} maps of "
-        f"1024x768, {FIXATIONS} fixations each, {OTHERS * FIXATIONS} shuffled negatives, one core:",
-        "",
-        "| | CPU ms per image | times mrsal | 1003 images, s | " + " | ".join(METRICS) + " |",
-        "| --- | ---: | ---: | ---: |" + " ---: |" * len(METRICS),
-    ]
-    for name, (values, seconds) in ways.items():
-        cells = []
-        for metric in METRICS:
-            difference = np.abs(values[metric] - reference[metric]).max()
-            cells.append(f"{reference[metric].mean():.4g}" if name == "mrsal" else f"{difference:.0e}")
-        lines.append(
-            f"| {name} | {seconds * 1000:.1f} | {seconds / fastest:.1f} | {seconds * 1003:.0f} | "
-            + " | ".join(cells)
-            + " |"
-        )
-    lines += ["", "The last columns: means of mrsal's values, and the largest difference of the others from them.", ""]
-    if arguments.processes > 1:
-        alone = _share(arguments.images, 2 * arguments.images)
-        with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
-            together = max(pool.starmap(_share, arguments.processes * [(arguments.images, 2 * arguments.images)]))
-        speedup = arguments.processes * alone / together
-        lines += [
-            f"{arguments.processes} processes, each with as much to do as one alone: {speedup:.2f} times the images/s.",
-            "",
-        ]
-    text = "\n".join(lines)
-    print(text)
-    if arguments.out:
-        arguments.out.write_text(text)
+        ways["pysaliency"] = pysaliency(python, few)
+    mine = ways["mrsal"][0]
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}")
+    print(f"\n| | CPU ms/image | times mrsal | {' | '.join(COLUMNS)} |")
+    print(f"| --- | ---: | ---: |{' ---: |' * len(COLUMNS)}")
+    for name, (seconds, rows) in ways.items():
+        means = " | ".join(f"{np.mean([row[metric] for row in rows]):.6f}" for metric in COLUMNS)
+        print(f"| {name} | {seconds * 1e3:.1f} | {seconds / mine:.1f} | {means} |")
+    for name, (_, rows) in ways.items():
+        gap = max(abs(row[m] - own[m]) for row, own in zip(rows, ways["mrsal"][1], strict=True) for m in COLUMNS)
+        print(f"\nlargest difference of any score of any image, {name} to mrsal: {gap:.1e}")
+
+    print(f"\n{arguments.images} images:\n\n| processes | wall s | images/s |\n| ---: | ---: | ---: |")
+    for processes in arguments.processes:
+        seconds = over_processes(arguments.images, processes)
+        print(f"| {processes} | {seconds:.1f} | {arguments.images / seconds:.1f} |")
+
+
+def make_scene(seed: int) -> dict[str, NDArray[Any]]:
+    rng = np.random.default_rng(seed)
+    coarse = gaussian_filter(rng.random((SHAPE[0] // 16, SHAPE[1] // 16)), 2)
+    map_ = np.kron(coarse, np.ones((16, 16)))
+    map_ = (gaussian_filter(map_, 6, truncate=2) - map_.min()).clip(1e-3).astype(np.float32)
+    height, width = SHAPE
+    weights = (map_.astype(np.float64) ** 2).ravel()
+    y, x = np.divmod(rng.choice(weights.size, FIXATIONS, p=weights / weights.sum()), width)
+    rng, count = np.random.default_rng(0), OTHERS * FIXATIONS  # one set for all scenes
+    other_x, other_y = (
+        rng.normal(0.5, 0.2, count).clip(0, 0.999) * width,
+        rng.normal(0.5, 0.2, count).clip(0, 0.999) * height,
+    )
+    baseline = np.outer(*(np.exp(-(np.linspace(-1, 1, n) ** 2) / 0.5) for n in SHAPE))
+    return {"map": map_, "x": x + 0.5, "y": y + 0.5, "other_x": other_x, "other_y": other_y, "baseline": baseline}
+
+
+def ours(scene: dict[str, NDArray[Any]]) -> dict[str, float]:
+    map_, x, y = scene["map"], scene["x"], scene["y"]
+    target = density(x, y, SHAPE, sigma=SIGMA)
+    others = {"other_x": scene["other_x"], "other_y": scene["other_y"]}
+    return metrics.score(map_, x=x, y=y, target=target, **others, baseline=scene["baseline"], density=map_)
+
+
+def textbook(scene: dict[str, NDArray[Any]]) -> dict[str, float]:
+    map_ = scene["map"].astype(np.float64)
+    at = scene["y"].astype(int), scene["x"].astype(int)
+    others = scene["other_y"].astype(int), scene["other_x"].astype(int)
+    target = gaussian_filter(fixation_map(scene["x"], scene["y"], SHAPE), SIGMA, mode="constant")
+    p, q, b = map_ / map_.sum(), target / target.sum(), scene["baseline"] / scene["baseline"].sum()
+
+    def auc(negatives: NDArray[np.float64]) -> float:
+        labels = np.r_[np.ones(FIXATIONS), np.zeros(negatives.size)]
+        return float(roc_auc_score(labels, np.r_[map_[at], negatives.ravel()]))
+
+    return {
+        "IG": np.mean(np.log2(p[at]) - np.log2(b[at])),
+        "AUC": auc(map_),
+        "sAUC": auc(map_[others]),
+        "NSS": ((map_ - map_.mean()) / map_.std())[at].mean(),
+        "CC": pearsonr(map_.ravel(), target.ravel()).statistic,
+        "KL": (q * np.log(2.2204e-16 + q / (p + 2.2204e-16))).sum(),
+        "SIM": np.minimum(p, q).sum(),
+    }
+
+
+def timed(
+    score: Callable[[dict[str, NDArray[Any]]], dict[str, float]], scenes: list[dict[str, NDArray[Any]]]
+) -> tuple[float, list[dict[str, float]]]:
+    """CPU seconds per image and the scores; the first image warms up."""
+    score(scenes[0])
+    began = time.process_time()
+    rows = [score(scene) for scene in scenes]
+    return (time.process_time() - began) / len(scenes), rows
+
+
+def pysaliency(python: str, scenes: list[dict[str, NDArray[Any]]]) -> tuple[float, list[dict[str, float]]]:
+    """CPU seconds per image and the scores; what is handed over is made float64 outside the time."""
+    maps = np.stack([scene["map"] for scene in scenes])
+    targets = np.stack([density(scene["x"], scene["y"], SHAPE, sigma=SIGMA) for scene in scenes])
+    inputs = {"maps": maps, "densities": maps, "targets": targets, "sigma": SIGMA, "baseline": scenes[0]["baseline"]}
+    inputs |= {axis: np.concatenate([scene[axis] for scene in scenes]) for axis in ("x", "y")}
+    inputs |= {"n": np.repeat(np.arange(len(scenes)), FIXATIONS)}
+    inputs |= {name: scenes[0][name] for name in ("other_x", "other_y")}
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / "inputs.npz", Path(folder) / "values.json"]
+        np.savez(files[0], **inputs)
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        subprocess.run([python, ROOT / "scripts" / "pysaliency_oracle.py", *files], check=True, env=environment)
+        answer = json.loads(files[1].read_text())
+    seconds = {name: value / len(scenes) for name, value in answer["seconds"].items() if name in ("density", *COLUMNS)}
+    print("pysaliency, ms/image: " + ", ".join(f"{k} {v * 1e3:.0f}" for k, v in seconds.items()), file=sys.stderr)
+    return sum(seconds.values()), [{m: answer["values"][m][i] for m in COLUMNS} for i in range(len(scenes))]
+
+
+def over_processes(images: int, processes: int) -> float:
+    """Wall seconds for ``images`` scores, without starting processes and making scenes."""
+    context = get_context("spawn")
+    shares = [images // processes + (i < images % processes) for i in range(processes)]
+    with context.Pool(processes) as pool:
+        pool.map(partial(work, 1), range(processes), chunksize=1)  # every process has its scene before the clock runs
+        began = time.perf_counter()
+        pool.starmap(work, [(share, i) for i, share in enumerate(shares)], chunksize=1)
+        return time.perf_counter() - began
+
+
+_scenes: dict[int, dict[str, NDArray[Any]]] = {}
+
+
+def work(count: int, seed: int) -> float:
+    """Score one scene again and again, copied, so that no cache holds it."""
+    scene = _scenes.setdefault(0, _scenes.get(0) or make_scene(seed))
+    return sum(ours(scene | {"map": scene["map"].copy()})["AUC"] for _ in range(count))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,22 @@
 """Metrics against hand-computed cases, properties, and independent implementations."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 from scipy.integrate import simpson, trapezoid
-from scipy.stats import entropy, pearsonr
+from scipy.stats import entropy, pearsonr, wasserstein_distance
 from sklearn.metrics import roc_auc_score
 
 from mrsal import metrics
 from mrsal.errors import InputError
 from mrsal.images import read_grey
+from mrsal.metrics._kernels import ranks
 
-TIGHT = 1e-9
+# what rounding may do to a metric of a map of this type; ranks are exact in both
+TOLERANCES = {"float64": 1e-9, "float32": 1e-6}
+TIGHT = TOLERANCES["float64"]
 
 
 @pytest.fixture
@@ -298,3 +303,160 @@ def test_x_comes_before_y():
     assert metrics.auc(map_, [4], [1]) > 0.9
     with pytest.raises(InputError, match="outside"):
         metrics.auc(map_, [1], [4])
+
+
+def positions_for(count, shape, rng):
+    return [rng.uniform(0, shape[1], count), rng.uniform(0, shape[0], count)]
+
+
+ON_STACKS = {
+    "auc": lambda m, x, y, t: metrics.auc(m, x, y),
+    "auc shuffled": lambda m, x, y, t: metrics.auc(m, x, y, negatives="shuffled", other_x=y, other_y=y),
+    "auc borji": lambda m, x, y, t: metrics.auc(m, x, y, negatives="borji", splits=3),
+    "nss": lambda m, x, y, t: metrics.nss(m, x, y),
+    "log_likelihood": lambda m, x, y, t: metrics.log_likelihood(m, x, y),
+    "information_gain": lambda m, x, y, t: metrics.information_gain(m, x, y, baseline=t),
+    "information_gain uniform": lambda m, x, y, t: metrics.information_gain(m, x, y, baseline="uniform"),
+    "cc": lambda m, x, y, t: metrics.cc(m, t),
+    "sim": lambda m, x, y, t: metrics.sim(m, t),
+    "kl_divergence": lambda m, x, y, t: metrics.kl_divergence(m, t),
+    "agreement_score": lambda m, x, y, t: metrics.agreement_score(m, t),
+}
+
+
+@pytest.mark.parametrize("form", [np.asarray, list, torch.tensor])
+@pytest.mark.parametrize("name", ON_STACKS)
+def test_a_stack_gives_what_its_maps_give_one_by_one(name, form):
+    rng = np.random.default_rng(6)
+    maps, targets = rng.random((3, 9, 11)), rng.integers(1, 255, (3, 9, 11)).astype(float)
+    points = [positions_for(n, (9, 9), rng) for n in (1, 4, 7)]  # ragged; inside whichever axis is which
+    x, y = ([p[axis] for p in points] for axis in (0, 1))
+    metric = ON_STACKS[name]
+    one_by_one = [metric(maps[i], x[i], y[i], targets[i]) for i in range(3)]
+    assert all(isinstance(value, float) for value in one_by_one)
+    got = metric(form(maps), x, y, form(targets))
+    assert got.shape == (3,)
+    assert got.dtype == np.float64
+    assert got.tolist() == one_by_one
+    shared = metric(form(maps), x, y, targets[0])
+    assert shared.tolist() == [metric(maps[i], x[i], y[i], targets[0]) for i in range(3)]
+
+
+def test_a_stack_may_hold_maps_of_different_sizes():
+    rng = np.random.default_rng(0)
+    maps = [rng.random((4, 6)), rng.random((7, 3))]
+    assert metrics.nss(maps, [[5], [2]], [[3], [6]]).tolist() == [
+        metrics.nss(map_, x, y) for map_, x, y in zip(maps, ([5], [2]), ([3], [6]), strict=True)
+    ]
+
+
+def test_a_stack_with_too_few_positions_is_refused_and_a_bad_map_is_named():
+    maps = np.random.default_rng(0).random((3, 4, 5))
+    with pytest.raises(InputError, match="x to hold 3 arrays"):
+        metrics.auc(maps, [1, 2, 3], [1, 2, 3])
+    with pytest.raises(InputError, match="y to hold 3 arrays"):
+        metrics.nss(maps, [[1]] * 3, [[1]] * 2)
+    with pytest.raises(InputError, match="b to hold 3 arrays"):
+        metrics.cc(maps, maps[:2])
+    with pytest.raises(InputError, match=r"map 1 of the stack.*none"):
+        metrics.nss(maps, [[1], [], [1]], [[1], [], [1]])
+    with pytest.raises(InputError, match="empty stack"):
+        metrics.cc(np.ones((0, 3, 4)), np.eye(3))
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES)
+def test_float32_maps_lose_no_more_than_their_rounding(scene, dtype):
+    map_, x, y = scene
+    given, exact = map_.astype(dtype), map_.astype(dtype).astype(np.float64)
+    other = np.random.default_rng(1).random(map_.shape)
+    for call in (metrics.cc, metrics.sim, metrics.kl_divergence):
+        assert call(given, other) == pytest.approx(call(exact, other), abs=TOLERANCES[dtype])
+        assert call(given, other) == pytest.approx(call(map_, other), abs=TOLERANCES[dtype])
+    assert metrics.nss(given, x, y) == pytest.approx(metrics.nss(map_, x, y), abs=TOLERANCES[dtype])
+    for negatives in ("uniform", "unfixated"):
+        assert metrics.auc(given, x, y, negatives=negatives) == metrics.auc(exact, x, y, negatives=negatives)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "population",
+    [
+        lambda rng: rng.random(20_000),
+        lambda rng: rng.integers(0, 40, 20_000),  # ties everywhere
+        lambda rng: rng.lognormal(0, 6, 20_000),  # almost all in one bin
+        lambda rng: np.full(20_000, 0.1),
+        lambda rng: np.where(rng.random(20_000) < 0.5, -1e30, 1e30),
+        lambda rng: rng.random(20_000) * 1e-42,  # subnormal in float32
+        lambda rng: 1e6 + np.round(rng.random(20_000), 1),  # a large offset
+    ],
+)
+def test_ranks_are_those_of_a_sort(population, dtype):
+    rng = np.random.default_rng(8)
+    values = population(rng).astype(dtype)
+    # some of them, the ends, and values outside on both sides
+    probes = np.r_[rng.choice(values, 50), values.min(), values.max(), values.min() - 1, values.max() + 1].astype(dtype)
+    below, equal = ranks(values, probes)
+    assert below.tolist() == [(values < probe).sum() for probe in probes]
+    assert equal.tolist() == [(values == probe).sum() for probe in probes]
+
+
+def test_ranks_do_not_overflow():
+    values = np.linspace(-1.0, 1.0, 20_000) * np.finfo(np.float64).max
+    below, equal = ranks(values, values[[0, 77]])
+    assert (below.tolist(), equal.tolist()) == ([0, 77], [1, 1])
+
+
+def test_log_likelihood_by_hand_and_beside_information_gain():
+    density = np.array([[1.0, 1.0], [2.0, 4.0]])  # probabilities 1/8, 1/8, 1/4, 1/2
+    x, y = [1, 0], [1, 0]
+    assert metrics.log_likelihood(density, x, y) == pytest.approx((-1 - 3) / 2)
+    assert metrics.log_likelihood(np.ones((4, 8)), [3], [3]) == -5
+    gain = metrics.information_gain(density, x, y, baseline=density.T[::-1])
+    expected = metrics.log_likelihood(density, x, y) - metrics.log_likelihood(density.T[::-1], x, y)
+    assert gain == pytest.approx(expected, abs=TIGHT)
+    assert metrics.log_likelihood([[0.0, 1.0]], [0], [0]) == -np.inf
+    with pytest.raises(InputError, match="negative"):
+        metrics.log_likelihood(-density, x, y)
+
+
+def test_emd_is_scipys_wasserstein_distance_on_a_line():
+    pytest.importorskip("ot", reason="needs mrsal[emd]")
+    rng = np.random.default_rng(0)
+    p, q = rng.random((1, 30)), rng.random((1, 30))
+    expected = wasserstein_distance(np.arange(30), np.arange(30), p[0], q[0])
+    assert metrics.emd(p, q, reduction=1) == pytest.approx(expected, abs=TOLERANCES["float32"])
+    assert metrics.emd(q, q, reduction=1) == pytest.approx(0, abs=TIGHT)
+
+
+def test_emd_is_in_pixels_of_the_stimulus():
+    pytest.importorskip("ot", reason="needs mrsal[emd]")
+    left, right = np.zeros((96, 160)), np.zeros((96, 160))
+    left[32:64, 32:64] = right[32:64, 96:128] = 1
+    assert metrics.emd(left, right) == pytest.approx(64, abs=1)  # bicubic spreads it unevenly
+    assert metrics.emd(np.stack([left, right]), right).tolist() == pytest.approx([64, 0], abs=1)
+    # 150 columns are 5 cells of 30 pixels
+    assert metrics.emd(left[:, :150], right[:, :150]) == pytest.approx(64, abs=4)
+    with pytest.raises(InputError, match="zero everywhere"):
+        metrics.emd(0 * left, left)
+    with pytest.raises(InputError, match="reduction"):
+        metrics.emd(left, right, reduction=0)
+
+
+def test_emd_after_histogram_matching_sees_ranks_only():
+    pytest.importorskip("ot", reason="needs mrsal[emd]")
+    rng = np.random.default_rng(0)
+    p, q = rng.random((4, 5)), rng.random((4, 5))
+    matched = np.empty(20)
+    matched[np.argsort(p.ravel())] = np.sort(q.ravel())
+    expected = metrics.emd(matched.reshape(4, 5), q, reduction=1)
+    for map_ in (p, p**3):
+        got = metrics.emd(map_, q, reduction=1, match_histogram=True)
+        assert got == pytest.approx(expected, abs=TIGHT)
+    constant = metrics.emd(np.ones((4, 5)), q, reduction=1, match_histogram=True)
+    assert constant == pytest.approx(metrics.emd(np.ones((4, 5)), q, reduction=1), abs=TIGHT)
+
+
+def test_emd_without_pot_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ot", None)
+    with pytest.raises(InputError, match=r"pip install 'mrsal\[emd\]'"):
+        metrics.emd(np.eye(3), np.eye(3))

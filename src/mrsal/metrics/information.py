@@ -100,5 +100,6 @@ def information_gain(
 
 
 def _log2_at(map_: NDArray[Any], pixels: tuple[NDArray, NDArray], name: str) -> NDArray[np.float64]:
+    total = total_mass(map_, name)
     with np.errstate(divide="ignore"):
-        return np.log2(map_[pixels].astype(np.float64)) - np.log2(total_mass(map_, name))
+        return np.log2(map_[pixels].astype(np.float64)) - np.log2(total)
