@@ -23,11 +23,7 @@ import warnings
 import numpy as np
 
 if not hasattr(np, "trapz"):
-<<<<<<< HEAD
-    np.trapz = np.trapezoid  # noqa: NPY201 - pysaliency asks for it by its name before NumPy 2
-=======
     np.__dict__["trapz"] = np.trapezoid  # pysaliency asks for it by its name before NumPy 2
->>>>>>> metrics
 warnings.simplefilter("ignore")
 
 import pysaliency  # noqa: E402

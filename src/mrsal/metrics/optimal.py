@@ -42,13 +42,8 @@ def optimal_map(
     Returns
     -------
     array
-<<<<<<< HEAD
-        ``(H, W)`` float64. IG, AUC, AUC-Judd, AUC-Borji, NSS: the density. CC, KL: the density blurred as fixations are. sAUC,
-        AUC-shuffled: the density divided by ``shuffled_density``. SIM, EMD and agreement: the blurred density too, though no
-=======
         ``(H, W)`` float64. IG, AUC, AUC-Judd, AUC-Borji, NSS: the density. CC, KL: the density blurred as the fixations are.
         sAUC, AUC-shuffled: the density over ``shuffled_density``. SIM, EMD and agreement: the blurred density too, though no
->>>>>>> metrics
         closed form of the best map is known for them, so they may be a little below what the model can reach.
 
     Raises
