@@ -55,6 +55,16 @@ def test_a_map_has_the_size_of_its_image_and_holds_probabilities(shape):
     np.testing.assert_array_equal(result.image, image)
 
 
+def test_a_map_overshoots_no_score_of_the_grid_so_that_no_place_is_impossible(monkeypatch):
+    logits = torch.full((1, 50, 50), -8.0)
+    logits[:, 20:, 20:] = 9.0  # an edge, at which a bicubic interpolation goes below zero and above one
+    monkeypatch.setattr("mrsal.inference.grid_logits", lambda *args, **kwargs: logits)
+    values = cpu(loud()).predict(picture(300, 400)).values
+    low, high = torch.sigmoid(logits).aminmax()
+    assert (values.min(), values.max()) == (low.item(), high.item())
+    assert values.min() > 0
+
+
 def test_a_map_is_the_sigmoid_of_the_logits_at_the_centres_of_the_cells():
     """Here a cell is 3x5 pixels, so that its centre is a pixel, which the bicubic upsampling leaves as it is."""
     network, image = loud().eval(), picture(150, 250)
