@@ -1,0 +1,140 @@
+"""``mrsal evaluate``, ``compare`` and ``submit``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mrsal.cli._options import DataDir, Device, DeviceOption, Mode, Precision, PrecisionOption, console
+from mrsal.errors import InputError
+
+
+def evaluate(
+    data_dir: DataDir,
+    model_path: Annotated[
+        str,
+        typer.Option(
+            "--model_path",
+            help="A checkpoint (.pth, .safetensors), mrcnn-osie, a baseline (uniform, centre), a folder or HDF5 file of "
+            "maps, or package.module:function, which runs that code.",
+        ),
+    ],
+    out_dir: Annotated[Path, typer.Option("--out_dir", help="The result goes to OUT_DIR/eval/<time>/.")] = Path(),
+    improvements: Annotated[
+        int | None,
+        typer.Option(min=0, max=1, help="Checked against the checkpoint, which knows its variant."),
+    ] = None,
+    num_saved_images: Annotated[int, typer.Option("--num_saved_images", min=-1, help="Comparisons; -1: all.")] = -1,
+    split: Annotated[str, typer.Option(help="test, val, train, or (native archives) all.")] = "test",
+    mode: Annotated[Mode, typer.Option(help="How maps are computed; fast is nearly exact.")] = Mode.exact,
+    skip_first: Annotated[
+        bool, typer.Option("--skip_first", help="Leave out the first fixation of each trial.")
+    ] = False,
+    protocol: Annotated[
+        str, typer.Option(help="Conventions: tuebingen, mit-matlab, mrcnn (shuffled AUC) or historical.")
+    ] = "tuebingen",
+    optimal: Annotated[
+        bool,
+        typer.Option("--optimal", help="Take maps as densities; score each metric on the map that is best for it."),
+    ] = False,
+    adjust: Annotated[
+        bool,
+        typer.Option("--adjust", help="Blur and centre bias, fitted on the validation images, for the model's maps."),
+    ] = False,
+    limits: Annotated[
+        bool, typer.Option("--limits/--no_limits", help="Also score uniform, centre bias and inter-observer limit.")
+    ] = True,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write scores.parquet too.")] = False,
+    resize_maps: Annotated[
+        bool, typer.Option("--resize_maps", help="Bring stored maps to the stimulus's size, bilinear.")
+    ] = False,
+    precision: PrecisionOption = Precision.auto,
+    device: DeviceOption = Device.auto,
+) -> None:
+    """Score a model and draw comparisons with the ground truth."""
+    from mrsal.scoring import evaluate_job, score_table
+
+    run, results = evaluate_job(
+        data_dir,
+        out_dir,
+        model_path,
+        improvements=improvements,
+        num_saved_images=num_saved_images,
+        split=split,
+        mode=mode.value,
+        skip_first=skip_first,
+        protocol=protocol,
+        optimal=optimal,
+        adjust=adjust,
+        limits=limits,
+        parquet=parquet,
+        resize_maps=resize_maps,
+        device=device.value,
+        precision=precision.value,
+        console=console,
+    )
+    images = len(next(iter(results.values())).names)
+    console.print(score_table(results, title=f"{images} images, protocol {protocol}", intervals=True))
+    console.print(str(run), soft_wrap=True)
+
+
+def compare(
+    paths: Annotated[list[Path], typer.Argument(help="Score files (.csv, .parquet), or folders of mrsal evaluate.")],
+    names: Annotated[str, typer.Option(help="What to call the models: A,B,...; by default what the files say.")] = "",
+    reference: Annotated[str | None, typer.Option(help="Compare all others with this model only.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for table and charts; by default compare/<time>/.")] = None,
+    level: Annotated[float, typer.Option(help="Of confidence.")] = 0.95,
+    resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Compare models by their scores on the same images: paired bootstrap and Wilcoxon tests, a table and charts."""
+    from json import dumps
+
+    from mrsal.scoring import compare_job
+
+    called = [name.strip() for name in names.split(",")] if names else None
+    folder, found = compare_job(
+        paths, out, names=called, reference=reference, level=level, resamples=resamples, seed=seed
+    )
+    if json:
+        typer.echo(dumps({**found.to_dict(), "folder": str(folder)}, indent=1, ensure_ascii=False))
+        return
+    console.print(found.mean_table())
+    console.print(found.legend(), markup=False)
+    if len(found.pairs) <= 40:
+        console.print(found.pair_table())
+    else:
+        console.print(f"{len(found.pairs)} pairs of models are in comparison.md; --reference makes them fewer")
+    for line in found.explanation():
+        console.print(line, markup=False)
+    console.print(str(folder), soft_wrap=True)
+
+
+def submit(
+    paths: Annotated[list[Path], typer.Argument(help="The benchmark's images: files, folders, or stimuli.hdf5.")],
+    out: Annotated[Path | None, typer.Option(help="HDF5 file to write; an interrupted one is continued.")] = None,
+    model: Annotated[
+        str, typer.Option(help="A network, baseline, folder or HDF5 file of maps, or package.module:function.")
+    ] = "mrcnn-osie",
+    dry_run: Annotated[
+        Path | None, typer.Option("--dry_run", help="Write nothing; check this file as the benchmark does.")
+    ] = None,
+    mode: Annotated[Mode, typer.Option(help="fast is several times faster and nearly exact.")] = Mode.exact,
+    resize_maps: Annotated[
+        bool, typer.Option("--resize_maps", help="Bring stored maps to the stimulus's size, bilinear.")
+    ] = False,
+    precision: PrecisionOption = Precision.auto,
+    device: DeviceOption = Device.auto,
+) -> None:
+    """Write log-densities for the MIT/Tuebingen benchmark, and check them; or only check a file (--dry_run)."""
+    from mrsal.submitting import find_stimuli, report_problems, submit_job
+
+    if (out is None) == (dry_run is None):
+        raise InputError("give either --out, the file to write, or --dry_run, the file to check")
+    stimuli = find_stimuli(paths)
+    if out:
+        how = {"mode": mode.value, "precision": precision.value, "device": device.value, "resize": resize_maps}
+        submit_job(stimuli, out, model, console=console, **how)
+    if not report_problems(out or dry_run or Path(), stimuli):
+        raise typer.Exit(1)
