@@ -35,6 +35,7 @@ from mrsal.model import ModelConfig
 from mrsal.native import NativeArchive, write_native
 from mrsal.plots import colour_map, comparison, save_jpeg, sheet
 from mrsal.progress import progress_bar
+from mrsal.recipe import TrainConfig, fit_input
 from mrsal.runs import read_history
 from mrsal.scoring import CEILING, limits_of, table_lines
 
@@ -146,7 +147,7 @@ def compare_sizes(work: Path, times: Times) -> dict[str, float]:
 def train(run: Path, archive: NativeArchive, variant: str, epochs: int) -> None:
     if (run / f"cnn_epoch_{epochs}.pth").is_file():
         return
-    config = training.TrainConfig(epochs=epochs, model=ModelConfig(variant=variant))
+    config = TrainConfig(epochs=epochs, model=ModelConfig(variant=variant))
     with progress_bar(console) as bar:
         task = bar.add_task(f"training {variant}", total=None, note="")
 
@@ -155,7 +156,7 @@ def train(run: Path, archive: NativeArchive, variant: str, epochs: int) -> None:
             note = f"epoch {state.epoch}  loss {state.loss:.4f}  {state.samples_per_second:.0f} samples/s"
             bar.update(task, total=epochs * state.steps, completed=done, note=note)
 
-        config = training.fit_input(config, archive.samples)
+        config = fit_input(config, archive.samples)
         resume = (run / "state.pt").is_file()
         training.train(archive.samples, run, config, resume=resume, on_progress=on_progress)
 

@@ -30,6 +30,7 @@ from mrsal.inference import Predictor
 from mrsal.model import MrCNN
 from mrsal.native import NativeArchive, write_native
 from mrsal.precision import has_bf16, resolve_device
+from mrsal.recipe import Samples, TrainConfig, fit_input
 
 BATCH = 256
 SCORES = ("AUC", "sAUC", "NSS", "CC")
@@ -123,8 +124,8 @@ def speeds(native: NativeArchive, pth: PthArchive, device: str, stretch: float, 
                 break
         return seen / (time.perf_counter() - began)
 
-    def ours(precision: str, samples: training.Samples) -> float:
-        config = training.fit_input(training.TrainConfig(epochs=1000, precision=precision, device=device), samples)
+    def ours(precision: str, samples: Samples) -> float:
+        config = fit_input(TrainConfig(epochs=1000, precision=precision, device=device), samples)
         began: list[float] = []
         seen = [0]
 
@@ -166,7 +167,7 @@ def speeds(native: NativeArchive, pth: PthArchive, device: str, stretch: float, 
 def outcomes(native: NativeArchive, pth: PthArchive, device: str, epochs: int, folder: Path) -> list[str]:
     """The same run to its end, both ways, three times each."""
     examples = list(native.examples("test"))
-    config = training.TrainConfig(epochs=epochs, batch_size=32, device=device)
+    config = TrainConfig(epochs=epochs, batch_size=32, device=device)
     lines = [
         f"{epochs} epochs on {len(native.samples)} samples in batches of 32, scores on {len(examples)} images:",
         "",
@@ -178,14 +179,14 @@ def outcomes(native: NativeArchive, pth: PthArchive, device: str, epochs: int, f
         lines.append(f"| {way} | " + " | ".join(f"{mean[metric]:.3f}" for metric in SCORES) + " |")
 
     for seed in range(3):
-        fitted = training.fit_input(dataclasses.replace(config, seed=seed), native.samples)
+        fitted = fit_input(dataclasses.replace(config, seed=seed), native.samples)
         run = training.train(native.samples, folder / f"run{seed}", fitted)
         add(f"mrsal, seed {seed}", mrsal.load_model(run, device=device).network)
     for seed in range(3):
         plain = plain_start(seed)
         for _ in plain_loop(PlainDataset(pth), plain, device=device, epochs=epochs, batch_size=32):
             pass
-        trained = MrCNN(training.fit_input(config, pth.samples).model)
+        trained = MrCNN(fit_input(config, pth.samples).model)
         trained.load_state_dict(plain.state_dict())
         add(f"plain loop, seed {seed}", trained)
     return [*lines, ""]

@@ -16,11 +16,12 @@ ORDER = """
     errors images files progress fixations exchange datasets metrics patches
     model precision checkpoint archive native dense inference baselines adjustment maps submission
     significance scores evaluation
-    comparison plots charts report video predicting runs scoring submitting training cluster jobs demo export web cli
+    comparison plots charts report video predicting
+    processes recipe runs scoring submitting training cluster jobs demo export web cli
 """.split()
 ON_TOP = {"cli", "web", "export"}
 PUBLIC = {
-    *("DataError", "FileError", "InputError", "MrsalError", "TrainingError"),
+    *("DataError", "FileError", "InputError", "MrsalError", "Stopped", "TrainingError"),
     *("Predictor", "SaliencyMap", "load_model", "evaluate", "Scores", "compare", "TrainConfig", "train"),
     *("datasets", "metrics", "__version__"),
 }

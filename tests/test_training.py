@@ -1,6 +1,8 @@
 """The training loop: schedule, constraint, determinism, interruption, early stopping, the files of a run."""
 
+import itertools
 import json
+import signal
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -10,10 +12,11 @@ from torch.nn import functional as F
 
 from mrsal import training
 from mrsal.checkpoint import load_checkpoint
-from mrsal.errors import DataError, FileError, InputError, TrainingError
+from mrsal.errors import DataError, FileError, InputError, Stopped, TrainingError
 from mrsal.model import ModelConfig, MrCNN
+from mrsal.recipe import TrainConfig, epoch_batches, fit_input, momentum_at
 from mrsal.runs import read_history
-from mrsal.training import TrainConfig, epoch_batches, fit_input, momentum_at, train
+from mrsal.training import train
 
 # small and fast, and lively enough to see it learn
 TINY = TrainConfig(
@@ -24,7 +27,7 @@ TINY = TrainConfig(
     end_momentum=0.85,
     precision="fp32",
     device="cpu",
-    seed=1,
+    seed=4,
     model=ModelConfig(mean=(0.48, 0.49, 0.5), std=(0.3, 0.31, 0.32), dropout=0.2),
 )
 ONE_STEP = replace(TINY, epochs=1, batch_size=2)
@@ -211,13 +214,16 @@ def test_metrics_csv_has_a_row_per_epoch(run):
 
 
 def test_config_json_holds_the_settings(run):
-    assert json.loads((run / "config.json").read_text()) == json.loads(json.dumps(asdict(TINY)))
+    assert json.loads((run / "config.json").read_text()) == {
+        **json.loads(json.dumps(asdict(TINY))),
+        "effective_batch": 4,
+    }
 
 
 def test_a_checkpoint_says_where_it_is_from(run):
     network, about = load_checkpoint(run / "cnn_epoch_3.pth")
     assert network.config == TINY.model
-    assert (about["epoch"], about["seed"]) == (3, 1)
+    assert (about["epoch"], about["seed"]) == (3, 4)
     assert about["scores"] == read_history(run)[2]
 
 
@@ -281,6 +287,51 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(run, tmp_path):
         )
 
 
+@pytest.mark.parametrize("at", [3, 4, 7])
+def test_a_run_that_is_told_to_stop_goes_on_at_the_very_step(at, run, tmp_path):
+    """In the first epoch, at its end, and in a later one; 2 steps an epoch."""
+    asked = itertools.count(1)
+    with pytest.raises(Stopped, match=rf"step {2 - at % 2} of 2; go on with --resume") as stopped:
+        train(Crops(8), tmp_path, TINY, should_stop=lambda: signal.SIGUSR1 * (next(asked) == at))
+    assert stopped.value.signal == signal.SIGTERM  # not Ctrl-C
+    samples = Crops(8)
+    train(samples, tmp_path, TINY, resume=True)
+    assert samples.batches == 8 - at
+    assert_same(tmp_path / "cnn_epoch_4.pth", run / "cnn_epoch_4.pth")
+    for row, expected in zip(read_history(tmp_path), read_history(run), strict=True):
+        assert [row[name] for name in ("epoch", "loss", "accuracy")] == [
+            expected[name] for name in ("epoch", "loss", "accuracy")
+        ]
+
+
+def test_a_validation_that_fails_costs_no_epoch(tmp_path):
+    def fails(network):
+        raise DataError("a damaged image")
+
+    with pytest.raises(DataError):
+        train(Crops(8), tmp_path, replace(TINY, epochs=1), validate=fails)
+    samples = Crops(8)
+    train(samples, tmp_path, replace(TINY, epochs=1), resume=True, validate=lambda network: {"CC": 0.5})
+    assert samples.batches == 0
+    assert (tmp_path / "cnn_best.pth").is_file()
+
+
+def test_what_a_killed_process_had_begun_to_write_is_cleared_away(tmp_path):
+    train(Crops(2), tmp_path, ONE_STEP)
+    (tmp_path / ".state.pt.x7.part").write_bytes(b"half")
+    train(Crops(2), tmp_path, ONE_STEP, resume=True)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_memory_that_runs_out_is_an_error_of_one_line(tmp_path):
+    class Greedy(Crops):
+        def batch(self, index):
+            return torch.empty(2**60), torch.empty(2)
+
+    with pytest.raises(TrainingError, match="out of memory: .*lower --batch_size"):
+        train(Greedy(2), tmp_path, ONE_STEP)
+
+
 def test_a_complete_run_is_resumed_at_no_cost_and_can_be_made_longer(tmp_path):
     samples = Crops(2)
     train(samples, tmp_path, ONE_STEP)
@@ -304,8 +355,14 @@ def test_a_run_cannot_be_resumed_with_other_settings_or_from_nothing(tmp_path):
         train(Crops(2), tmp_path, ONE_STEP, resume=True)
     train(Crops(2), tmp_path, ONE_STEP)
     changed = replace(ONE_STEP, learning_rate=0.5, watch="NSS", model=ModelConfig(variant="blur"))
-    with pytest.raises(InputError, match="cannot resume with another learning_rate, model, watch"):
+    with pytest.raises(InputError, match=r"another learning_rate \(then 0.02, now 0.5\), model, watch \("):
         train(Crops(2), tmp_path, changed, resume=True)
+
+
+def test_a_run_cannot_be_resumed_with_another_batch(tmp_path):
+    train(Crops(2), tmp_path, ONE_STEP)
+    with pytest.raises(InputError, match=r"effective_batch \(then 2, now 3\)"):
+        train(Crops(2), tmp_path, replace(ONE_STEP, batch_size=3), resume=True)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "foreign"])

@@ -12,11 +12,12 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from mrsal import datasets, metrics
     from mrsal.comparison import compare
-    from mrsal.errors import DataError, FileError, InputError, MrsalError, TrainingError
+    from mrsal.errors import DataError, FileError, InputError, MrsalError, Stopped, TrainingError
     from mrsal.evaluation import evaluate
     from mrsal.inference import Predictor, SaliencyMap, load_model
+    from mrsal.recipe import TrainConfig
     from mrsal.scores import Scores
-    from mrsal.training import TrainConfig, train
+    from mrsal.training import train
 
 _HOME = {
     "DataError": "errors",
@@ -26,7 +27,8 @@ _HOME = {
     "Predictor": "inference",
     "SaliencyMap": "inference",
     "Scores": "scores",
-    "TrainConfig": "training",
+    "Stopped": "errors",
+    "TrainConfig": "recipe",
     "TrainingError": "errors",
     "compare": "comparison",
     "evaluate": "evaluation",
@@ -42,6 +44,7 @@ __all__ = [
     "Predictor",
     "SaliencyMap",
     "Scores",
+    "Stopped",
     "TrainConfig",
     "TrainingError",
     "__version__",

@@ -9,7 +9,7 @@ from matplotlib.cbook import get_sample_data
 from numpy.typing import NDArray
 from rich.console import Console
 
-from mrsal import datasets, jobs, training
+from mrsal import datasets, jobs
 from mrsal.archive import Example
 from mrsal.baselines import BASELINES
 from mrsal.datasets.synthetic import write_synthetic
@@ -20,11 +20,12 @@ from mrsal.metrics import PROTOCOLS
 from mrsal.native import NativeArchive, write_native
 from mrsal.plots import comparison, save_curves, save_jpeg, sheet
 from mrsal.progress import progress_bar
+from mrsal.recipe import TrainConfig
 from mrsal.runs import read_history
 from mrsal.scoring import score_table, table_lines
 
 SCENES = 60
-_CONFIG = training.TrainConfig(epochs=3, batch_size=32, devices=1)
+_CONFIG = TrainConfig(epochs=3, batch_size=32, devices=1)
 
 
 def run_demo(out: Path, *, seed: int = 0, console: Console, scenes: int = SCENES, epochs: int = _CONFIG.epochs) -> Path:

@@ -6,7 +6,8 @@
     ├── InputError        (ValueError)   an argument, option or array is not what was expected
     ├── DataError         (ValueError)   a file was read but does not hold what it should
     ├── FileError         (OSError)      a file or folder is missing, unreadable or cannot be written
-    └── TrainingError     (RuntimeError) a run cannot go on, such as a loss that is not a number
+    ├── TrainingError     (RuntimeError) a run cannot go on, such as a loss that is not a number
+    └── Stopped                          a run was asked to stop; it is saved and can be resumed
 """
 
 
@@ -28,3 +29,21 @@ class FileError(MrsalError, OSError):
 
 class TrainingError(MrsalError, RuntimeError):
     """A training run cannot go on."""
+
+
+class Stopped(MrsalError):
+    """A run was asked to stop; what it has done is saved, and it can be resumed.
+
+    Parameters
+    ----------
+    message : str
+    signal : int
+        Number of the signal that asked.
+    """
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message, signal)
+        self.message, self.signal = message, signal
+
+    def __str__(self) -> str:
+        return self.message

@@ -24,6 +24,7 @@ from mrsal.scores import Scores
 __all__ = ["HIGHER_IS_BETTER", "Model", "Scores", "evaluate", "predict_example"]
 
 Model = Callable[[NDArray[np.uint8]], NDArray] | Any
+MapOver = Callable[[Callable[[int], dict[str, float]], Sequence[int]], Iterable[dict[str, float]]]
 NEEDS_NO_FIXATIONS = ("CC", "KL", "SIM", "EMD", "agreement")  # a map of the ground truth is enough
 _ALWAYS = ("agreement",)  # stands beside the metrics of every protocol, since older numbers are of it
 
@@ -36,6 +37,7 @@ def evaluate(
     optimal: bool = False,
     name: str = "",
     on_image: Callable[[Example, NDArray, dict[str, float]], None] | None = None,
+    map_over: MapOver = map,
 ) -> Scores:
     """Predict every example and score it.
 
@@ -54,6 +56,8 @@ def evaluate(
         Of the model, for the files.
     on_image : callable, optional
         Called with each example, its map and its scores, for pictures and progress.
+    map_over : callable
+        What goes over the images: :class:`map`, or one like it that shares them out between processes.
 
     Returns
     -------
@@ -71,16 +75,19 @@ def evaluate(
     if not examples:
         raise InputError("expected at least one image to evaluate, got none")
     context = _Context.of(examples, chosen, optimal=optimal)
-    rows = []
-    for i, example in enumerate(examples):
+
+    def row_of(i: int) -> dict[str, float]:
+        example = examples[i]
         map_ = predict_example(model, example)
         if isinstance(model, InterObserver):
             row = _score_observers(model, example, i, context)
         else:
             row = _score(map_, example, i, context)
-        rows.append(row)
         if on_image:
             on_image(example, map_, row)
+        return row
+
+    rows = list(map_over(row_of, range(len(examples))))
     columns = dict.fromkeys((*chosen.metrics, *_ALWAYS))
     names = [metric for metric in columns if any(metric in row for row in rows)]
     values = {metric: np.array([row.get(metric, np.nan) for row in rows]) for metric in names}

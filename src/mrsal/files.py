@@ -80,6 +80,12 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def remove_leftovers(folder: str | Path) -> None:
+    """Remove what :func:`atomic_path` had begun in a folder when a process was killed."""
+    for path in Path(folder).glob(".*.part"):
+        path.unlink(missing_ok=True)
+
+
 def make_folder(folder: str | Path) -> Path:
     """Create a folder with its parents; :class:`FileError` says why where that is impossible."""
     folder = Path(folder)

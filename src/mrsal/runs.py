@@ -1,6 +1,7 @@
 """The folder of a training run: a checkpoint per epoch, logs, and the state from which a run goes on.
 
-After each epoch network, optimiser and figures flow in; files flow out, and back in when the run is resumed.
+After each epoch, and when a run is stopped, network, optimiser and figures flow in; files flow out, and back in when the run
+is resumed.
 """
 
 import csv
@@ -17,73 +18,82 @@ from mrsal.files import atomic_path
 from mrsal.model import MrCNN
 
 _STATE = "state.pt"
-_MAY_CHANGE = {"epochs", "device", "devices", "patience"}  # settings that a resumed run need not share
+_MAY_CHANGE = {"epochs", "batch_size", "device", "devices", "patience", "timeout"}  # what a resumed run need not share;
+# instead of batch_size and devices it is the effective batch that counts
 
 
 @dataclass
 class History:
-    """Where a run stands between two epochs; everything that a resumed run needs besides weights and optimiser."""
+    """Where a run stands; everything that a resumed run needs besides weights and optimiser.
+
+    Random numbers need no place here: those of a step follow from the seed and the step.
+    """
 
     epoch: int = 0
+    # complete ones
+
+    step: int = 0
+    totals: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    seconds: float = 0.0
+    # of the epoch under way: steps done, summed loss, correct answers, samples, time
+
     best_epoch: int = 0
     best_score: float = float("-inf")
     rows: list[dict[str, float]] = field(default_factory=list)
 
+    def add(self, row: dict[str, float], *, watch: str) -> bool:
+        """Take up a complete epoch; returns whether it is the best one by the validation metric ``watch``."""
+        self.epoch, self.step, self.totals, self.seconds = int(row["epoch"]), 0, [0.0, 0.0, 0.0], 0.0
+        self.rows.append(row)
+        score = row.get(f"val_{watch}")
+        if score is None:
+            return False
+        score = score if HIGHER_IS_BETTER.get(watch, True) else -score
+        if score > self.best_score:
+            self.best_epoch, self.best_score = self.epoch, score
+        return self.best_epoch == self.epoch
 
-def save_epoch(
-    out: Path,
-    network: MrCNN,
-    optimiser: torch.optim.Optimizer,
-    history: History,
-    row: dict[str, float],
-    settings: dict[str, Any],
-    *,
-    watch: str,
+
+def save_epoch(out: Path, network: MrCNN, history: History, *, seed: int, best: bool) -> None:
+    """Write the last complete epoch's checkpoint and the logs. The state is for :func:`save_state`, after this."""
+    row = history.rows[-1]
+    about = {"epoch": history.epoch, "scores": row, "seed": seed}
+    save_checkpoint(network, out / f"cnn_epoch_{history.epoch}.pth", about=about)
+    if best:
+        save_checkpoint(network, out / "cnn_best.pth", about=about)
+    names = list(dict.fromkeys(name for r in history.rows for name in r))  # a resumed run may add validation
+    lines = [",".join(names), *(",".join(f"{r.get(name, '')}" for name in names) for r in history.rows)]
+    write_text(out / "metrics.csv", "\n".join(lines) + "\n")
+    _write_tensorboard(out / "tensorboard", row)
+
+
+def save_state(
+    out: Path, network: MrCNN, optimiser: torch.optim.Optimizer, history: History, settings: dict[str, Any]
 ) -> None:
-    """Write an epoch's checkpoint, the logs, and last of all the state that a resumed run starts from.
+    """Write the state that a resumed run starts from.
 
     Parameters
     ----------
     out : Path
         The run's folder.
     network, optimiser
-        As they are after the epoch.
+        As they are after the last step.
     history : History
-        Brought up to date.
-    row : dict of str to float
-        The epoch's line of ``metrics.csv``.
     settings : dict
         Those of the run, as JSON holds them; a resumed run is compared with them.
-    watch : str
-        The validation metric that decides which checkpoint is best.
     """
-    history.epoch = int(row["epoch"])
-    history.rows.append(row)
-    about = {"epoch": history.epoch, "scores": row, "seed": settings["seed"]}
-    save_checkpoint(network, out / f"cnn_epoch_{history.epoch}.pth", about=about)
-    score = row.get(f"val_{watch}")
-    if score is not None and not HIGHER_IS_BETTER.get(watch, True):
-        score = -score
-    if score is not None and score > history.best_score:
-        history.best_epoch, history.best_score = history.epoch, score
-        save_checkpoint(network, out / "cnn_best.pth", about=about)
-    names = list(dict.fromkeys(name for r in history.rows for name in r))  # a resumed run may add validation
-    lines = [",".join(names), *(",".join(f"{r.get(name, '')}" for name in names) for r in history.rows)]
-    write_text(out / "metrics.csv", "\n".join(lines) + "\n")
-    _write_tensorboard(out / "tensorboard", row)
     state = {
         "history": asdict(history),
         "config": settings,
         "model": network.state_dict(),
         "optimiser": optimiser.state_dict(),
-        "rng": torch.get_rng_state(),
     }
     with atomic_path(out / _STATE) as temporary:
         save_safely(state, temporary)
 
 
 def restore(out: Path, network: MrCNN, optimiser: torch.optim.Optimizer, settings: dict[str, Any]) -> History:
-    """Bring network, optimiser and random numbers to where a run stopped; returns its history.
+    """Bring network and optimiser to where a run stopped; returns its history.
 
     Raises
     ------
@@ -100,13 +110,22 @@ def restore(out: Path, network: MrCNN, optimiser: torch.optim.Optimizer, setting
         then = state["config"]
         changed = sorted(name for name in settings if name not in _MAY_CHANGE and settings[name] != then[name])
         if changed:
-            raise InputError(f"cannot resume with another {', '.join(changed)} than the run began with")
+            values = (
+                name if isinstance(settings[name], dict) else f"{name} (then {then[name]}, now {settings[name]})"
+                for name in changed
+            )
+            raise InputError(f"cannot resume with another {', '.join(values)} than the run began with")
         network.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
-        torch.set_rng_state(state["rng"])
         return History(**state["history"])
     except (KeyError, TypeError, RuntimeError) as error:
         raise DataError(f"{path} is no state of a training run: {error}") from error
+
+
+def last_run(folder: Path) -> Path | None:
+    """The newest run in ``folder`` that can be resumed; None if there is none."""
+    runs = [path.parent for path in folder.glob(f"*/{_STATE}")]
+    return max(runs, key=lambda run: run.name, default=None)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,11 +8,12 @@ Letters: B samples of a batch, S = 3 scales, C = 3 channels, P = 42 the side of 
 import contextlib
 import ctypes
 import json
+import signal
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,12 +22,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from mrsal.errors import InputError, TrainingError
-from mrsal.files import make_folder
-from mrsal.model import RGB, ModelConfig, MrCNN, channels_last, constrain_conv1
+from mrsal.errors import InputError, Stopped, TrainingError
+from mrsal.files import make_folder, remove_leftovers
+from mrsal.model import MrCNN, channels_last, constrain_conv1
 from mrsal.patches import to_unit
-from mrsal.precision import resolve_device, resolve_precision
-from mrsal.runs import History, restore, save_epoch, write_text
+from mrsal.processes import launch, on_first, readable_failures
+from mrsal.recipe import Samples, TrainConfig, as_json, epoch_batches, momentum_at
+from mrsal.runs import History, restore, save_epoch, save_state, write_text
 
 Scores = dict[str, float]
 Validate = Callable[[MrCNN], Scores]
@@ -34,82 +36,7 @@ Validate = Callable[[MrCNN], Scores]
 _GPU_LOG_EVERY = 10  # steps; reading the loss makes a GPU wait, a CPU not
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 _CPU_CHUNK = 32  # on a CPU, activations of larger chunks leave the allocator's pool and cost half the speed
-
-
-class Samples(Protocol):
-    """What an archive offers for training."""
-
-    @property
-    def mean(self) -> RGB: ...
-
-    @property
-    def std(self) -> RGB: ...
-
-    @property
-    def value_range(self) -> tuple[float, float]: ...
-
-    @property
-    def nbytes(self) -> int: ...
-
-    def __len__(self) -> int: ...
-
-    def to(self, device: torch.device) -> "Samples": ...
-
-    def batch(self, index: NDArray) -> tuple[Tensor, Tensor]:
-        """Crops ``(B, S, C, P, P)``, uint8 or float32 in [0, 1], and labels ``(B,)`` float32."""
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """Settings of a run; the defaults are the paper's."""
-
-    epochs: int = 20
-
-    batch_size: int = 256
-    # per process
-
-    learning_rate: float = 0.002
-
-    start_momentum: float = 0.9
-    end_momentum: float = 0.99
-    # raised linearly per iteration over the whole run
-
-    weight_decay: float = 2e-4
-
-    conv1_limit: float = 0.1
-    # largest L2 norm of a first-layer filter; 0 switches the constraint off
-
-    patience: int = -1
-    # stop after so many epochs without a better validation score; -1: never
-
-    watch: str = "CC"
-    # the validation metric that decides which checkpoint is best
-
-    precision: str = "auto"
-    # "fp32"; "bf16"; "auto": bf16 where the hardware has it
-
-    devices: int = 1
-    device: str = "auto"
-    # "auto", "cpu", "cuda"
-
-    seed: int = 0
-
-    model: ModelConfig = field(default_factory=ModelConfig)
-
-    def __post_init__(self) -> None:
-        checks = {
-            "epochs must be at least 1": self.epochs >= 1,
-            "batch_size must be at least 1": self.batch_size >= 1,
-            "learning_rate must be positive": 0 < self.learning_rate < float("inf"),
-            "momentum must lie in [0, 1), start and end": 0 <= self.start_momentum < 1 and 0 <= self.end_momentum < 1,
-            "weight_decay must not be negative": self.weight_decay >= 0,
-            "conv1_limit must not be negative": self.conv1_limit >= 0,
-            "patience must be -1, or at least 1": self.patience == -1 or self.patience >= 1,
-            "devices must be at least 1": self.devices >= 1,
-        }
-        for complaint, fine in checks.items():
-            if not fine:
-                raise InputError(f"{complaint}; got {self}")
+_HINT = "lower --batch_size. The checkpoints of earlier epochs are complete"
 
 
 @dataclass(frozen=True)
@@ -124,19 +51,6 @@ class Progress:
     samples_per_second: float
 
 
-def momentum_at(step: int, total: int, config: TrainConfig) -> float:
-    """Momentum of iteration ``step`` (0-based) of ``total``: linear, ``end_momentum`` at the last one and never past it."""
-    share = step / max(1, total - 1)
-    return config.start_momentum + (config.end_momentum - config.start_momentum) * min(share, 1.0)
-
-
-def epoch_batches(count: int, batch_size: int, *, seed: int, epoch: int) -> Iterator[NDArray[np.int64]]:
-    """Indices of an epoch's batches: a new permutation each epoch, the same for the same seed; the last may be short."""
-    order = np.random.default_rng([seed, epoch]).permutation(count)
-    for start in range(0, count, batch_size):
-        yield order[start : start + batch_size]
-
-
 def train(
     samples: Samples,
     out: str | Path,
@@ -144,10 +58,15 @@ def train(
     *,
     validate: Validate | None = None,
     resume: bool = False,
+    fabric: Fabric | None = None,
+    should_stop: Callable[[], int] = lambda: 0,
     on_progress: Callable[[Progress], None] | None = None,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
 ) -> Path:
     """Train a network and keep a checkpoint per epoch.
+
+    On several processes the batch is ``config.batch_size`` times their number, and each takes a share of its chunks. On CPUs
+    the random numbers of a chunk are its own, so that a run on any number of processes is the same up to rounding.
 
     Parameters
     ----------
@@ -158,11 +77,15 @@ def train(
         ``tensorboard/``, ``config.json``, and ``state.pt`` for resuming.
     config : TrainConfig, optional
     validate : callable, optional
-        Network to scores by name; called after every epoch.
+        Network to scores by name; called after every epoch, on every process.
     resume : bool
-        Go on after the last complete epoch found in ``out``; on a CPU the result is that of an uninterrupted run.
+        Go on where the run in ``out`` stopped; on a CPU the result is that of an uninterrupted run, to the bit.
+    fabric : Fabric, optional
+        Of :func:`mrsal.processes.launch`, where processes were started before; None: start them as ``config`` has it.
+    should_stop : callable, optional
+        Asked every few steps; a number that is not 0, of a signal, ends the run on all processes, saved where it stands.
     on_progress, on_epoch : callable, optional
-        Told about every few steps and every epoch's row of ``metrics.csv``.
+        Told about every few steps and every epoch's row of ``metrics.csv``, on every process.
 
     Returns
     -------
@@ -174,7 +97,9 @@ def train(
     InputError
         If the samples are none, or early stopping is asked for without validation.
     TrainingError
-        If the loss is not a finite number. Earlier checkpoints stay.
+        If the loss is not a finite number, memory runs out, or another process is gone. Earlier checkpoints stay.
+    Stopped
+        If ``should_stop`` said so.
     FileError
         If ``out`` cannot be written.
     """
@@ -183,13 +108,11 @@ def train(
         raise InputError("expected at least one training sample, got none")
     if config.patience >= 0 and validate is None:
         raise InputError("early stopping needs validation; add --use_val, or leave the patience at -1")
-    out = make_folder(out)
-    fabric = Fabric(
-        accelerator=resolve_device(config.device),
-        devices=config.devices,
-        precision=resolve_precision(config.precision, config.device),
+    fabric = fabric or launch(
+        device=config.device, precision=config.precision, devices=config.devices, timeout=config.timeout
     )
-    fabric.launch()
+    out = Path(out)
+    on_first(fabric, lambda: make_folder(out))
     torch.manual_seed(config.seed)
     network = channels_last(MrCNN(config.model))
     optimiser = torch.optim.SGD(
@@ -199,37 +122,25 @@ def train(
         weight_decay=config.weight_decay,
         foreach=True,  # one kernel for all parameters, and no waiting for a GPU
     )
-    samples = _on_device(samples, fabric.device)
-    if fabric.device.type == "cpu":
-        _keep_freed_memory()
-    model, optimiser = fabric.setup(network, optimiser)
-    history = restore(out, network, optimiser, _settings(config)) if resume else History()
-    if not resume:
-        write_text(out / "config.json", json.dumps(_settings(config), indent=1))
-
-    steps = -(-len(samples) // config.batch_size)
-    for epoch in range(history.epoch, config.epochs):
-        if _should_stop(history, config):
-            break
-        began = time.monotonic()
-        loss, accuracy = _epoch(fabric, model, optimiser, samples, config, epoch, steps, on_progress)
-        seconds = time.monotonic() - began
-        row = {
-            "epoch": epoch + 1,
-            "loss": loss,
-            "accuracy": accuracy,
-            "momentum": momentum_at((epoch + 1) * steps - 1, config.epochs * steps, config),
-            "seconds": round(seconds, 2),
-            "samples_per_second": round(len(samples) / seconds, 1),
-        }
-        if validate is not None:
-            row |= {f"val_{name}": float(value) for name, value in _validate(network, validate, config).items()}
-        save_epoch(out, network, optimiser, history, row, _settings(config), watch=config.watch)
-        if on_epoch:
-            on_epoch(row)
-    if history.best_epoch:
+    with readable_failures(fabric, hint=_HINT):
+        samples = _on_device(samples, fabric.device)
+        if fabric.device.type == "cpu":
+            _keep_freed_memory()
+        model, optimiser = fabric.setup(network, optimiser)
+        run = _Run(fabric, model, network, optimiser, samples, config, out, should_stop, on_progress)
+        run.start(resume=resume)
+        while run.history.epoch < config.epochs and not _is_enough(run.history, config):
+            row = run.epoch()
+            if validate is not None:
+                run.save_state()  # so that a failure of the validation costs no epoch
+                scores = fabric.broadcast(_validate(network, validate, config))
+                row |= {f"val_{name}": float(value) for name, value in scores.items()}
+            run.finish_epoch(row)
+            if on_epoch:
+                on_epoch(row)
+    if run.history.best_epoch:
         return out / "cnn_best.pth"
-    return out / f"cnn_epoch_{history.epoch}.pth"
+    return out / f"cnn_epoch_{run.history.epoch}.pth"
 
 
 def _keep_freed_memory() -> None:
@@ -250,54 +161,143 @@ def _on_device(samples: Samples, device: torch.device) -> Samples:
     return samples.to(device)
 
 
-def _epoch(
-    fabric: Fabric,
-    model: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
-    samples: Samples,
-    config: TrainConfig,
-    epoch: int,
-    steps: int,
-    on_progress: Callable[[Progress], None] | None,
-) -> tuple[float, float]:
-    """One pass over the samples; returns mean loss and accuracy."""
-    model.train()
-    totals = torch.zeros(2, device=fabric.device)  # summed loss, correct answers
-    log_every = 1 if fabric.device.type == "cpu" else _GPU_LOG_EVERY
-    seen, began = 0, time.monotonic()
-    batches = epoch_batches(len(samples), config.batch_size, seed=config.seed, epoch=epoch)
-    for step, index in enumerate(batches):
-        for group in optimiser.param_groups:
-            group["momentum"] = momentum_at(epoch * steps + step, config.epochs * steps, config)
-        optimiser.zero_grad(set_to_none=True)
-        crops, labels = (tensor.to(fabric.device, non_blocking=True) for tensor in samples.batch(index))
-        chunk = _CPU_CHUNK if fabric.device.type == "cpu" else len(index)
-        for x, y in zip(crops.split(chunk), labels.split(chunk), strict=True):
-            logits = model(to_unit(x)).float()
-            loss = F.binary_cross_entropy_with_logits(logits, y, reduction="sum")
-            fabric.backward(loss / len(index))
-            with torch.no_grad():
-                totals += torch.stack([loss.detach(), ((logits > 0) == (y > 0.5)).sum()])
-        optimiser.step()
+@dataclass
+class _Run:
+    """A run under way: an epoch at a time, from any step of it."""
+
+    fabric: Fabric
+    model: torch.nn.Module
+    # what Fabric made of the network
+
+    network: MrCNN
+    optimiser: torch.optim.Optimizer
+    samples: Samples
+    config: TrainConfig
+    out: Path
+    should_stop: Callable[[], int]
+    on_progress: Callable[[Progress], None] | None
+    history: History = field(default_factory=History)
+
+    def __post_init__(self) -> None:
+        self.batch_size = self.config.batch_size * self.fabric.world_size
+        self.steps = -(-len(self.samples) // self.batch_size)  # of an epoch
+        self.settings = {**as_json(self.config), "effective_batch": self.batch_size}
+
+    def start(self, *, resume: bool) -> None:
+        """Take up the state in the run's folder, or leave the first one there."""
+        if resume:
+            on_first(self.fabric, lambda: remove_leftovers(self.out))
+            self.history = restore(self.out, self.network, self.optimiser, self.settings)
+            return
+        on_first(self.fabric, lambda: write_text(self.out / "config.json", json.dumps(self.settings, indent=1)))
+        self.save_state()
+
+    def save_state(self) -> None:
+        on_first(self.fabric, lambda: save_state(self.out, self.network, self.optimiser, self.history, self.settings))
+
+    def finish_epoch(self, row: dict[str, float]) -> None:
+        best = self.history.add(row, watch=self.config.watch)
+        seed = self.config.seed
+        on_first(self.fabric, lambda: save_epoch(self.out, self.network, self.history, seed=seed, best=best))
+        self.save_state()
+
+    def epoch(self) -> dict[str, float]:
+        """One pass over the samples, or what is left of it; returns its row of ``metrics.csv``."""
+        config, history, fabric = self.config, self.history, self.fabric
+        self.model.train()
+        on_cpu = fabric.device.type == "cpu"
+        *start, seen = history.totals if fabric.is_global_zero else [0.0] * 3  # of steps before a stop
+        totals = torch.tensor(start, device=fabric.device)  # summed loss, correct answers
+        began, seen_before, before = time.monotonic(), history.totals[2], history.seconds
+        summed = history.totals
+        batches = list(epoch_batches(len(self.samples), self.batch_size, seed=config.seed, epoch=history.epoch))
+        for step in range(history.step, self.steps):
+            momentum = momentum_at(history.epoch * self.steps + step, config.epochs * self.steps, config)
+            loss_and_correct, count = self._step(batches[step], history.epoch * self.steps + step, momentum)
+            totals += loss_and_correct
+            seen += count
+            if on_cpu or (step + 1) % _GPU_LOG_EVERY == 0 or step == self.steps - 1:
+                summed, signal_number = self._agree(totals, seen)
+                history.step, history.totals = step + 1, summed
+                history.seconds = before + time.monotonic() - began
+                loss, accuracy = summed[0] / summed[2], summed[1] / summed[2]
+                self._check(loss, step)
+                if self.on_progress:
+                    rate = (summed[2] - seen_before) / (time.monotonic() - began)
+                    self.on_progress(Progress(history.epoch + 1, step + 1, self.steps, loss, accuracy, rate))
+                if signal_number:
+                    self._stop(signal_number)
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.network.parameters()):
+            raise TrainingError(  # the last step's doing
+                f"weights are no longer finite after epoch {history.epoch + 1}; lower --learning_rate. "
+                "The checkpoints of earlier epochs are complete"
+            )
+        return {
+            "epoch": history.epoch + 1,
+            "loss": summed[0] / summed[2],
+            "accuracy": summed[1] / summed[2],
+            "momentum": momentum_at((history.epoch + 1) * self.steps - 1, config.epochs * self.steps, config),
+            "seconds": round(history.seconds, 2),
+            "samples_per_second": round(len(self.samples) / max(history.seconds, 1e-9), 1),
+        }
+
+    def _step(self, index: NDArray[np.int64], step: int, momentum: float) -> tuple[Tensor, int]:
+        """A step on this process's chunks of the whole batch; returns their summed loss and correct answers, and their size."""
+        fabric, config = self.fabric, self.config
+        for group in self.optimiser.param_groups:
+            group["momentum"] = momentum
+        self.optimiser.zero_grad(set_to_none=True)
+        size = _CPU_CHUNK if fabric.device.type == "cpu" else config.batch_size
+        chunks = [(i, index[at : at + size]) for i, at in enumerate(range(0, len(index), size))]
+        own = chunks[fabric.global_rank :: fabric.world_size]
+        rows = np.concatenate([rows for _, rows in own]) if own else index[:1]
+        crops, labels = (tensor.to(fabric.device, non_blocking=True) for tensor in self.samples.batch(rows))
+        lengths = [len(rows) for _, rows in own] or [1]
+        numbers = [i for i, _ in own] or [0]
+        totals = torch.zeros(2, device=fabric.device)
+        parts = zip(numbers, crops.split(lengths), labels.split(lengths), strict=True)
+        for i, x, y in parts:
+            torch.manual_seed(_seed_of(config.seed, step, i))  # the same masks on whichever process the chunk is
+            waits = fabric.world_size > 1 and i != numbers[-1]  # gradients are exchanged once a step
+            with fabric.no_backward_sync(cast(Any, self.model), enabled=waits):
+                logits = self.model(to_unit(x)).float()
+                loss = F.binary_cross_entropy_with_logits(logits, y, reduction="sum")
+                if not own:  # nothing to do, but the others wait for a gradient
+                    loss = loss * 0
+                fabric.backward(loss * fabric.world_size / len(index))  # the mean over processes is that of the batch
+            if own:
+                with torch.no_grad():
+                    totals += torch.stack([loss.detach(), ((logits > 0) == (y > 0.5)).sum()])
+        self.optimiser.step()
         if config.conv1_limit:
-            constrain_conv1(cast(MrCNN, model.module), config.conv1_limit)
-        seen += len(index)
-        if (step + 1) % log_every == 0 or step == steps - 1:
-            loss_so_far, accuracy = (totals / seen).tolist()
-            if not np.isfinite(loss_so_far):
-                raise TrainingError(
-                    f"the loss is {loss_so_far} in epoch {epoch + 1}, step {step + 1}; lower --learning_rate. "
-                    "The checkpoints of earlier epochs are complete"
-                )
-            if on_progress:
-                rate = seen / (time.monotonic() - began)
-                on_progress(Progress(epoch + 1, step + 1, steps, loss_so_far, accuracy, rate))
-    if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):  # the last step's doing
-        raise TrainingError(
-            f"weights are no longer finite after epoch {epoch + 1}; lower --learning_rate. "
-            "The checkpoints of earlier epochs are complete"
-        )
-    return loss_so_far, accuracy
+            constrain_conv1(self.network, config.conv1_limit)
+        return totals, len(rows) if own else 0
+
+    def _agree(self, totals: Tensor, seen: float) -> tuple[list[float], int]:
+        """Totals over all processes, and a signal if any of them was given one."""
+        given = self.should_stop()
+        told = totals.new_tensor([seen, given == signal.SIGINT, bool(given) and given != signal.SIGINT])
+        *summed, interrupted, ended = self._sum(torch.cat([totals, told])).tolist()
+        return summed, signal.SIGINT if interrupted else signal.SIGTERM if ended else 0
+
+    def _sum(self, values: Tensor) -> Tensor:
+        return cast(Tensor, self.fabric.all_reduce(values, reduce_op="sum")) if self.fabric.world_size > 1 else values
+
+    def _check(self, loss: float, step: int) -> None:
+        if not np.isfinite(loss):
+            raise TrainingError(
+                f"the loss is {loss} in epoch {self.history.epoch + 1}, step {step + 1}; lower --learning_rate. "
+                "The checkpoints of earlier epochs are complete"
+            )
+
+    def _stop(self, signal_number: int) -> None:
+        self.save_state()
+        where = f"epoch {self.history.epoch + 1}, step {self.history.step} of {self.steps}"
+        raise Stopped(f"stopped in {where}; go on with --resume {self.out}", signal_number)
+
+
+def _seed_of(seed: int, step: int, chunk: int) -> int:
+    return int(np.random.SeedSequence([seed, step, chunk]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def _validate(network: MrCNN, validate: Validate, config: TrainConfig) -> Scores:
@@ -308,16 +308,5 @@ def _validate(network: MrCNN, validate: Validate, config: TrainConfig) -> Scores
     return scores
 
 
-def _should_stop(history: History, config: TrainConfig) -> bool:
+def _is_enough(history: History, config: TrainConfig) -> bool:
     return config.patience >= 0 and history.epoch - history.best_epoch >= config.patience and history.epoch > 0
-
-
-def _settings(config: TrainConfig) -> dict[str, Any]:
-    """The settings as JSON holds them."""
-    return json.loads(json.dumps(asdict(config)))
-
-
-def fit_input(config: TrainConfig, samples: Samples) -> TrainConfig:
-    """The same settings for a network that takes the channel statistics of these samples off its input."""
-    model = replace(config.model, mean=samples.mean, std=samples.std, trained_range=samples.value_range)
-    return replace(config, model=model)

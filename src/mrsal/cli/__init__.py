@@ -6,6 +6,7 @@ A file per family of commands, which are plain functions; here they are register
 """
 
 import logging
+import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -19,7 +20,9 @@ from mrsal.cli._options import CONTEXT, console, log
 from mrsal.cli.evaluating import compare, evaluate, submit
 from mrsal.cli.predicting import predict
 from mrsal.cli.training import demo, prepare, train
-from mrsal.errors import MrsalError
+from mrsal.errors import MrsalError, Stopped
+
+STOPPED = 75  # EX_TEMPFAIL of sysexits.h: worth another try
 
 app = typer.Typer(
     help="Predict where people look in a picture; train, evaluate and compare models that do.",
@@ -74,7 +77,7 @@ class _ConsoleHandler(logging.Handler):
 
 
 def _run(application: typer.Typer) -> None:
-    """Run with one line of explanation instead of a traceback, and exit status 1."""
+    """Run with one line of explanation instead of a traceback, and exit status 1; 75 if a run was told to stop and is saved."""
     handler = _ConsoleHandler(logging.INFO)
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)  # the log files of the jobs hold more than the terminal shows
@@ -82,6 +85,9 @@ def _run(application: typer.Typer) -> None:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: log.warning("warning: %s", message)
             application()
+    except Stopped as request:
+        log.warning("%s", request)
+        sys.exit(130 if request.signal == signal.SIGINT else STOPPED)
     except MrsalError as error:
         Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(1)

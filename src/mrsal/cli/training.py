@@ -45,7 +45,9 @@ def train(
     data_dir: DataDir,
     out_dir: Annotated[Path, typer.Option("--out_dir", help="The run goes to OUT_DIR/trained/<time>/.")] = Path(),
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the samples.")] = 20,
-    num_gpus: Annotated[int, typer.Option("--num_gpus", min=1, help="GPUs to use; this version uses at most one.")] = 2,
+    num_gpus: Annotated[
+        int, typer.Option("--num_gpus", min=1, help="GPUs to use, a process each, as far as there are any.")
+    ] = 2,
     use_val: Annotated[
         bool,
         typer.Option("--use_val", help="Score the validation images after each epoch; keep the best checkpoint."),
@@ -73,12 +75,16 @@ def train(
     precision: PrecisionOption = Precision.auto,
     device: DeviceOption = Device.auto,
     seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 0,
-    resume: Annotated[Path | None, typer.Option(help="A run's folder, to go on after its last whole epoch.")] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(help="A run's folder, to go on where it stopped; last: the newest one in OUT_DIR, or a new one."),
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for another process before giving up.")] = 600.0,
 ) -> None:
     """Train Mr-CNN and keep a checkpoint per epoch."""
     from mrsal.jobs import train_job
     from mrsal.model import ModelConfig
-    from mrsal.training import TrainConfig
+    from mrsal.recipe import TrainConfig
 
     config = TrainConfig(
         epochs=epochs,
@@ -94,6 +100,7 @@ def train(
         devices=num_gpus,
         device=device.value,
         seed=seed,
+        timeout=timeout,
         model=ModelConfig(variant="blur" if improvements else "base"),
     )
     train_job(data_dir, out_dir, config, use_val=use_val, resume=resume, console=console)
