@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from mrsal.native import NativeArchive, write_native
 from mrsal.plots import colour_map, comparison, save_jpeg, sheet
 from mrsal.progress import progress_bar
 from mrsal.recipe import TrainConfig, fit_input
-from mrsal.runs import read_history
+from mrsal.runs import read_history, save_average
 from mrsal.scoring import CEILING, limits_of, table_lines
 
 HERE = Path(__file__).parent
@@ -44,6 +45,7 @@ TESTS = {
     "OSIE test (100 images)": ("osie", "test", False),
     "MIT1003 (100 images, first fixation of a trial left out)": ("mit1003", "all", True),
 }
+AVERAGE = TrainConfig().average
 console = Console()
 
 
@@ -67,7 +69,6 @@ def main() -> None:
         floor: dict[str, Callable[[], Any]] = {label: lambda b=baseline: b for label, baseline in BASELINES.items()}
         for label, limit in (floor | (limits_of(examples) if arguments.limits else {})).items():
             results[title][label] = score(work, f"{name}-{label.replace(' ', '-')}", limit, examples, times)
-    labels = []
     for variant in arguments.variants:
         run = work / variant
         if not arguments.no_training:
@@ -76,14 +77,19 @@ def main() -> None:
         done = int(rows[-1]["epoch"])
         planned = json.loads((run / "config.json").read_text())["epochs"]
         times.add(f"train {variant}, {done} of {planned} epochs", sum(row["seconds"] for row in rows))
-        for mode in arguments.modes:
-            label = f"Mr-CNN {variant}, {mode}" + (f", stopped at epoch {done} of {planned}" if done < planned else "")
-            labels.append(label)
-            predictor = load_model(run / f"cnn_epoch_{done}.pth", mode=mode)
+        if done == planned and not (run / "cnn_average.pth").is_file():
+            save_average(run, AVERAGE)
+        kinds = {f"{done}": f"cnn_epoch_{done}.pth", f"{done}-average": "cnn_average.pth"}
+        for mode, (kind, file) in product(arguments.modes, kinds.items()):
+            if not (run / file).is_file():
+                continue
+            label = f"Mr-CNN {variant}, {mode}" + (f", mean of {AVERAGE} epochs" if "average" in kind else "")
+            label += f", stopped at epoch {done} of {planned}" if done < planned else ""
+            predictor = load_model(run / file, mode=mode)
             for title, (name, split, skip_first) in TESTS.items():
                 examples = list(archives[name].examples(split, skip_first=skip_first))
-                key = f"{name}-{variant}-{done}-{mode}"
-                draw = partial(draw_ten, work / f"{name}-{variant}-{mode}")
+                draw = partial(draw_ten, work / f"{name}-{variant}-{kind}-{mode}")
+                key = f"{name}-{variant}-{kind}-{mode}"
                 results[title][label] = score(work, key, lambda p=predictor: p, examples, times, draw=draw)
     for table in results.values():
         if CEILING in table:

@@ -2,8 +2,9 @@
 
     python scripts/bundle.py WORK --name mrcnn-osie --commit HASH
 
-WORK is the benchmark's work folder with the run ``base`` and its scores. Writes src/mrsal/weights/NAME.safetensors (half
-precision) and NAME.json, which says from which data, by which recipe and with which scores.
+WORK is the benchmark's work folder with the run ``base``, whose ``cnn_average.pth`` it is, and the scores of that.
+Writes src/mrsal/weights/NAME.safetensors (half precision) and NAME.json, which says from which data, by which recipe and with
+which scores.
 """
 
 import argparse
@@ -28,9 +29,9 @@ def main() -> None:
     arguments = parser.parse_args()
     run = arguments.work / "base"
     config = json.loads((run / "config.json").read_text())
-    network, about = load_checkpoint(run / f"cnn_epoch_{config['epochs']}.pth")
+    network, about = load_checkpoint(run / "cnn_average.pth")
     weights = WEIGHTS / f"{arguments.name}.safetensors"
-    save_checkpoint(network, weights, about={"epoch": about["epoch"], "name": arguments.name}, half=True)
+    save_checkpoint(network, weights, about=about | {"name": arguments.name}, half=True)
 
     osie = Path(os.environ.get("MRSAL_DATA") or ROOT.parent / "shared" / "data") / "osie"
     manifest = {
@@ -47,9 +48,11 @@ def main() -> None:
         "recipe": {key: value for key, value in config.items() if key != "model"},
         "command": "python benchmarks/osie.py --work WORK --variants base",
         "commit": arguments.commit,
+        "weights": f"mean of those after epochs {', '.join(map(str, about['mean of epochs']))}",
         "last epoch": read_history(run)[-1],
         "scores": {
-            path.stem.removeprefix("scores-"): means(path) for path in sorted(arguments.work.glob("scores-*-base-*"))
+            path.stem.removeprefix("scores-"): means(path)
+            for path in sorted(arguments.work.glob("scores-*-base-*-average-*"))
         },
     }
     (WEIGHTS / f"{arguments.name}.json").write_text(json.dumps(manifest, indent=2) + "\n")

@@ -220,7 +220,7 @@ def test_a_second_ctrl_c_exits_with_130(run, native_folder, tmp_path, monkeypatc
         raise KeyboardInterrupt
 
     monkeypatch.setattr(training._Run, "epoch", interrupted)
-    status, out, _ = run("train", "--data_dir", native_folder, "--out_dir", tmp_path, *QUICK)
+    status, *_ = run("train", "--data_dir", native_folder, "--out_dir", tmp_path, *QUICK)
     assert status == 130
 
 

@@ -203,7 +203,7 @@ def test_the_variants_learn_too(model, tmp_path):
 def test_a_run_leaves_its_files(run):
     names = {path.name for path in run.iterdir()}
     checkpoints = {f"cnn_epoch_{n}.pth" for n in (1, 2, 3, 4)}
-    assert names == checkpoints | {"metrics.csv", "tensorboard", "config.json", "state.pt"}
+    assert names == checkpoints | {"cnn_average.pth", "metrics.csv", "tensorboard", "config.json", "state.pt"}
 
 
 def test_metrics_csv_has_a_row_per_epoch(run):
@@ -225,6 +225,13 @@ def test_a_checkpoint_says_where_it_is_from(run):
     assert network.config == TINY.model
     assert (about["epoch"], about["seed"]) == (3, 4)
     assert about["scores"] == read_history(run)[2]
+
+
+def test_the_average_is_the_mean_of_the_last_epochs(run):
+    last = [weights(run / f"cnn_epoch_{n}.pth") for n in (2, 3, 4)]
+    for name, value in weights(run / "cnn_average.pth").items():
+        torch.testing.assert_close(value, (last[0][name] + last[1][name] + last[2][name]) / 3)
+    assert load_checkpoint(run / "cnn_average.pth")[1]["mean of epochs"] == [2, 3, 4]
 
 
 def test_tensorboard_shows_the_curves(run):
@@ -438,6 +445,8 @@ def test_no_samples_are_refused(tmp_path):
         {"patience": 0},
         {"patience": -2},
         {"devices": 0},
+        {"average": 0},
+        {"timeout": 0},
     ],
 )
 def test_impossible_settings_are_refused_by_name(settings):

@@ -66,6 +66,9 @@ class TrainConfig:
     watch: str = "CC"
     # the validation metric that decides which checkpoint is best
 
+    average: int = 3
+    # epochs at the end whose mean weights are kept as well; 1: none are
+
     precision: str = "auto"
     # "fp32"; "bf16"; "auto": bf16 where the hardware has it
 
@@ -91,6 +94,7 @@ class TrainConfig:
             "weight_decay must not be negative": self.weight_decay >= 0,
             "conv1_limit must not be negative": self.conv1_limit >= 0,
             "patience must be -1, or at least 1": self.patience == -1 or self.patience >= 1,
+            "average must be at least 1": self.average >= 1,
             "devices must be at least 1": self.devices >= 1,
             "timeout must be positive": self.timeout > 0,
         }

@@ -11,15 +11,15 @@ from typing import Any
 
 import torch
 
-from mrsal.checkpoint import load_safely, save_checkpoint, save_safely
+from mrsal.checkpoint import load_checkpoint, load_safely, save_checkpoint, save_safely
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.evaluation import HIGHER_IS_BETTER
 from mrsal.files import atomic_path
 from mrsal.model import MrCNN
 
 _STATE = "state.pt"
-_MAY_CHANGE = {"epochs", "batch_size", "device", "devices", "patience", "timeout"}  # what a resumed run need not share;
-# instead of batch_size and devices it is the effective batch that counts
+# what a resumed run need not share; instead of batch_size and devices it is the effective batch that counts
+_MAY_CHANGE = {"epochs", "average", "batch_size", "device", "devices", "patience", "timeout"}
 
 
 @dataclass
@@ -120,6 +120,24 @@ def restore(out: Path, network: MrCNN, optimiser: torch.optim.Optimizer, setting
         return History(**state["history"])
     except (KeyError, TypeError, RuntimeError) as error:
         raise DataError(f"{path} is no state of a training run: {error}") from error
+
+
+def save_average(out: Path, count: int) -> Path:
+    """Write ``cnn_average.pth``: the mean of the weights after each of the last ``count`` epochs.
+
+    With a momentum of 0.99 at the end and a constant learning rate, weights wander about a minimum; their mean is nearer to it
+    (Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI 2018). Nothing in the network
+    keeps statistics that would have to be computed anew.
+    """
+    last = int(read_history(out)[-1]["epoch"])
+    epochs = range(max(1, last - count + 1), last + 1)
+    networks = [load_checkpoint(out / f"cnn_epoch_{epoch}.pth")[0] for epoch in epochs]
+    with torch.no_grad():
+        for mean, *others in zip(*(network.parameters() for network in networks), strict=True):
+            mean.copy_(torch.stack([mean, *others]).double().mean(dim=0))
+    path = out / "cnn_average.pth"
+    save_checkpoint(networks[0], path, about={"epoch": last, "mean of epochs": list(epochs)})
+    return path
 
 
 def last_run(folder: Path) -> Path | None:

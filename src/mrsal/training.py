@@ -28,7 +28,7 @@ from mrsal.model import MrCNN, channels_last, constrain_conv1
 from mrsal.patches import to_unit
 from mrsal.processes import launch, on_first, readable_failures
 from mrsal.recipe import Samples, TrainConfig, as_json, epoch_batches, momentum_at
-from mrsal.runs import History, restore, save_epoch, save_state, write_text
+from mrsal.runs import History, restore, save_average, save_epoch, save_state, write_text
 
 Scores = dict[str, float]
 Validate = Callable[[MrCNN], Scores]
@@ -73,7 +73,8 @@ def train(
     samples : Samples
         Of :class:`mrsal.native.NativeArchive` or :func:`mrsal.archive.read_train`.
     out : str or Path
-        Folder of the run: ``cnn_epoch_<n>.pth`` (n from 1), ``cnn_best.pth`` when validated, ``metrics.csv``,
+        Folder of the run: ``cnn_epoch_<n>.pth`` (n from 1), ``cnn_best.pth`` when validated,
+        ``cnn_average.pth`` at the end, ``metrics.csv``,
         ``tensorboard/``, ``config.json``, and ``state.pt`` for resuming.
     config : TrainConfig, optional
     validate : callable, optional
@@ -138,6 +139,8 @@ def train(
             run.finish_epoch(row)
             if on_epoch:
                 on_epoch(row)
+        if config.average > 1:
+            on_first(fabric, lambda: save_average(out, config.average))
     if run.history.best_epoch:
         return out / "cnn_best.pth"
     return out / f"cnn_epoch_{run.history.epoch}.pth"

@@ -69,6 +69,9 @@ def train(
         int,
         typer.Option("--early_stopping_patience", help="Epochs without a better score before stopping; -1: never."),
     ] = -1,
+    average: Annotated[
+        int, typer.Option(min=1, help="Epochs at the end whose mean weights are kept as cnn_average.pth; 1: none.")
+    ] = 3,
     val_metric: Annotated[
         str, typer.Option("--val_metric", help="Decides which epoch is best, with --use_val.")
     ] = "CC",
@@ -96,6 +99,7 @@ def train(
         conv1_limit=conv1_weight_constraint,
         patience=early_stopping_patience,
         watch=val_metric,
+        average=average,
         precision=precision.value,
         devices=num_gpus,
         device=device.value,
