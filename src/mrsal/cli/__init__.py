@@ -5,6 +5,7 @@ Options are spelled with underscores, as users of the method know them; hyphens 
 A file per family of commands, which are plain functions; here they are registered.
 """
 
+import faulthandler
 import logging
 import signal
 import sys
@@ -78,6 +79,8 @@ class _ConsoleHandler(logging.Handler):
 
 def _run(application: typer.Typer) -> None:
     """Run with one line of explanation instead of a traceback, and exit status 1; 75 if a run was told to stop and is saved."""
+    if not faulthandler.is_enabled() and sys.__stderr__:
+        faulthandler.enable(sys.__stderr__)  # a memory-mapped file that shrinks under us is a bus error: say where
     handler = _ConsoleHandler(logging.INFO)
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)  # the log files of the jobs hold more than the terminal shows
