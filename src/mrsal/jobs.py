@@ -21,7 +21,7 @@ from mrsal.inference import Predictor
 from mrsal.model import MrCNN
 from mrsal.native import open_archive
 from mrsal.plots import save_curves
-from mrsal.processes import catch_signals, launch, on_first, shared_map
+from mrsal.processes import catch_signals, is_started_by_another, launch, on_first, shared_map
 from mrsal.progress import log_file, progress_bar
 from mrsal.recipe import TrainConfig, fit_input
 from mrsal.runs import last_run, read_history
@@ -128,5 +128,6 @@ def _available_devices(config: TrainConfig) -> TrainConfig:
     if config.devices <= max(there, 1):
         return config
     used = f"{there} GPU{'s' * (there > 1)}" if there else "the CPU"
-    log.warning("%d GPUs were asked for and %d are there; using %s", config.devices, there, used)
+    if not is_started_by_another():  # which has its own say, or has said so
+        log.warning("%d GPUs were asked for and %d are there; using %s", config.devices, there, used)
     return replace(config, devices=max(there, 1))

@@ -71,6 +71,11 @@ def launch(*, device: str, precision: str, devices: int, timeout: float) -> Fabr
     return fabric
 
 
+def is_started_by_another() -> bool:
+    """Whether torchrun, Slurm, or the first process of a run started this process."""
+    return TorchElasticEnvironment.detect() or SLURMEnvironment.detect() or "LOCAL_RANK" in os.environ
+
+
 def _layout(devices: int) -> tuple[int, int]:
     """Processes on each machine, and machines, as torchrun or Slurm has them; else so many on this one."""
     if TorchElasticEnvironment.detect():
