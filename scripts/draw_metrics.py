@@ -9,18 +9,21 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from mrsal import metrics
 from mrsal.fixations import density
 
 SHAPE = (300, 400)
-SPREAD, SIGMA = 12.0, 16.0  # of the fixations around what attracts them, and of the Gaussian of the ground truth; pixels
+SPREAD, SIGMA = (
+    12.0,
+    16.0,
+)  # of the fixations around what attracts them, and of the Gaussian of the ground truth; pixels
 SPOTS = ((95.0, 85.0, 0.5), (285.0, 120.0, 0.3), (200.0, 240.0, 0.2))  # x, y, share of the fixations
 FALSE_ALARM = (345.0, 245.0)
 ELSEWHERE = 0.06  # share of fixations that follow nothing
@@ -47,8 +50,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()
-    matplotlib.use("Agg")
-    matplotlib.rcParams.update({"font.family": "DejaVu Sans", "text.color": INK, "axes.labelcolor": INK})
     scene, maps = make_scene(), make_maps()
     scores = {name: score(map_, scene) for name, map_ in maps.items()}
     draw_table(scene, maps, scores).savefig(arguments.out / "metrics-table.png", dpi=150, facecolor="white")
@@ -120,9 +121,9 @@ def score(map_: Map, scene: Scene) -> dict[str, float]:
     return metrics.score(map_, **at, **others) | metrics.score(map_, protocol="historical", **at)
 
 
-def draw_table(scene: Scene, maps: dict[str, Map], scores: dict[str, dict[str, float]]) -> pyplot.Figure:
+def draw_table(scene: Scene, maps: dict[str, Map], scores: dict[str, dict[str, float]]) -> Figure:
     """A row per map: its picture, its name, and its scores; white is the uniform map's score, blue the best one."""
-    figure = pyplot.figure(figsize=(11.6, 0.74 * len(maps) + 0.7))
+    figure = Figure(figsize=(11.6, 0.74 * len(maps) + 0.7))
     cells = figure.add_axes((0.235, 0.01, 0.76, 0.92), xlim=(0, len(METRICS)), ylim=(len(maps), 0))
     cells.axis("off")
     height, top = 0.92 / len(maps), 0.93
@@ -130,29 +131,30 @@ def draw_table(scene: Scene, maps: dict[str, Map], scores: dict[str, dict[str, f
         picture = figure.add_axes((0.002, top - (row + 1) * height + 0.003, 0.085, height - 0.006))
         show(picture, np.sqrt(map_), scene, size=0.6)
         picture.spines[:].set_visible(False)
-        figure.text(0.092, top - (row + 0.5) * height, name, va="center", fontsize=10.5, linespacing=1.15)
+        figure.text(0.092, top - (row + 0.5) * height, name, va="center", fontsize=10.5, color=INK, linespacing=1.15)
     for column, metric in enumerate(METRICS):
         values = np.array([scores[name][metric] for name in maps])
         sign = 1 if metrics.HIGHER_IS_BETTER[metric] else -1
         gain = sign * (values - scores["uniform"][metric])
         shade = np.clip(gain / max(gain.max(), 0.1), -1, 1)
         arrow = "↑" if sign > 0 else "↓"
-        cells.text(column + 0.5, -0.18, f"{metric} {arrow}", ha="center", va="bottom", fontsize=10.5, weight="bold")
+        cells.text(
+            column + 0.5, -0.18, f"{metric} {arrow}", ha="center", va="bottom", fontsize=10.5, color=INK, weight="bold"
+        )
         for row, (value, strength) in enumerate(zip(values, shade, strict=True)):
             best = np.isclose(sign * value, (sign * values).max(), atol=5e-4)
             colour = WORSE_TO_BETTER(0.5 + 0.42 * strength)
-            cells.add_patch(
-                pyplot.Rectangle((column, row), 1, 1, facecolor=colour, edgecolor="white", linewidth=2.5)
-            )
+            cells.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, edgecolor="white", linewidth=2.5))
             dark = abs(strength) > 0.75
             weight = {"weight": "bold" if best else "normal", "color": "white" if dark else INK}
             cells.text(column + 0.5, row + 0.5, f"{value:.2f}", ha="center", va="center", fontsize=11, **weight)
     return figure
 
 
-def draw_where(scene: Scene, map_: Map) -> pyplot.Figure:
+def draw_where(scene: Scene, map_: Map) -> Figure:
     """For one map that misses a spot and has a false alarm: which fixations or pixels raise a score, and which lower it."""
-    figure, panels = pyplot.subplots(2, 4, figsize=(13.6, 6.3))
+    figure = Figure(figsize=(13.6, 6.3))
+    panels = figure.subplots(2, 4)
     figure.subplots_adjust(0.005, 0.01, 0.995, 0.895, wspace=0.05, hspace=0.27)
     found = score(map_, scene)
     at, other = (scene.y.astype(int), scene.x.astype(int)), (scene.other_y.astype(int), scene.other_x.astype(int))
@@ -209,7 +211,7 @@ def pixels(axes: Axes, values: Map) -> None:
 
 
 def title(axes: Axes, headline: str, text: str) -> None:
-    axes.set_title(headline, fontsize=12, weight="bold", loc="left", pad=21)
+    axes.set_title(headline, fontsize=12, color=INK, weight="bold", loc="left", pad=21)
     axes.text(0, 1.025, text, transform=axes.transAxes, fontsize=9.5, color=GREY, va="bottom")
 
 

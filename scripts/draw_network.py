@@ -1,15 +1,15 @@
 """Draw the figure of the network, docs/images/network.png, with a made-up scene and what the bundled network says of it.
 
-    python scripts/draw_network.py docs/images/network.png
+python scripts/draw_network.py docs/images/network.png
 """
 
 import argparse
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib import pyplot
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, Polygon, Rectangle
 from numpy.typing import NDArray
 
@@ -34,11 +34,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()
-    matplotlib.use("Agg")
-    matplotlib.rcParams["font.family"] = "DejaVu Sans"
     scene, targets = make_scene(np.random.default_rng(SEED))
-    map_ = mrsal.load_model().predict(scene).values
-    figure = pyplot.figure(figsize=(WIDTH / 10, HEIGHT / 10))
+    map_ = mrsal.load_model().predict(scene, mode="fast").values
+    figure = Figure(figsize=(WIDTH / 10, HEIGHT / 10))
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(0, HEIGHT), aspect="equal")
     axes.axis("off")
     x, y = targets[np.hypot(targets[:, 0] - scene.shape[1], targets[:, 1] - scene.shape[0] / 2).argmin(), :2]
@@ -126,7 +124,11 @@ def ending(axes: Axes, map_: NDArray, place: tuple[float, float]) -> None:
     axes.plot([x_at], [y_at], marker="s", markersize=5, markerfacecolor="none", markeredgecolor="white", zorder=5)
     axes.text(X_MAP, bottom + height + 0.7, "Saliency map", fontsize=10.5, weight="bold", color=INK)
     axes.text(
-        X_MAP + 10, bottom - 1.0, "50 × 50 locations,\nresized to the image", **(small() | {"va": "top"}), linespacing=1.3
+        X_MAP + 10,
+        bottom - 1.0,
+        "50 × 50 locations,\nresized to the image",
+        **(small() | {"va": "top"}),
+        linespacing=1.3,
     )
 
 
@@ -140,7 +142,9 @@ def cuboid(axes: Axes, left: float, y: float, height: float, depth: float, colou
     box(axes, left, bottom, depth, height, edge=colour, fill=tint(colour, 0.30), width=1.2)
     for corners, strength in ((top, 0.15), (side, 0.5)):
         axes.add_patch(
-            Polygon(corners, facecolor=tint(colour, strength), edgecolor=colour, linewidth=1.2, zorder=3, joinstyle="round")
+            Polygon(
+                corners, facecolor=tint(colour, strength), edgecolor=colour, linewidth=1.2, zorder=3, joinstyle="round"
+            )
         )
 
 
@@ -150,7 +154,16 @@ def bar(axes: Axes, left: float, y: float, height: float, colour: str) -> None:
 
 
 def box(
-    axes: Axes, x: float, y: float, width_: float, height: float, *, edge: str, fill: object, width: float, zorder: float = 3
+    axes: Axes,
+    x: float,
+    y: float,
+    width_: float,
+    height: float,
+    *,
+    edge: str,
+    fill: object,
+    width: float,
+    zorder: float = 3,
 ) -> None:
     axes.add_patch(Rectangle((x, y), width_, height, edgecolor=edge, facecolor=fill, linewidth=width, zorder=zorder))
 
@@ -161,7 +174,7 @@ def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], colo
 
 def tint(colour: str, strength: float) -> tuple[float, ...]:
     """A colour mixed with white."""
-    return tuple(1 - strength * (1 - value) for value in matplotlib.colors.to_rgb(colour))
+    return tuple(1 - strength * (1 - value) for value in to_rgb(colour))
 
 
 def small() -> dict[str, object]:
