@@ -153,16 +153,18 @@ def draw_table(scene: Scene, maps: dict[str, Map], scores: dict[str, dict[str, f
 
 def draw_where(scene: Scene, map_: Map) -> Figure:
     """For one map that misses a spot and has a false alarm: which fixations or pixels raise a score, and which lower it."""
-    figure = Figure(figsize=(13.6, 6.3))
-    panels = figure.subplots(2, 4)
-    figure.subplots_adjust(0.005, 0.01, 0.995, 0.895, wspace=0.05, hspace=0.27)
+    figure = Figure(figsize=(10.4, 9.4))
+    panels = figure.subplots(3, 3)
+    figure.subplots_adjust(0.005, 0.008, 0.995, 0.935, wspace=0.05, hspace=0.26)
     found = score(map_, scene)
     at, other = (scene.y.astype(int), scene.x.astype(int)), (scene.other_y.astype(int), scene.other_x.astype(int))
     z, t = ((values - values.mean()) / values.std() for values in (map_, scene.truth))
-    first, *rest = panels.flat
+    first, second, *rest = panels.flat
 
     show(first, np.sqrt(map_), scene)
     title(first, "The map, and the fixations", "it misses a spot and invents another")
+    second.imshow(np.sqrt(scene.truth), cmap="inferno", vmin=0)
+    title(second, "The ground truth", "density of the fixations, for CC, SIM and KL")
     dots(rest[0], map_, scene, share_below(map_[at], map_) - 0.5)
     title(rest[0], f"AUC {found['AUC']:.2f}", "share of all pixels with less, at each fixation")
     dots(rest[1], map_, scene, share_below(map_[at], map_[other]) - 0.5)

@@ -36,12 +36,12 @@ def main() -> None:
     arguments = parser.parse_args()
     scene, targets = make_scene(np.random.default_rng(SEED))
     map_ = mrsal.load_model().predict(scene, mode="fast").values
-    figure = Figure(figsize=(WIDTH / 10, HEIGHT / 10))
+    figure = Figure(figsize=(WIDTH / 13, HEIGHT / 13))
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(0, HEIGHT), aspect="equal")
     axes.axis("off")
     x, y = targets[np.hypot(targets[:, 0] - scene.shape[1], targets[:, 1] - scene.shape[0] / 2).argmin(), :2]
     draw(axes, scene, map_, (x / scene.shape[1], y / scene.shape[0]))
-    figure.savefig(arguments.out, dpi=130, facecolor="white")
+    figure.savefig(arguments.out, dpi=170, facecolor="white")
 
 
 def draw(axes: Axes, scene: NDArray[np.uint8], map_: NDArray, place: tuple[float, float]) -> None:
@@ -61,7 +61,7 @@ def scaled_image(
     side, half = scale * UNITS_PER_PIXEL, PATCH * UNITS_PER_PIXEL / 2
     left, bottom = X_IMAGE - side / 2, y - side / 2
     axes.imshow(level, extent=(left, left + side, bottom, bottom + side), zorder=1, interpolation="bilinear")
-    axes.text(left, bottom + side + 0.7, f"{scale} × {scale}", color=colour, fontsize=11, weight="bold")
+    axes.text(left, bottom + side + 0.7, f"{scale} × {scale}", color=colour, fontsize=10, weight="bold")
     column, row = (int(p * scale) for p in place)
     padded = np.pad(level, ((PATCH, PATCH), (PATCH, PATCH), (0, 0)), mode="edge")
     start_y, start_x = row + PATCH // 2, column + PATCH // 2
@@ -93,7 +93,7 @@ def headings(axes: Axes) -> None:
     """What happens, column by column."""
     top = HEIGHT - 2.4
     for x, title, text in (
-        (X_IMAGE, "Image at three scales", ""),
+        (X_IMAGE, "Three scales", ""),
         (X_CROP + CROP / 2, "Crops", "42 × 42, around\none location"),
         (48.5, "Convolution 1", "96 filters 7 × 7,\npooling 2 × 2"),
         (63.8, "Convolution 2", "160 filters 3 × 3,\npooling 2 × 2"),
@@ -101,7 +101,7 @@ def headings(axes: Axes) -> None:
         (X_FC + 0.8, "Features", "512 units,\nfully connected"),
         (X_JOINT + 0.8, "Joined", "512 units,\nfully connected"),
     ):
-        axes.text(x, top, title, ha="center", va="baseline", fontsize=10.5, weight="bold", color=INK)
+        axes.text(x, top, title, ha="center", va="baseline", fontsize=9.8, weight="bold", color=INK)
         axes.text(x, top - 1.1, text, ha="center", va="top", fontsize=9, color=GREY, linespacing=1.3)
 
 
@@ -122,7 +122,7 @@ def ending(axes: Axes, map_: NDArray, place: tuple[float, float]) -> None:
     x_at, y_at = X_MAP + place[0] * 20, bottom + (1 - place[1]) * height
     arrow(axes, (X_OUT + 2.4, y), (X_MAP - 0.8, y), INK)
     axes.plot([x_at], [y_at], marker="s", markersize=5, markerfacecolor="none", markeredgecolor="white", zorder=5)
-    axes.text(X_MAP, bottom + height + 0.7, "Saliency map", fontsize=10.5, weight="bold", color=INK)
+    axes.text(X_MAP, bottom + height + 0.7, "Saliency map", fontsize=9.8, weight="bold", color=INK)
     axes.text(
         X_MAP + 10,
         bottom - 1.0,
