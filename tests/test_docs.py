@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tokenize
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from io import StringIO
@@ -26,6 +27,7 @@ from scipy.io import savemat
 from torch.nn.functional import adaptive_avg_pool2d
 from typer.main import get_command
 
+import mrsal
 from mrsal import archive, cli, datasets, evaluate, inference, jobs, native, scoring
 from mrsal.baselines import centre, spectral_residual
 from mrsal.checkpoint import save_checkpoint
@@ -38,7 +40,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 LANGUAGES = {"python", "sh", "text", "json", "csv", "yaml"}
 UNRUN_COMMANDS = {"pip", "git", "pre-commit", "mkdocs", "scripts/check", "python", "pytest", "mrsal"}
 UNRUN_COMMANDS |= {"torchrun", "sbatch", "srun", "ray", "export", "chromium", "curl"}
-UNRUN_MRSAL = {"demo", "serve"}  # commands that are not run by themselves: three minutes, a server
+UNRUN_IMPORTS = ("pysaliency", "ray", "gradio", "huggingface_hub")  # why a Python block may not be run
+UNRUN_MRSAL = {"demo", "serve"}  # commands that no page runs: three minutes, a server
 SCENES = 9  # OSIE's split makes of them two for test and two for val
 
 
@@ -236,9 +239,11 @@ def run_command(words: list[str], block: Block, monkeypatch) -> None:
     assert words[0] in entry, f"{block}: no test can run {words[0]!r}; mark the block no-run"
     if "train" in words[0] or words[1] == "train":
         words += ["--epochs", "1", "--device", "cpu", "--num_gpus", "1"]
+    *words, target = [*words[: words.index(">")], words[-1]] if ">" in words else [*words, os.devnull]
     monkeypatch.setattr(sys, "argv", words)
     try:
-        entry[words[0]]()
+        with Path(target).open("w") as file, redirect_stdout(file if target != os.devnull else sys.stdout):
+            entry[words[0]]()
     except SystemExit as leaving:
         assert not leaving.code, f"{block}: {shlex.join(words)} ends with status {leaving.code}"
 
@@ -262,6 +267,7 @@ SHELL = [(block, words) for block in BLOCKS if block.language == "sh" for words 
 def test_every_command_has_the_options_it_is_given(block, words):
     group = get_command(cli.app)
     assert words[1] in group.commands, f"{block}: there is no mrsal {words[1]}"
+    words = words[: words.index(">")] if ">" in words else words
     parent = group.context_class(group, info_name="mrsal", **group.context_settings)
     group.commands[words[1]].make_context(words[1], words[2:], parent=parent)  # UsageError names what is wrong
 
@@ -272,7 +278,7 @@ def test_what_is_not_run_could_not_be():
             continue
         if block.language == "python":
             compile(block.text, str(block), "exec")
-            assert "import pysaliency" in block.text, f"{block}: why is this block not run?"
+            assert re.search(rf"import ({'|'.join(UNRUN_IMPORTS)})", block.text), f"{block}: why is this block not run?"
             continue
         assert block.language == "sh"
         commands = commands_of(block)
@@ -292,6 +298,20 @@ def test_every_link_leads_to_a_file():
         text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
         for target in re.findall(r"\]\(([^)#\s:]+)(?:#[^)\s]*)?\)", text):
             assert (page.parent / target).exists(), f"{page.name}: {target} leads nowhere"
+
+
+def test_the_citation_names_this_version():
+    assert f"\nversion: {mrsal.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_the_forms_are_forms():
+    yaml = pytest.importorskip("yaml")
+    for form in (ROOT / ".github/ISSUE_TEMPLATE").glob("[!c]*.yml"):
+        asked = yaml.safe_load(form.read_text(encoding="utf-8"))
+        assert asked["name"] and asked["description"]
+        assert all(part["type"] in ("markdown", "textarea", "input") for part in asked["body"])
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [hook["id"] for repo in hooks["repos"] for hook in repo["hooks"]] == ["ruff-check", "ruff-format", "mypy"]
 
 
 def load_script(path: str):
