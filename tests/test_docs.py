@@ -22,17 +22,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from docs_folder import write_docs_folder
 from PIL import Image
-from scipy.io import savemat
 from torch.nn.functional import adaptive_avg_pool2d
 from typer.main import get_command
 
 import mrsal
-from mrsal import archive, cli, datasets, evaluate, inference, jobs, native, scoring
-from mrsal.baselines import centre, spectral_residual
-from mrsal.checkpoint import save_checkpoint
-from mrsal.datasets.synthetic import write_synthetic
-from mrsal.model import ModelConfig, MrCNN
+from mrsal import archive, cli, inference, jobs, scoring
 from mrsal.patches import sample_locations
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,7 +38,6 @@ UNRUN_COMMANDS = {"pip", "git", "pre-commit", "mkdocs", "scripts/check", "python
 UNRUN_COMMANDS |= {"torchrun", "sbatch", "srun", "ray", "export", "chromium", "curl"}
 UNRUN_IMPORTS = ("pysaliency", "ray", "gradio", "huggingface_hub")  # why a Python block may not be run
 UNRUN_MRSAL = {"demo", "serve"}  # commands that no page runs: three minutes, a server
-SCENES = 9  # OSIE's split makes of them two for test and two for val
 
 
 @dataclass(frozen=True)
@@ -99,80 +94,7 @@ def few_samples():
 @pytest.fixture(scope="module")
 def template(tmp_path_factory, few_samples):
     """A folder with everything that the pages name."""
-    root = tmp_path_factory.mktemp("docs")
-    own = write_synthetic(root / "data/own", scenes=SCENES, observers=5, fixations=4)
-    dataset = datasets.load("folder", own)
-    _write_osie(root / "data/osie", dataset)
-    _write_mit1003(root / "data/mit1003", dataset)
-    osie = datasets.load("osie", root / "data/osie")
-    for name, source in {
-        "own": dataset,
-        "osie": osie,
-        "mit1003": datasets.load("mit1003", root / "data/mit1003"),
-    }.items():
-        native.write_native(source, root / f"data/{name}-archive")
-    archive.write_pth(osie, root / "data")
-
-    for folder in ("photos", "stimuli", "their-maps"):
-        (root / folder).mkdir()
-    for i, stimulus in enumerate(osie.stimuli):
-        if i < 3:
-            shutil.copy(stimulus.path, root / f"photos/{i}.jpg")
-            shutil.copy(stimulus.path, root / f"stimuli/{i}.jpg")
-        np.save(root / f"their-maps/{stimulus.path.stem}.npy", spectral_residual(stimulus.read()))
-    shutil.copy(root / "photos/0.jpg", root / "photo.jpg")
-    _write_film(root / "film.mp4", dataset.stimuli[0].read()[:120, :160])
-
-    checkpoint = save_checkpoint(MrCNN(ModelConfig()), root / "cnn_epoch_1.pth")
-    for run in ("trained/before", "runs/trained/before"):
-        (root / run).mkdir(parents=True)
-        for name in ("cnn_epoch_1.pth", "cnn_best.pth"):
-            os.link(checkpoint, root / run / name)
-    examples = list(native.NativeArchive(root / "data/osie-archive").examples("test"))
-    for name, model in {"before": centre, "earlier": spectral_residual}.items():
-        evaluate(model, examples, name=name).save(root / f"runs/eval/{name}/scores.csv")
-    return root
-
-
-def _write_osie(root, dataset):
-    """The layout of OSIE: positions from 1, durations in ms."""
-    (root / "data/stimuli").mkdir(parents=True)
-    (root / "data/eye").mkdir()
-    records = []
-    for i, stimulus in enumerate(dataset.stimuli):
-        Image.fromarray(stimulus.read()).save(root / f"data/stimuli/{1001 + i}.jpg")
-        points = dataset.fixations_of(i)
-        subjects = np.empty(5, object)
-        for subject in range(5):
-            own = points.where(points.subject == subject)
-            subjects[subject] = {"fix_x": own.x + 1, "fix_y": own.y + 1, "fix_duration": own.duration * 1000}
-        records.append({"img": f"{1001 + i}.jpg", "subjects": subjects})
-    table = np.empty(len(records), object)
-    table[:] = records
-    savemat(root / "data/eye/fixations.mat", {"fixations": table})
-
-
-def _write_mit1003(root, dataset):
-    """The layout of MIT1003, with a list of test images; 18 images, so that there are two to validate on."""
-    (root / "ALLSTIMULI").mkdir(parents=True)
-    rows = ["stimulus,subject,x,y,start_s,end_s"]
-    for i in range(18):
-        Image.fromarray(dataset.stimuli[i % SCENES].read()).save(root / f"ALLSTIMULI/i{i}.jpeg")
-        points = dataset.fixations_of(i % SCENES)
-        rows += [f"i{i},s{s},{x},{y},," for s, x, y in zip(points.subject, points.x, points.y, strict=True)]
-    (root / "fixations.csv").write_text("\n".join(rows) + "\n")
-    (root / "coursework_test_split.txt").write_text("i0\ni1\n")
-
-
-def _write_film(path, picture):
-    av = pytest.importorskip("av")
-    with av.open(str(path), "w") as film:
-        stream = film.add_stream("mpeg4", rate=10)
-        stream.height, stream.width, stream.pix_fmt = *picture.shape[:2], "yuv420p"
-        for shift in range(3):
-            frame = av.VideoFrame.from_ndarray(np.roll(picture, 8 * shift, axis=1), format="rgb24")
-            film.mux(stream.encode(frame))
-        film.mux(stream.encode())
+    return write_docs_folder(tmp_path_factory.mktemp("docs"))
 
 
 RUN = [page for page in PAGES if any(block.page == page and block.runs for block in BLOCKS)]
@@ -185,18 +107,18 @@ def test_the_blocks_of_a_page_run(page, template, tmp_path, monkeypatch):
     x, y = np.array([60.0, 65.0, 210.0]), np.array([50.0, 52.0, 160.0])
     grid = np.arange(240 * 320, dtype=float).reshape(240, 320)
     names = {"__name__": "page", "x": x, "y": y, "saliency_map": grid, "density": grid + 1}
+    if page.name != "method.md":  # which is about the network
+        make_quick(monkeypatch)
     for block in BLOCKS:
         if block.page == page and block.runs and block.language == "python":
             run_python(block, names)
         elif block.page == page and block.runs and block.language == "sh":
-            with monkeypatch.context() as patch:
-                make_quick(patch)
-                for words in commands_of(block):
-                    run_command(words, block, patch)
+            for words in commands_of(block):
+                run_command(words, block, monkeypatch)
 
 
-def make_quick(patch) -> None:
-    """For commands: brightness instead of the network's logits, and no charts; both have tests of their own."""
+def make_quick(monkeypatch) -> None:
+    """Brightness instead of the network's logits, and no charts: both take long, and have tests of their own."""
 
     def logits(network, levels, grid, *, mode):
         return adaptive_avg_pool2d(levels[0].mean(dim=1), (len(grid.rows), len(grid.columns)))
@@ -204,10 +126,10 @@ def make_quick(patch) -> None:
     def nothing(*_, **__):
         return None
 
-    patch.setattr(inference, "grid_logits", logits)
+    monkeypatch.setattr(inference, "grid_logits", logits)
     for chart in ("write_report", "save_pairwise", "save_score_plot", "save_distributions"):
-        patch.setattr(scoring, chart, nothing)
-    patch.setattr(jobs, "save_curves", nothing)
+        monkeypatch.setattr(scoring, chart, nothing)
+    monkeypatch.setattr(jobs, "save_curves", nothing)
 
 
 def run_python(block: Block, names: dict) -> None:
