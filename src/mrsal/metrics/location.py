@@ -25,9 +25,9 @@ def auc(
     splits: int = 100,
     step: float | None = None,
 ) -> float:
-    r"""Area under the ROC curve: how well the map tells fixated locations from others.
+    """Area under the ROC curve: how well the map tells fixated locations from others.
 
-    .. math:: P(s^+ > s^-) + \tfrac12 P(s^+ = s^-)
+        P(s⁺ > s⁻) + ½ P(s⁺ = s⁻)
 
     for the map's value at a random fixation and at a random negative: exact, ties count one half.
 

@@ -1,0 +1,95 @@
+"""The folder in which the documentation's code blocks run: small made-up data under the names that the pages use."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+
+from mrsal import archive, datasets, evaluate, native
+from mrsal.baselines import centre, spectral_residual
+from mrsal.checkpoint import save_checkpoint
+from mrsal.datasets.synthetic import write_synthetic
+from mrsal.model import ModelConfig, MrCNN
+
+SCENES = 9  # OSIE's split makes of them two for test and two for val
+
+
+def write_docs_folder(root: Path) -> Path:
+    """Fill ``root``; returns it."""
+    own = write_synthetic(root / "data/own", scenes=SCENES, observers=5, fixations=4)
+    dataset = datasets.load("folder", own)
+    _write_osie(root / "data/osie", dataset)
+    _write_mit1003(root / "data/mit1003", dataset)
+    osie = datasets.load("osie", root / "data/osie")
+    for name, source in {
+        "own": dataset,
+        "osie": osie,
+        "mit1003": datasets.load("mit1003", root / "data/mit1003"),
+    }.items():
+        native.write_native(source, root / f"data/{name}-archive")
+    archive.write_pth(osie, root / "data")
+
+    for folder in ("photos", "stimuli", "their-maps"):
+        (root / folder).mkdir()
+    for i, stimulus in enumerate(osie.stimuli):
+        if i < 3:
+            shutil.copy(stimulus.path, root / f"photos/{i}.jpg")
+            shutil.copy(stimulus.path, root / f"stimuli/{i}.jpg")
+        np.save(root / f"their-maps/{stimulus.path.stem}.npy", spectral_residual(stimulus.read()))
+    shutil.copy(root / "photos/0.jpg", root / "photo.jpg")
+    _write_film(root / "film.mp4", dataset.stimuli[0].read()[:120, :160])
+
+    checkpoint = save_checkpoint(MrCNN(ModelConfig()), root / "cnn_epoch_1.pth")
+    for run in ("trained/before", "runs/trained/before"):
+        (root / run).mkdir(parents=True)
+        for name in ("cnn_epoch_1.pth", "cnn_best.pth"):
+            os.link(checkpoint, root / run / name)
+    examples = list(native.NativeArchive(root / "data/osie-archive").examples("test"))
+    for name, model in {"before": centre, "earlier": spectral_residual}.items():
+        evaluate(model, examples, name=name).save(root / f"runs/eval/{name}/scores.csv")
+    return root
+
+
+def _write_osie(root, dataset):
+    """The layout of OSIE: positions from 1, durations in ms."""
+    (root / "data/stimuli").mkdir(parents=True)
+    (root / "data/eye").mkdir()
+    records = []
+    for i, stimulus in enumerate(dataset.stimuli):
+        Image.fromarray(stimulus.read()).save(root / f"data/stimuli/{1001 + i}.jpg")
+        points = dataset.fixations_of(i)
+        subjects = np.empty(5, object)
+        for subject in range(5):
+            own = points.where(points.subject == subject)
+            subjects[subject] = {"fix_x": own.x + 1, "fix_y": own.y + 1, "fix_duration": own.duration * 1000}
+        records.append({"img": f"{1001 + i}.jpg", "subjects": subjects})
+    table = np.empty(len(records), object)
+    table[:] = records
+    savemat(root / "data/eye/fixations.mat", {"fixations": table})
+
+
+def _write_mit1003(root, dataset):
+    """The layout of MIT1003, with a list of test images; 18 images, so that there are two to validate on."""
+    (root / "ALLSTIMULI").mkdir(parents=True)
+    rows = ["stimulus,subject,x,y,start_s,end_s"]
+    for i in range(18):
+        Image.fromarray(dataset.stimuli[i % SCENES].read()).save(root / f"ALLSTIMULI/i{i}.jpeg")
+        points = dataset.fixations_of(i % SCENES)
+        rows += [f"i{i},s{s},{x},{y},," for s, x, y in zip(points.subject, points.x, points.y, strict=True)]
+    (root / "fixations.csv").write_text("\n".join(rows) + "\n")
+    (root / "coursework_test_split.txt").write_text("i0\ni1\n")
+
+
+def _write_film(path, picture):
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("mpeg4", rate=10)
+        stream.height, stream.width, stream.pix_fmt = *picture.shape[:2], "yuv420p"
+        for shift in range(3):
+            frame = av.VideoFrame.from_ndarray(np.roll(picture, 8 * shift, axis=1), format="rgb24")
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode())
