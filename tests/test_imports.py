@@ -13,7 +13,7 @@ PACKAGE = Path(mrsal.__file__).parent
 
 # a module imports only what stands before it; datasets and metrics are packages
 ORDER = """
-    errors images files progress fixations exchange datasets metrics patches
+    errors images files saliency_map progress fixations exchange datasets metrics grid patches
     model precision checkpoint archive native dense inference baselines adjustment maps submission
     significance scores evaluation
     comparison plots charts report video predicting runs scoring submitting training cluster jobs demo export web cli

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from mrsal.comparison import compare
     from mrsal.errors import DataError, FileError, InputError, MrsalError, TrainingError
     from mrsal.evaluation import evaluate
-    from mrsal.inference import Predictor, SaliencyMap, load_model
+    from mrsal.inference import Predictor, load_model
+    from mrsal.saliency_map import SaliencyMap
     from mrsal.scores import Scores
     from mrsal.training import TrainConfig, train
 
@@ -24,7 +25,7 @@ _HOME = {
     "InputError": "errors",
     "MrsalError": "errors",
     "Predictor": "inference",
-    "SaliencyMap": "inference",
+    "SaliencyMap": "saliency_map",
     "Scores": "scores",
     "TrainConfig": "training",
     "TrainingError": "errors",

@@ -21,7 +21,7 @@ from scipy import ndimage
 
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_folder, atomic_path
-from mrsal.patches import GRID, Grid
+from mrsal.grid import GRID, Grid
 
 if TYPE_CHECKING:
     from mrsal.inference import Predictor
