@@ -26,7 +26,7 @@ class Brightness:
 @pytest.fixture
 def job(monkeypatch, tmp_path):
     """Run a job with that predictor; relative paths start in a folder of the test's own."""
-    monkeypatch.setattr(predicting, "load_model", lambda *_, **__: Brightness())
+    monkeypatch.setattr(predicting, "open_predictor", lambda *_, **__: Brightness())
     monkeypatch.chdir(tmp_path)
     return lambda paths, out="out", **options: predict_job(
         [str(path) for path in paths], tmp_path / out, "any", console=Console(file=io.StringIO()), **options

@@ -26,12 +26,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mrsal.checkpoint import load_checkpoint, save_checkpoint
+from mrsal.checkpoint import save_checkpoint
 from mrsal.dense import grid_logits
 from mrsal.errors import DataError, InputError
 from mrsal.files import atomic_path
 from mrsal.grid import Grid
-from mrsal.inference import Predictor, checkpoint_path
+from mrsal.inference import Predictor, load_network
 from mrsal.model import MrCNN
 from mrsal.patches import SCALES
 from mrsal.runtime import FORMAT_VERSION, HEADER, MODE, OnnxPredictor, import_onnxruntime
@@ -61,27 +61,31 @@ class WholeImage(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         _, H, W, _ = image.shape
-        pixels = image.permute(0, 3, 1, 2)  # (B, C, H, W)
-        levels = [scale_as_pillow(pixels, size).float() / 255 for size in SCALES]
-        logits = grid_logits.__wrapped__(self.network, levels, self.grid, mode=MODE)  # (B, R, K), without inference mode
+        levels = [level.float() / 255 for level in scale_as_pillow(image.permute(0, 3, 1, 2))]
+        logits = grid_logits.__wrapped__(
+            self.network, levels, self.grid, mode=MODE
+        )  # (B, R, K), without inference mode
         return _enlarge(torch.sigmoid(logits), H, W)
 
 
-def scale_as_pillow(pixels: Tensor, size: int) -> Tensor:
-    """``(B, C, H, W)`` uint8 to ``(B, C, size, size)`` float64 of whole numbers, the very levels that Pillow gives."""
+def scale_as_pillow(pixels: Tensor) -> list[Tensor]:
+    """``(B, C, H, W)`` uint8 to ``(B, C, s, s)`` float64 for each scale s: whole numbers, the very levels that Pillow gives."""
     _, _, H, W = pixels.shape
-    columns = _to_levels(pixels.double() @ _weights(W, size).T)  # (B, C, H, s)
-    return _to_levels(_weights(H, size) @ columns)  # (B, C, s, s)
+    columns = _to_levels(pixels.double() @ _weights(W).T).split(SCALES, dim=3)  # each (B, C, H, s)
+    rows = _weights(H).split(SCALES)  # each (s, H)
+    return [_to_levels(down @ across) for down, across in zip(rows, columns, strict=True)]
 
 
 def _to_levels(values: Tensor) -> Tensor:
     return (values + 0.5).floor().clamp(0, 255)
 
 
-def _weights(side: int, size: int) -> Tensor:
-    """``(size, side)``: how much each pixel adds to each scaled one; antialiased where that is the smaller side."""
-    to, of = 2 * torch.arange(size)[:, None] + 1, 2 * torch.arange(side) + 1  # twice the centres
-    distance = (to * side - of * size).double() / (2 * torch.sym_max(side, size))  # whole numbers as long as can be
+def _weights(side: int) -> Tensor:
+    """``(sum of s, side)``: how much each pixel adds to each one of the scaled images; antialiased where those are smaller."""
+    size = torch.cat([torch.full((s, 1), s) for s in SCALES])
+    to = torch.cat([2 * torch.arange(s)[:, None] + 1 for s in SCALES])  # twice the centres
+    of = 2 * torch.arange(side) + 1
+    distance = (to * side - of * size).double() / (2 * size.clamp(min=side))  # whole numbers as long as can be
     weights = _cubic(distance, _PILLOW)
     weights = weights / weights.sum(dim=1, keepdim=True)
     return (weights * 2**_DIGITS + 0.5).floor() / 2**_DIGITS
@@ -137,7 +141,7 @@ def export_model(name_or_path: str | Path, out: Path, *, format: str | None = No
         raise InputError(f"expected a name that ends in .{' or .'.join(FORMATS)}, got {out.name!r}; or give --format")
     if out.suffix.lower() != f".{format}":
         raise InputError(f"{out.name} is to hold {format}; call it {out.with_suffix(f'.{format}').name}")
-    network, about = load_checkpoint(checkpoint_path(name_or_path))
+    network, about = load_network(name_or_path)
     if format == "onnx":
         return export_onnx(network, out)
     save_checkpoint(network, out, about=about)

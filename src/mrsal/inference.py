@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from mrsal.checkpoint import load_checkpoint
 from mrsal.dense import MODES, grid_logits
 from mrsal.errors import InputError
 from mrsal.grid import Grid
+from mrsal.hub import SCHEME, load_pretrained, push_to_hub, save_pretrained
 from mrsal.images import to_image
 from mrsal.model import MrCNN, channels_last
 from mrsal.patches import Pyramid, is_unit
@@ -53,6 +55,22 @@ class Predictor:
         self.bf16 = resolve_precision(precision, device) == "bf16-mixed"
         self.network = channels_last(network.to(self.device)).eval()
         self.mode = mode
+
+    @classmethod
+    def from_pretrained(
+        cls, repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None, **options: str
+    ) -> "Predictor":
+        """Load from a folder or the Hugging Face Hub, see :func:`mrsal.hub.load_pretrained`; ``options`` as for the class."""
+        network, _ = load_pretrained(repo_or_folder, revision=revision, token=token)
+        return cls(network, **options)
+
+    def save_pretrained(self, folder: str | Path, **card: Any) -> Path:
+        """Write weights, configuration and a model card as a folder; ``card`` as for :func:`mrsal.hub.save_pretrained`."""
+        return save_pretrained(self.network, folder, **card)
+
+    def push_to_hub(self, repo: str, **options: Any) -> str:
+        """Upload to the Hugging Face Hub, private unless told otherwise; ``options`` as for :func:`mrsal.hub.push_to_hub`."""
+        return push_to_hub(self.network, repo, **options)
 
     def __call__(self, image: object) -> NDArray[np.float32]:
         """``predict(image).values``: the call that :func:`mrsal.evaluate` makes of any model."""
@@ -168,6 +186,13 @@ def checkpoint_path(name_or_path: str | Path | None = None) -> Path:
     return WEIGHTS / BUNDLED[name] if name in BUNDLED else Path(name)
 
 
+def load_network(name_or_path: str | Path | None = None) -> tuple[MrCNN, dict[str, Any]]:
+    """A network and what was kept with its weights; ``name_or_path`` as for :func:`load_model`."""
+    if name_or_path is not None and (str(name_or_path).startswith(SCHEME) or Path(name_or_path).is_dir()):
+        return load_pretrained(name_or_path)
+    return load_checkpoint(checkpoint_path(name_or_path))
+
+
 def load_model(
     name_or_path: str | Path | None = None,
     *,
@@ -180,8 +205,9 @@ def load_model(
     Parameters
     ----------
     name_or_path : str or Path, optional
-        A name out of :data:`BUNDLED`, or a ``.pth`` or ``.safetensors`` checkpoint, of ours or in the historical layout. None:
-        the base network that ships with mrsal, trained on OSIE.
+        A name out of :data:`BUNDLED`; a ``.pth`` or ``.safetensors`` checkpoint, of ours or in the historical layout; a folder that
+        ``save_pretrained`` wrote; or ``hf://owner/name`` on the Hugging Face Hub. None: the base network that ships with
+        mrsal, trained on OSIE.
     device, precision, mode
         As for :class:`Predictor`.
 
@@ -194,5 +220,5 @@ def load_model(
     FileError, DataError
         If the file is missing or does not hold the network.
     """
-    network, _ = load_checkpoint(checkpoint_path(name_or_path))
+    network, _ = load_network(name_or_path)
     return Predictor(network, device=device, precision=precision, mode=mode)

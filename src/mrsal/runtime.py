@@ -52,7 +52,7 @@ class OnnxPredictor:
         onnxruntime = import_onnxruntime()
         path = Path(path)
         if not path.is_file():
-            raise FileError(f"no file at {path}; write one with: mrsal export MODEL {path.with_suffix('.onnx').name}")
+            raise FileError(f"no file at {path}; give an .onnx file, which this writes: mrsal export MODEL FILE.onnx")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # what goes wrong is raised
@@ -91,7 +91,9 @@ def import_onnxruntime() -> Any:
 
 def _check_mode(mode: str | None) -> None:
     if mode not in (None, MODE):
-        raise InputError(f"an exported network predicts in the mode fast only, got {mode!r}; leave it out, or use torch")
+        raise InputError(
+            f"an exported network predicts in the mode fast only, got {mode!r}; leave it out, or use torch"
+        )
 
 
 def _providers(onnxruntime: Any, device: str) -> list[str]:
