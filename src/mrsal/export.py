@@ -4,11 +4,11 @@ A :class:`WholeImage` is the ``fast`` mode of :class:`mrsal.Predictor` as one gr
 decoders give them, ``image``, ``(B, H, W, 3)`` uint8, and gives their maps, ``map``, ``(B, H, W)`` float32 in [0, 1]. So
 a program in any language needs this file and an ONNX runtime, and nobody has to write the scaling anew.
 
-Scaling is what makes that hard: ONNX's own antialiased ``Resize`` differs from Pillow's, with which networks are trained, by up
-to 5 of 255 levels, and the maps by 2e-3; even one level off at one pixel in a thousand moves a map by 2e-4. So the graph scales as Pillow
-does, to the last bit: weights of 22 binary digits, columns first, rounded to whole levels in between. As a product with a
-matrix, in float64, these are plain operations that every runtime has. It costs time in proportion to the pixels: little up to
-2 megapixels, more than the network itself from 10.
+Scaling is what makes that hard. ONNX's own antialiased ``Resize`` differs from Pillow's, with which networks are trained,
+by up to 5 of 255 levels, and even one level at one pixel in a thousand moves a map by 2e-4. So the graph scales as Pillow does,
+to the last bit: weights of 22 binary digits, columns first, rounded to whole levels in between. As a product with a matrix,
+in float64, these are plain operations that every runtime has. The time grows with the pixels: it is little up to 2
+megapixels, and more than the network's own from 10.
 
 Letters: B images, C channels, H x W pixels, s side of a scaled image, R x K rows and columns of the grid.
 """
@@ -18,6 +18,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import unwrap
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,8 @@ class WholeImage(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         _, H, W, _ = image.shape
         levels = [level.float() / 255 for level in scale_as_pillow(image.permute(0, 3, 1, 2))]
-        logits = grid_logits.__wrapped__(
-            self.network, levels, self.grid, mode=MODE
-        )  # (B, R, K), without inference mode
+        trace = unwrap(grid_logits)  # what runs in inference mode cannot be exported
+        logits = trace(self.network, levels, self.grid, mode=MODE)  # (B, R, K)
         return _enlarge(torch.sigmoid(logits), H, W)
 
 

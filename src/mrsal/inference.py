@@ -205,8 +205,8 @@ def load_model(
     Parameters
     ----------
     name_or_path : str or Path, optional
-        A name out of :data:`BUNDLED`; a ``.pth`` or ``.safetensors`` checkpoint, of ours or in the historical layout; a folder that
-        ``save_pretrained`` wrote; or ``hf://owner/name`` on the Hugging Face Hub. None: the base network that ships with
+        A name out of :data:`BUNDLED`; a ``.pth`` or ``.safetensors`` checkpoint, of ours or in the historical layout; a folder
+        that ``save_pretrained`` wrote; or ``hf://owner/name`` on the Hugging Face Hub. None: the base network that ships with
         mrsal, trained on OSIE.
     device, precision, mode
         As for :class:`Predictor`.
