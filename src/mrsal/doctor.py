@@ -86,9 +86,9 @@ def _extras() -> Iterator[Finding]:
         return
     extras: dict[str, list[str]] = {}
     for requirement in requirements:
-        package, extra = re.match(r"[\w.-]+", requirement), re.search(r"extra == ['\"]([\w-]+)['\"]", requirement)
-        if package and extra and extra[1] not in _NOT_EXTRAS:
-            extras.setdefault(extra[1], []).append(package[0])
+        package, which = re.match(r"[\w.-]+", requirement), re.search(r"extra == ['\"]([\w-]+)['\"]", requirement)
+        if package and which and which[1] not in _NOT_EXTRAS:
+            extras.setdefault(which[1], []).append(package[0])
     for extra, packages in extras.items():
         found = {name: _version(name) for name in packages}
         absent = [name for name, version in found.items() if not version]
