@@ -22,8 +22,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import mrsal
 from mrsal.dense import grid_logits
+from mrsal.grid import Grid
 from mrsal.inference import Predictor
-from mrsal.patches import Grid, Pyramid
+from mrsal.patches import Pyramid
 from mrsal.precision import has_bf16, resolve_device
 
 SHAPE = (600, 800)

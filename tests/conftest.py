@@ -11,6 +11,7 @@ from PIL import Image
 
 from mrsal import archive, native
 from mrsal.datasets import FixationDataset, load
+from mrsal.export import export_model
 
 # height and width; odd, even, square, portrait and narrower than a crop
 SIZES = [(61, 83), (90, 121), (83, 64), (50, 50), (47, 99), (120, 90), (75, 75), (41, 55), (99, 81), (64, 97)]
@@ -78,6 +79,15 @@ def pth_folder(dataset: FixationDataset, tmp_path_factory: pytest.TempPathFactor
 def native_folder(dataset: FixationDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The native archive of ``dataset``. Not to be changed."""
     return native.write_native(dataset, tmp_path_factory.mktemp("data") / "native")
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The network that ships, as ONNX. Not to be changed."""
+    pytest.importorskip("onnxscript")
+    path = tmp_path_factory.mktemp("exported") / "mrcnn-osie.onnx"
+    export_model("mrcnn-osie", path)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,9 @@ from mrsal.baselines import BASELINES, CentreBias, InterObserver, spectral_resid
 from mrsal.datasets import load
 from mrsal.errors import DataError, InputError
 from mrsal.fixations import Fixations
+from mrsal.grid import Grid
 from mrsal.metrics import information_gain, nss
-from mrsal.patches import Grid, Pyramid
+from mrsal.patches import Pyramid
 
 
 def example(name, x, y, *, subject=0, shape=(60, 80)):

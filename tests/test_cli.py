@@ -111,7 +111,7 @@ def test_num_saved_images(run, native_folder, tmp_path, asked, saved):
 def test_wrong_improvements_is_an_error_and_not_a_wrong_score(run, native_folder, checkpoint, tmp_path):
     arguments = ("evaluate", "--data_dir", native_folder, "--model_path", checkpoint, "--out_dir", tmp_path)
     status, _, err = run(*arguments, "--improvements", "1")
-    assert status == 1
+    assert status == 2
     assert "--improvements 0" in err
     assert not (tmp_path / "eval").exists()
 
@@ -137,7 +137,7 @@ def test_hyphens_do_as_well_as_underscores(run, native_folder, tmp_path):
 def test_what_is_wrong_is_said_in_one_line(run, native_folder, tmp_path, arguments, complaint):
     (tmp_path / "file").write_text("")
     status, _, err = run(*(text.format(tmp=tmp_path, native=native_folder) for text in arguments))
-    assert status == 1
+    assert status == 2
     assert err.startswith("error: ")
     assert complaint in err
     assert "Traceback" not in err
@@ -269,7 +269,7 @@ def test_submit_writes_and_checks_log_densities(run, dataset, tmp_path):
     status, out, _ = run("submit", tmp_path / "few", "--dry_run", tmp_path / "m.hdf5")
     assert status == 1 and "predict this stimulus too" in out
     status, _, error = run("submit", images)
-    assert status == 1 and "give either --out" in error
+    assert status == 2 and "give either --out" in error
 
 
 def test_evaluate_scores_a_folder_of_maps_and_a_function(run, native_folder, dataset, tmp_path):
@@ -285,4 +285,4 @@ def test_evaluate_scores_a_folder_of_maps_and_a_function(run, native_folder, dat
     assert (of_maps.model, of_function.model, of_maps.dataset) == ("maps", "own_red:red", "own")
     (tmp_path / "maps" / f"{dataset.stimuli[int(dataset.splits['test'][0])].path.stem}.npy").unlink()
     status, _, error = run("evaluate", "--data_dir", native_folder, "--model_path", tmp_path / "maps")
-    assert status == 1 and "lacks the maps of 1 of 1 stimuli" in error
+    assert status == 2 and "lacks the maps of 1 of 1 stimuli" in error

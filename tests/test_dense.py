@@ -7,9 +7,10 @@ from PIL import Image
 
 from mrsal.dense import grid_logits
 from mrsal.errors import InputError
+from mrsal.grid import Grid
 from mrsal.inference import load_model
 from mrsal.model import ModelConfig, MrCNN
-from mrsal.patches import SCALES, Grid, Pyramid
+from mrsal.patches import SCALES, Pyramid
 
 TOLERANCE = {"rtol": 0, "atol": 1e-4}  # on float32 logits of about 1
 

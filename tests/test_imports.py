@@ -13,13 +13,13 @@ PACKAGE = Path(mrsal.__file__).parent
 
 # a module imports only what stands before it; datasets and metrics are packages
 ORDER = """
-    errors images files progress fixations exchange datasets metrics patches
-    model precision checkpoint archive native dense inference baselines adjustment maps submission
+    errors images files saliency_map runtime progress fixations exchange datasets metrics grid patches
+    model precision checkpoint archive native dense hub inference baselines adjustment maps submission
     significance scores evaluation
     comparison plots charts report video predicting
-    processes recipe runs scoring submitting training cluster jobs demo export web cli
+    processes recipe runs scoring submitting training cluster jobs demo doctor export web cli
 """.split()
-ON_TOP = {"cli", "web", "export"}
+ON_TOP = {"cli", "web", "export", "doctor"}
 PUBLIC = {
     *("DataError", "FileError", "InputError", "MrsalError", "Stopped", "TrainingError"),
     *("Predictor", "SaliencyMap", "load_model", "evaluate", "Scores", "compare", "TrainConfig", "train"),

@@ -11,9 +11,11 @@ from mrsal import precision
 from mrsal.checkpoint import save_checkpoint
 from mrsal.dense import grid_logits
 from mrsal.errors import FileError, InputError
-from mrsal.inference import BUNDLED, DEFAULT_MODEL, WEIGHTS, Predictor, SaliencyMap, checkpoint_path, load_model
+from mrsal.grid import Grid
+from mrsal.inference import BUNDLED, DEFAULT_MODEL, WEIGHTS, Predictor, checkpoint_path, load_model
 from mrsal.model import ModelConfig, MrCNN
-from mrsal.patches import Grid, Pyramid
+from mrsal.patches import Pyramid
+from mrsal.saliency_map import SaliencyMap
 
 CORNERS = Grid(np.array([1, 40]), np.array([1, 50]), (40, 50), corners=True)
 MEAN, STD = (0.45, 0.4, 0.5), (0.2, 0.25, 0.3)

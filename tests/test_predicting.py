@@ -10,8 +10,8 @@ from rich.console import Console
 from mrsal import predicting
 from mrsal.errors import InputError
 from mrsal.images import image_size, to_image
-from mrsal.inference import SaliencyMap
 from mrsal.predicting import Summary, find_sources, predict_job
+from mrsal.saliency_map import SaliencyMap
 
 
 class Brightness:
@@ -26,7 +26,7 @@ class Brightness:
 @pytest.fixture
 def job(monkeypatch, tmp_path):
     """Run a job with that predictor; relative paths start in a folder of the test's own."""
-    monkeypatch.setattr(predicting, "load_model", lambda *_, **__: Brightness())
+    monkeypatch.setattr(predicting, "open_predictor", lambda *_, **__: Brightness())
     monkeypatch.chdir(tmp_path)
     return lambda paths, out="out", **options: predict_job(
         [str(path) for path in paths], tmp_path / out, "any", console=Console(file=io.StringIO()), **options

@@ -9,7 +9,8 @@ from PIL import Image
 
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.images import to_image
-from mrsal.inference import SaliencyMap, load_model
+from mrsal.inference import load_model
+from mrsal.saliency_map import SaliencyMap
 from mrsal.video import predict_video
 
 av = pytest.importorskip("av")

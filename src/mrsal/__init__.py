@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from mrsal.comparison import compare
     from mrsal.errors import DataError, FileError, InputError, MrsalError, Stopped, TrainingError
     from mrsal.evaluation import evaluate
-    from mrsal.inference import Predictor, SaliencyMap, load_model
+    from mrsal.inference import Predictor, load_model
     from mrsal.recipe import TrainConfig
+    from mrsal.saliency_map import SaliencyMap
     from mrsal.scores import Scores
     from mrsal.training import train
 
@@ -25,7 +26,7 @@ _HOME = {
     "InputError": "errors",
     "MrsalError": "errors",
     "Predictor": "inference",
-    "SaliencyMap": "inference",
+    "SaliencyMap": "saliency_map",
     "Scores": "scores",
     "Stopped": "errors",
     "TrainConfig": "recipe",

@@ -23,9 +23,10 @@ from mrsal.datasets.base import FixationDataset
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_path, make_folder
 from mrsal.fixations import Fixations
+from mrsal.grid import Grid, scaled_centre
 from mrsal.images import read_grey
 from mrsal.model import RGB, as_rgb
-from mrsal.patches import PATCH, SCALES, Grid, Pyramid, crop, is_unit, sample_locations, scaled_centre, to_unit
+from mrsal.patches import PATCH, SCALES, Pyramid, crop, is_unit, sample_locations, to_unit
 
 MAPS = "ALLFIXATIONMAPS"
 

@@ -23,8 +23,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mrsal.errors import InputError
+from mrsal.grid import Grid
 from mrsal.model import MrCNN, Stream
-from mrsal.patches import HALF, PATCH, SCALES, Grid
+from mrsal.patches import HALF, PATCH, SCALES
 
 _STRIDE = 8  # of the whole network: three poolings by 2
 
@@ -153,12 +154,12 @@ def _fast_features(stream: Stream, padded: Tensor, rows: NDArray, columns: NDArr
     for conv in (stream.conv1, stream.conv2, stream.conv3):
         x = F.relu(F.max_pool2d(conv(x), 2))
     x = F.relu(F.conv2d(x, stream.fc.weight.view(-1, x.shape[1], 3, 3), stream.fc.bias))  # (B, 512, h, w)
-    _, _, h, w = x.shape
+    B, _, h, w = x.shape
     y_at, x_at = (
         torch.from_numpy((at - at.min()) / _STRIDE / max(1, side - 1) * 2 - 1) for at, side in ((rows, h), (columns, w))
     )
     where = torch.stack(torch.meshgrid(y_at, x_at, indexing="ij")[::-1], dim=-1)  # (R, K, 2) as (x, y)
-    where = where.float().to(x.device).expand(len(x), -1, -1, -1)
+    where = where.float().to(x.device).expand(B, -1, -1, -1)  # B and not len(x), so that it exports for any B
     sampled = F.grid_sample(x.float(), where, align_corners=True, padding_mode="border")
     return sampled.permute(0, 2, 3, 1)  # (B, R, K, 512)
 

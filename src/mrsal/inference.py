@@ -8,83 +8,29 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch.nn import functional as F
 
 from mrsal.checkpoint import load_checkpoint
 from mrsal.dense import MODES, grid_logits
 from mrsal.errors import InputError
-from mrsal.files import atomic_path
+from mrsal.grid import Grid
+from mrsal.hub import SCHEME, load_pretrained, push_to_hub, save_pretrained
 from mrsal.images import to_image
 from mrsal.model import MrCNN, channels_last
-from mrsal.patches import Grid, Pyramid, is_unit
+from mrsal.patches import Pyramid, is_unit
 from mrsal.precision import resolve_device, resolve_precision
+from mrsal.saliency_map import SaliencyMap
 
 WEIGHTS = Path(__file__).parent / "weights"
 BUNDLED = {"mrcnn-osie": "mrcnn-osie.safetensors"}
 DEFAULT_MODEL = "mrcnn-osie"
-
-
-@dataclass(frozen=True)
-class SaliencyMap:
-    """How likely each pixel is to be looked at.
-
-    Parameters
-    ----------
-    values : array
-        ``(H, W)`` float32 in [0, 1], ``values[y, x]``: the network's probability that a location is fixated.
-    image : array
-        The stimulus, ``(H, W, 3)`` uint8 RGB.
-    """
-
-    values: NDArray[np.float32]
-    image: NDArray[np.uint8]
-
-    @cached_property
-    def density(self) -> NDArray[np.float64]:
-        """``(H, W)`` float64 that sums to 1; uniform if the map is zero everywhere."""
-        values = self.values.astype(np.float64)
-        total = values.sum()
-        return values / total if total > 0 else np.full(values.shape, 1 / values.size)
-
-    def overlay(self, *, opacity: float = 0.6, colormap: str = "inferno") -> NDArray[np.uint8]:
-        """The stimulus with the map laid over it: ``(H, W, 3)`` uint8; the more salient, the less see-through."""
-        from matplotlib import colormaps  # a slow import
-
-        if not 0 <= opacity <= 1:
-            raise InputError(f"opacity must be between 0 and 1, got {opacity}")
-        if colormap not in colormaps:
-            raise InputError(f"expected a colormap of matplotlib, such as inferno or viridis, got {colormap!r}")
-        scaled = self.scaled()
-        colours = colormaps[colormap](scaled)[..., :3] * 255
-        weight = (opacity * scaled)[..., None]
-        return np.round(self.image * (1 - weight) + colours * weight).astype(np.uint8)
-
-    def scaled(self) -> NDArray[np.float32]:
-        """The map stretched to [0, 1] by its own minimum and maximum; zero where it is constant."""
-        low, high = self.values.min(), self.values.max()
-        return (self.values - low) / (high - low) if high > low else np.zeros_like(self.values)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the map: ``.npy`` as float32, ``.png`` as 16-bit grey of ``values`` times 65535."""
-        path = Path(path)
-        if path.suffix not in (".npy", ".png"):
-            raise InputError(f"a map is saved as .npy or .png, got {path.name!r}")
-        with atomic_path(path) as temporary:
-            if path.suffix == ".npy":
-                with temporary.open("wb") as file:
-                    np.save(file, self.values)
-            else:
-                Image.fromarray(np.round(self.values * 65535).astype(np.uint16)).save(temporary, format="PNG")
-        return path
 
 
 class Predictor:
@@ -109,6 +55,22 @@ class Predictor:
         self.bf16 = resolve_precision(precision, device) == "bf16-mixed"
         self.network = channels_last(network.to(self.device)).eval()
         self.mode = mode
+
+    @classmethod
+    def from_pretrained(
+        cls, repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None, **options: str
+    ) -> "Predictor":
+        """Load from a folder or the Hugging Face Hub, see :func:`mrsal.hub.load_pretrained`; ``options`` as for the class."""
+        network, _ = load_pretrained(repo_or_folder, revision=revision, token=token)
+        return cls(network, **options)
+
+    def save_pretrained(self, folder: str | Path, **card: Any) -> Path:
+        """Write weights, configuration and a model card as a folder; ``card`` as for :func:`mrsal.hub.save_pretrained`."""
+        return save_pretrained(self.network, folder, **card)
+
+    def push_to_hub(self, repo: str, **options: Any) -> str:
+        """Upload to the Hugging Face Hub, private unless told otherwise; ``options`` as for :func:`mrsal.hub.push_to_hub`."""
+        return push_to_hub(self.network, repo, **options)
 
     def __call__(self, image: object) -> NDArray[np.float32]:
         """``predict(image).values``: the call that :func:`mrsal.evaluate` makes of any model."""
@@ -224,6 +186,13 @@ def checkpoint_path(name_or_path: str | Path | None = None) -> Path:
     return WEIGHTS / BUNDLED[name] if name in BUNDLED else Path(name)
 
 
+def load_network(name_or_path: str | Path | None = None) -> tuple[MrCNN, dict[str, Any]]:
+    """A network and what was kept with its weights; ``name_or_path`` as for :func:`load_model`."""
+    if name_or_path is not None and (str(name_or_path).startswith(SCHEME) or Path(name_or_path).is_dir()):
+        return load_pretrained(name_or_path)
+    return load_checkpoint(checkpoint_path(name_or_path))
+
+
 def load_model(
     name_or_path: str | Path | None = None,
     *,
@@ -236,8 +205,9 @@ def load_model(
     Parameters
     ----------
     name_or_path : str or Path, optional
-        A name out of :data:`BUNDLED`, or a ``.pth`` or ``.safetensors`` checkpoint, of ours or in the historical layout. None:
-        the base network that ships with mrsal, trained on OSIE.
+        A name out of :data:`BUNDLED`; a ``.pth`` or ``.safetensors`` checkpoint, of ours or in the historical layout; a folder
+        that ``save_pretrained`` wrote; or ``hf://owner/name`` on the Hugging Face Hub. None: the base network that ships with
+        mrsal, trained on OSIE.
     device, precision, mode
         As for :class:`Predictor`.
 
@@ -250,5 +220,5 @@ def load_model(
     FileError, DataError
         If the file is missing or does not hold the network.
     """
-    network, _ = load_checkpoint(checkpoint_path(name_or_path))
+    network, _ = load_network(name_or_path)
     return Predictor(network, device=device, precision=precision, mode=mode)

@@ -32,9 +32,10 @@ from mrsal.datasets.base import FixationDataset
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_folder
 from mrsal.fixations import Fixations, density
+from mrsal.grid import Grid, scaled_centre
 from mrsal.images import read_grey, read_image
 from mrsal.model import RGB, as_rgb
-from mrsal.patches import SCALES, Grid, Pyramid, crop, scaled_centre
+from mrsal.patches import SCALES, Pyramid, crop
 
 INDEX = "archive.json"
 FORMAT_VERSION = 1

@@ -10,10 +10,10 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,13 @@ from rich.progress import Progress
 from mrsal import images, video
 from mrsal.errors import DataError, FileError, InputError, MrsalError
 from mrsal.files import make_folder
-from mrsal.inference import Predictor, SaliencyMap, load_model
 from mrsal.plots import save_jpeg
 from mrsal.progress import progress_bar
+from mrsal.runtime import OnnxPredictor
+from mrsal.saliency_map import SaliencyMap
+
+if TYPE_CHECKING:
+    from mrsal.inference import Predictor
 
 log = logging.getLogger("mrsal")
 
@@ -55,11 +59,21 @@ class Source:
 
 @dataclass(frozen=True)
 class Summary:
-    """How many inputs were predicted, skipped because their results were there, and failed."""
+    """How many inputs were predicted, skipped because their results were there, and failed; and which.
+
+    Parameters
+    ----------
+    results : dict
+        For each input that was not a failure, the path of each format.
+    failures : list of str
+        What went wrong.
+    """
 
     done: int = 0
     skipped: int = 0
     failed: int = 0
+    results: dict[str, dict[str, str]] = field(default_factory=dict, compare=False)
+    failures: list[str] = field(default_factory=list, compare=False)
 
 
 def predict_job(
@@ -75,6 +89,7 @@ def predict_job(
     smoothing: float = 0.0,
     every: int = 1,
     skip_existing: bool = False,
+    runtime: str = "auto",
     device: str = "auto",
     precision: str = "auto",
     console: Console,
@@ -83,21 +98,25 @@ def predict_job(
 
     An image ``a.jpg`` becomes ``a.npy``, ``a.png`` and ``a_overlay.jpg``; a video ``b.mov`` becomes ``b.npy`` with
     ``b_times.npy``, a folder ``b`` of PNG files, and ``b_overlay.mp4``. ``mode`` None is exact for images and fast for videos.
+    ``model``, ``runtime``, ``device`` and ``precision`` are as for :func:`open_predictor`.
     A damaged video counts as failed, though what could be decoded of it is written.
     """
     _check_colours(opacity, colormap)
     sources, complaints = find_sources(paths, recursive=recursive, out=out)
     for complaint in complaints:
         log.error("skipped: %s", complaint)
-    summary = Summary(failed=len(complaints))
+    summary = Summary(failed=len(complaints), failures=[str(complaint) for complaint in complaints])
     _refuse_overwriting(sources, out, formats)
     make_folder(out)
     if skip_existing:
         todo = [source for source in sources if not all(p.exists() for p in source.results(out, formats).values())]
         summary = replace(summary, skipped=len(sources) - len(todo))
+        for source in sources:
+            summary.results[str(source.path)] = _as_text(source.results(out, formats))
         sources = todo
     if sources:
-        predictor = load_model(model, device=device, precision=precision)
+        predictor = open_predictor(model, runtime=runtime, device=device, precision=precision)
+        default = "fast" if isinstance(predictor, OnnxPredictor) else "exact"
         look = {"opacity": opacity, "colormap": colormap}
         with progress_bar(console) as bar:
             task = bar.add_task("predicting", total=len(sources), note="")
@@ -105,17 +124,39 @@ def predict_job(
             films = [source for source in sources if source.is_video]
             options = {"mode": mode or "fast", "smoothing": smoothing, "every": every, **look}
             for source, error in chain(
-                _predict_images(stills, out, predictor, formats, mode=mode or "exact", **look),
+                _predict_images(stills, out, predictor, formats, mode=mode or default, **look),
                 ((film, _predict_film(film, out, predictor, formats, bar, **options)) for film in films),
             ):
                 if error:
                     log.error("%s%s", "" if source.is_video else "skipped: ", error)
+                    summary.failures.append(str(error))
+                    summary.results.pop(str(source.path), None)
+                else:
+                    summary.results[str(source.path)] = _as_text(source.results(out, formats))
                 summary = replace(summary, done=summary.done + (not error), failed=summary.failed + bool(error))
                 bar.update(task, advance=1, note=source.path.name)
     total = summary.done + summary.skipped + summary.failed
     already = f", {summary.skipped} were there already" if summary.skipped else ""
     log.info("%d of %d inputs written to %s%s", summary.done, total, out, already)
     return summary
+
+
+def open_predictor(
+    model: str, *, runtime: str = "auto", device: str = "auto", precision: str = "auto"
+) -> "Predictor | OnnxPredictor":
+    """Load ``model`` into torch, or with the runtime ``"onnx"`` an exported one into onnxruntime; then torch is not imported.
+
+    ``"auto"`` goes by the suffix ``.onnx``.
+    """
+    if runtime == "onnx" or (runtime == "auto" and model.lower().endswith(".onnx")):
+        return OnnxPredictor(model, device=device)
+    from mrsal.inference import load_model
+
+    return load_model(model, device=device, precision=precision)
+
+
+def _as_text(results: dict[str, Path]) -> dict[str, str]:
+    return {one: str(path) for one, path in results.items()}
 
 
 def find_sources(
@@ -249,7 +290,13 @@ def _check_colours(opacity: float, colormap: str) -> None:
 
 
 def _predict_images(
-    sources: list[Source], out: Path, predictor: Predictor, formats: Sequence[str], *, mode: str, **look: Any
+    sources: list[Source],
+    out: Path,
+    predictor: "Predictor | OnnxPredictor",
+    formats: Sequence[str],
+    *,
+    mode: str,
+    **look: Any,
 ) -> Iterator[tuple[Source, MrsalError | None]]:
     """Each source and what went wrong with it."""
     read: deque[Source] = deque()
@@ -293,7 +340,12 @@ def _read_ahead(sources: Iterable[Source]) -> Iterator[tuple[Source, Future[NDAr
 
 
 def _predict_film(
-    source: Source, out: Path, predictor: Predictor, formats: Sequence[str], bar: Progress, **options: Any
+    source: Source,
+    out: Path,
+    predictor: "Predictor | OnnxPredictor",
+    formats: Sequence[str],
+    bar: Progress,
+    **options: Any,
 ) -> MrsalError | None:
     task = bar.add_task(source.path.name, total=None, note="")
 

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
+from lightning_fabric.utilities.rank_zero import rank_zero_only
 
 from mrsal.errors import InputError, MrsalError, TrainingError
 from mrsal.precision import resolve_device, resolve_precision
@@ -100,6 +101,11 @@ def on_first(fabric: Fabric, job: Callable[[], T]) -> T:
     if error:
         raise error
     return result
+
+
+def first_only(job: Callable[..., None]) -> Callable[..., None]:
+    """The same job, done by the first process only."""
+    return cast(Callable[..., None], rank_zero_only(job))
 
 
 def shared_map(fabric: Fabric) -> Callable[[Callable[[T], R], Iterable[T]], list[R]]:

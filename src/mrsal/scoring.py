@@ -23,13 +23,14 @@ from mrsal.adjustment import Adjusted, fit_adjustment
 from mrsal.archive import Example
 from mrsal.baselines import BASELINES, CentreBias, InterObserver, uniform
 from mrsal.charts import save_distributions, save_pairwise, save_score_plot
-from mrsal.checkpoint import check_improvements, load_checkpoint
+from mrsal.checkpoint import check_improvements
 from mrsal.comparison import Comparison, compare
 from mrsal.errors import InputError
 from mrsal.evaluation import HIGHER_IS_BETTER, NEEDS_NO_FIXATIONS, Model, evaluate, predict_example
 from mrsal.exchange import SUFFIXES
 from mrsal.files import atomic_path, make_folder, new_folder
-from mrsal.inference import Predictor, checkpoint_path
+from mrsal.hub import SCHEME, WEIGHTS_FILE
+from mrsal.inference import Predictor, load_network
 from mrsal.maps import StoredMaps, load_callable, open_maps
 from mrsal.metrics import PROTOCOLS
 from mrsal.native import open_archive
@@ -37,6 +38,7 @@ from mrsal.plots import comparison, save_jpeg
 from mrsal.progress import log_file, progress_bar
 from mrsal.report import Panel, pick, write_report
 from mrsal.runs import read_history
+from mrsal.runtime import OnnxPredictor
 from mrsal.scores import RESAMPLES, Scores
 
 log = logging.getLogger("mrsal")
@@ -100,6 +102,7 @@ def evaluate_job(
         "split": split,
         "first fixation of each trial": "left out" if skip_first else "kept",
         **({"mode": mode} if isinstance(model, Predictor) else {}),
+        **({"mode": "fast, exported"} if isinstance(model, OnnxPredictor) else {}),
         **versions(),
     }
     run = new_folder(out_dir / "eval")
@@ -256,15 +259,18 @@ def open_model(
     resize: bool = False,
 ) -> Any:
     """Open whatever can be scored: a baseline's name, a folder or HDF5 file of maps, ``package.module:function`` (which runs
-    that code), or a network by its name or checkpoint."""
+    that code), an exported network, which predicts in the mode fast, or a network by its name or checkpoint."""
     path = Path(name)
     if name in BASELINES:
         return BASELINES[name]
-    if path.is_dir() or path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() == ".onnx":
+        return OnnxPredictor(path, device=device)
+    is_maps = path.is_dir() and not (path / WEIGHTS_FILE).is_file()
+    if is_maps or path.suffix.lower() in SUFFIXES:
         return open_maps(path, resize=resize)
-    if ":" in name and not path.exists():
+    if ":" in name and not name.startswith(SCHEME) and not path.exists():
         return load_callable(name)
-    network, _ = load_checkpoint(checkpoint_path(name))
+    network, _ = load_network(name)
     check_improvements(network, improvements, name)
     return Predictor(network, device=device, precision=precision, mode=mode)
 

@@ -50,8 +50,8 @@ def submit_job(stimuli: list[Stimulus], out: Path, model: str, *, console: Conso
     log.info("wrote %d log-densities to %s, %.0f MB", len(stimuli), out, out.stat().st_size / 1e6)
 
 
-def report_problems(path: Path, stimuli: list[Stimulus]) -> bool:
-    """Check a submission and log what is wrong, three maps of each kind; whether the benchmark would take it."""
+def report_problems(path: Path, stimuli: list[Stimulus]) -> list[Problem]:
+    """Check a submission, log what is wrong, three maps of each kind, and return it all; no fatal one: it can be sent."""
     problems = check_submission(path, stimuli)
     kinds: dict[tuple[str, bool], list[Problem]] = {}
     for problem in problems:
@@ -64,4 +64,4 @@ def report_problems(path: Path, stimuli: list[Stimulus]) -> bool:
     fatal_count = sum(problem.fatal for problem in problems)
     verdict = f"{fatal_count} problems to mend before it is sent" if fatal_count else "ready to be sent"
     log.info("%s, %d stimuli: %s", path, len(stimuli), verdict)
-    return not fatal_count
+    return problems

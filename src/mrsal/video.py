@@ -21,10 +21,11 @@ from scipy import ndimage
 
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_folder, atomic_path
-from mrsal.patches import GRID, Grid
+from mrsal.grid import GRID, Grid
 
 if TYPE_CHECKING:
     from mrsal.inference import Predictor
+    from mrsal.runtime import OnnxPredictor
 
 log = logging.getLogger("mrsal")
 
@@ -69,7 +70,7 @@ _Write = Callable[[_Frame, NDArray[np.float32]], None]
 def predict_video(
     path: str | Path,
     out: str | Path | Sequence[str | Path],
-    predictor: "Predictor",
+    predictor: "Predictor | OnnxPredictor",
     *,
     mode: str = "fast",
     smoothing: float = 0.0,
@@ -146,7 +147,7 @@ def predict_video(
 
 
 def _predicted(
-    frames: Iterator[_Frame], predictor: "Predictor", *, mode: str, every: int
+    frames: Iterator[_Frame], predictor: "Predictor | OnnxPredictor", *, mode: str, every: int
 ) -> Iterator[tuple[_Frame, NDArray[np.float32]]]:
     """Frames and their maps; a group is the frames after one that is predicted, up to the next."""
     groups: deque[list[_Frame]] = deque()

@@ -14,14 +14,15 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from mrsal import __version__
-from mrsal.cli._options import CONTEXT, console, log
+from mrsal.cli._options import CONTEXT, Terminal, console, errors, log, speak_normally
+from mrsal.cli.checking import doctor
 from mrsal.cli.evaluating import compare, evaluate, submit
+from mrsal.cli.exporting import export
 from mrsal.cli.predicting import predict
 from mrsal.cli.training import demo, prepare, train
-from mrsal.errors import MrsalError, Stopped
+from mrsal.errors import MrsalError, Stopped, TrainingError
 
 STOPPED = 75  # EX_TEMPFAIL of sysexits.h: worth another try
 
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (demo, predict, prepare, train, evaluate, compare, submit):
+for command in (demo, predict, prepare, train, evaluate, compare, submit, export, doctor):
     app.command()(command)
 
 
@@ -69,19 +70,16 @@ def _single(command: Callable[..., Any]) -> typer.Typer:
     return alone
 
 
-class _ConsoleHandler(logging.Handler):
-    """The log on the terminal, above any progress bar; a line stays a line when the output is a file."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        style = "yellow" if record.levelno >= logging.WARNING else None
-        console.print(record.getMessage(), style=style, markup=False, soft_wrap=True)
-
-
 def _run(application: typer.Typer) -> None:
-    """Run with one line of explanation instead of a traceback, and exit status 1; 75 if a run was told to stop and is saved."""
+    """Run with one line of explanation instead of a traceback.
+
+    The exit status is 0 if all went well, 1 if something failed or the answer is no, 2 if the command or its input is wrong,
+    75 if a run was told to stop and is saved, and 130 if the user stopped it.
+    """
     if not faulthandler.is_enabled() and sys.__stderr__:
         faulthandler.enable(sys.__stderr__)  # a memory-mapped file that shrinks under us is a bus error: say where
-    handler = _ConsoleHandler(logging.INFO)
+    handler = Terminal(logging.INFO)
+    speak_normally()
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)  # the log files of the jobs hold more than the terminal shows
     try:
@@ -92,7 +90,7 @@ def _run(application: typer.Typer) -> None:
         log.warning("%s", request)
         sys.exit(130 if request.signal == signal.SIGINT else STOPPED)
     except MrsalError as error:
-        Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        sys.exit(1)
+        errors.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(1 if isinstance(error, TrainingError) else 2)
     finally:
         log.removeHandler(handler)

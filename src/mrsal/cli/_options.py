@@ -1,20 +1,104 @@
-"""What all commands share: the console and the options that mean the same everywhere."""
+"""What all commands share: the console, how loud it is, and the options that mean the same everywhere.
 
+``--quiet`` and ``--json`` work wherever a command takes them: what a command and its jobs print and log goes through
+:data:`console`, which they silence or send to standard error.
+"""
+
+import json
 import logging
+import math
+import sys
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 console = Console(highlight=False)
+errors = Console(highlight=False, stderr=True)
 log = logging.getLogger("mrsal")
 
 CONTEXT = {
     "help_option_names": ["-h", "--help"],
     "token_normalize_func": lambda token: token.replace("-", "_"),
 }
+
+
+class Terminal(logging.Handler):
+    """The log on the terminal, above any progress bar; a line stays a line when the output is a file."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        is_wrong = record.levelno >= logging.WARNING
+        if console.quiet and not is_wrong:
+            return
+        where = errors if console.quiet else console
+        where.print(record.getMessage(), style="yellow" if is_wrong else None, markup=False, soft_wrap=True)
+
+
+def speak_normally() -> None:
+    """Before a command says otherwise; one process may run several."""
+    console.quiet = console.stderr = False
+
+
+def _be_quiet(quiet: bool) -> bool:
+    console.quiet = console.quiet or quiet
+    return quiet
+
+
+def _leave_stdout(wanted: bool) -> bool:
+    console.stderr = console.stderr or wanted
+    return wanted
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """The result of a command for a program: one object, the only thing on standard output; what is not a number is null."""
+    text = json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False, default=str)
+    sys.stdout.write(text + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def one_of(*sources: Callable[[], list[str]]) -> Callable[[str], list[str]]:
+    """Names that a shell offers to complete; where none fits, it offers files."""
+
+    def fitting(incomplete: str) -> list[str]:
+        return [name for names in sources for name in names() if name.startswith(incomplete)]
+
+    return fitting
+
+
+def networks() -> list[str]:
+    """Names of the networks that ship with mrsal."""
+    return sorted(path.stem for path in (Path(__file__).parents[1] / "weights").glob("*.safetensors"))
+
+
+def baselines() -> list[str]:
+    """Names of the models that need no learning."""
+    from mrsal.baselines import BASELINES
+
+    return list(BASELINES)
+
+
+def protocols() -> list[str]:
+    """Names of the sets of conventions."""
+    from mrsal.metrics import PROTOCOLS
+
+    return list(PROTOCOLS)
+
+
+def data_sets() -> list[str]:
+    """Names of the data sets that can be prepared."""
+    from mrsal.datasets import LOADERS
+
+    return list(LOADERS)
 
 
 class Mode(StrEnum):
@@ -44,3 +128,8 @@ class Device(StrEnum):
 DataDir = Annotated[Path, typer.Option("--data_dir", help="Folder with the *.pth.tar files or a native archive.")]
 PrecisionOption = Annotated[Precision, typer.Option(help="auto: bf16 where the hardware has it.")]
 DeviceOption = Annotated[Device, typer.Option(help="auto: a GPU where there is one.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Say only what went wrong.", callback=_be_quiet)]
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", help="Print the result as JSON, and all else on standard error.", callback=_leave_stdout),
+]

@@ -1,12 +1,31 @@
 """``mrsal evaluate``, ``compare`` and ``submit``."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mrsal.cli._options import DataDir, Device, DeviceOption, Mode, Precision, PrecisionOption, console
+from mrsal.cli._options import (
+    DataDir,
+    Device,
+    DeviceOption,
+    JsonOption,
+    Mode,
+    Precision,
+    PrecisionOption,
+    QuietOption,
+    baselines,
+    console,
+    networks,
+    one_of,
+    print_json,
+    protocols,
+)
 from mrsal.errors import InputError
+
+if TYPE_CHECKING:
+    from mrsal.scores import Scores
 
 
 def evaluate(
@@ -15,8 +34,9 @@ def evaluate(
         str,
         typer.Option(
             "--model_path",
-            help="A checkpoint (.pth, .safetensors), mrcnn-osie, a baseline (uniform, centre), a folder or HDF5 file of "
-            "maps, or package.module:function, which runs that code.",
+            help="A checkpoint (.pth, .safetensors, .onnx), mrcnn-osie, hf://owner/name, a baseline (uniform, centre), a "
+            "folder or HDF5 file of maps, or package.module:function, which runs that code.",
+            autocompletion=one_of(networks, baselines),
         ),
     ],
     out_dir: Annotated[Path, typer.Option("--out_dir", help="The result goes to OUT_DIR/eval/<time>/.")] = Path(),
@@ -31,7 +51,11 @@ def evaluate(
         bool, typer.Option("--skip_first", help="Leave out the first fixation of each trial.")
     ] = False,
     protocol: Annotated[
-        str, typer.Option(help="Conventions: tuebingen, mit-matlab, mrcnn (shuffled AUC) or historical.")
+        str,
+        typer.Option(
+            help="Conventions: tuebingen, mit-matlab, mrcnn (shuffled AUC) or historical.",
+            autocompletion=one_of(protocols),
+        ),
     ] = "tuebingen",
     optimal: Annotated[
         bool,
@@ -50,6 +74,8 @@ def evaluate(
     ] = False,
     precision: PrecisionOption = Precision.auto,
     device: DeviceOption = Device.auto,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Score a model and draw comparisons with the ground truth."""
     from mrsal.scoring import evaluate_job, score_table
@@ -74,8 +100,23 @@ def evaluate(
         console=console,
     )
     images = len(next(iter(results.values())).names)
+    if json:
+        models = {name: _means(scores) for name, scores in results.items()}
+        print_json({"folder": run, "images": images, "protocol": protocol, "models": models})
+        return
     console.print(score_table(results, title=f"{images} images, protocol {protocol}", intervals=True))
     console.print(str(run), soft_wrap=True)
+
+
+def _means(scores: "Scores") -> dict[str, dict[str, float]]:
+    """For JSON: of each metric the mean, its 95 % interval, and over how many images."""
+    spans, counts, nowhere = scores.intervals(), scores.counts(), (float("nan"),) * 2
+    return {
+        metric: dict(
+            zip(("mean", "low", "high", "images"), (mean, *spans.get(metric, nowhere), counts[metric]), strict=True)
+        )
+        for metric, mean in scores.mean().items()
+    }
 
 
 def compare(
@@ -86,11 +127,10 @@ def compare(
     level: Annotated[float, typer.Option(help="Of confidence.")] = 0.95,
     resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Compare models by their scores on the same images: paired bootstrap and Wilcoxon tests, a table and charts."""
-    from json import dumps
-
     from mrsal.scoring import compare_job
 
     called = [name.strip() for name in names.split(",")] if names else None
@@ -98,7 +138,7 @@ def compare(
         paths, out, names=called, reference=reference, level=level, resamples=resamples, seed=seed
     )
     if json:
-        typer.echo(dumps({**found.to_dict(), "folder": str(folder)}, indent=1, ensure_ascii=False))
+        print_json({**found.to_dict(), "folder": folder})
         return
     console.print(found.mean_table())
     console.print(found.legend(), markup=False)
@@ -115,7 +155,11 @@ def submit(
     paths: Annotated[list[Path], typer.Argument(help="The benchmark's images: files, folders, or stimuli.hdf5.")],
     out: Annotated[Path | None, typer.Option(help="HDF5 file to write; an interrupted one is continued.")] = None,
     model: Annotated[
-        str, typer.Option(help="A network, baseline, folder or HDF5 file of maps, or package.module:function.")
+        str,
+        typer.Option(
+            help="A network, baseline, folder or HDF5 file of maps, or package.module:function.",
+            autocompletion=one_of(networks, baselines),
+        ),
     ] = "mrcnn-osie",
     dry_run: Annotated[
         Path | None, typer.Option("--dry_run", help="Write nothing; check this file as the benchmark does.")
@@ -126,6 +170,8 @@ def submit(
     ] = False,
     precision: PrecisionOption = Precision.auto,
     device: DeviceOption = Device.auto,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Write log-densities for the MIT/Tuebingen benchmark, and check them; or only check a file (--dry_run)."""
     from mrsal.submitting import find_stimuli, report_problems, submit_job
@@ -136,5 +182,11 @@ def submit(
     if out:
         how = {"mode": mode.value, "precision": precision.value, "device": device.value, "resize": resize_maps}
         submit_job(stimuli, out, model, console=console, **how)
-    if not report_problems(out or dry_run or Path(), stimuli):
+    file = out or dry_run or Path()
+    problems = report_problems(file, stimuli)
+    ready = not any(problem.fatal for problem in problems)
+    if json:
+        found = [{**asdict(problem), "text": str(problem)} for problem in problems]
+        print_json({"file": file, "stimuli": len(stimuli), "ready": ready, "problems": found})
+    if not ready:
         raise typer.Exit(1)

@@ -1,14 +1,25 @@
 """``mrsal predict``."""
 
-import logging
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from mrsal.cli._options import Device, DeviceOption, Mode, Precision, PrecisionOption, console, log
+from mrsal.cli._options import (
+    Device,
+    DeviceOption,
+    JsonOption,
+    Mode,
+    Precision,
+    PrecisionOption,
+    QuietOption,
+    console,
+    networks,
+    one_of,
+    print_json,
+)
 
 
 class Output(StrEnum):
@@ -17,6 +28,14 @@ class Output(StrEnum):
     npy = "npy"
     png = "png"
     overlay = "overlay"
+
+
+class Runtime(StrEnum):
+    """What runs the network."""
+
+    auto = "auto"
+    torch = "torch"
+    onnx = "onnx"
 
 
 def predict(
@@ -28,7 +47,12 @@ def predict(
     ],
     out: Annotated[Path, typer.Option(help="Folder for the maps.")],
     model: Annotated[
-        str, typer.Option(help="A checkpoint (.pth, .safetensors), or the name of one that ships with mrsal.")
+        str,
+        typer.Option(
+            help="A checkpoint (.pth, .safetensors), the name of one that ships with mrsal, an .onnx file of mrsal export, "
+            "a folder of save_pretrained, or hf://owner/name.",
+            autocompletion=one_of(networks),
+        ),
     ] = "mrcnn-osie",
     format: Annotated[
         list[Output] | None,
@@ -36,7 +60,10 @@ def predict(
     ] = None,
     mode: Annotated[
         Mode | None,
-        typer.Option(help="Default: exact for images, fast, which is nearly the same, for videos.", show_default=False),
+        typer.Option(
+            help="Default: exact for images; fast, which is nearly the same, for videos and exported networks.",
+            show_default=False,
+        ),
     ] = None,
     recursive: Annotated[bool, typer.Option("--recursive", help="Folders with all that is below them.")] = False,
     opacity: Annotated[float, typer.Option(min=0, max=1, help="Of the heatmap where it is hottest.")] = 0.6,
@@ -44,7 +71,11 @@ def predict(
     smoothing: Annotated[float, typer.Option(min=0, help="Videos: time constant in seconds; 0: none.")] = 0.0,
     every: Annotated[int, typer.Option(min=1, help="Videos: predict every n-th frame, interpolate between.")] = 1,
     skip_existing: Annotated[bool, typer.Option("--skip_existing", help="Leave out what OUT already holds.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say only what went wrong.")] = False,
+    runtime: Annotated[
+        Runtime, typer.Option(help="onnx: an exported network, without torch; auto: for files that end in .onnx.")
+    ] = Runtime.auto,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
     precision: PrecisionOption = Precision.auto,
     device: DeviceOption = Device.auto,
 ) -> None:
@@ -54,8 +85,6 @@ def predict(
     """
     from mrsal.predicting import predict_job
 
-    if quiet:
-        log.setLevel(logging.WARNING)
     summary = predict_job(
         paths,
         out,
@@ -70,7 +99,10 @@ def predict(
         skip_existing=skip_existing,
         device=device.value,
         precision=precision.value,
-        console=Console(quiet=True) if quiet else console,
+        runtime=runtime.value,
+        console=console,
     )
+    if json:
+        print_json({"out": out, **asdict(summary)})
     if summary.failed:
         raise typer.Exit(1 if summary.done or summary.skipped else 2)

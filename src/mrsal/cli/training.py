@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from mrsal.cli._options import DataDir, Device, DeviceOption, Precision, PrecisionOption, console, log
+from mrsal.cli._options import (
+    DataDir,
+    Device,
+    DeviceOption,
+    JsonOption,
+    Precision,
+    PrecisionOption,
+    QuietOption,
+    console,
+    data_sets,
+    log,
+    one_of,
+    print_json,
+)
 
 
 class Format(StrEnum):
@@ -18,11 +31,19 @@ class Format(StrEnum):
 
 
 def prepare(
-    name: Annotated[str, typer.Argument(help="osie, mit1003, folder (your own data), or pysaliency (its HDF5 files).")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="osie, mit1003, folder (your own data), or pysaliency (its HDF5 files).",
+            autocompletion=one_of(data_sets),
+        ),
+    ],
     root: Annotated[Path, typer.Option(help="Where the data set was unpacked.")],
     out: Annotated[Path, typer.Option(help="Folder for the archive.")],
     format: Annotated[Format, typer.Option(help="native: small and fast; pth: the *.pth.tar files.")] = Format.native,
     seed: Annotated[int, typer.Option(help="Of the sampled locations.")] = 0,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Turn raw eye-tracking data into an archive for training and evaluation."""
     from mrsal import datasets
@@ -39,6 +60,10 @@ def prepare(
         write(dataset, out, seed=seed, progress=lambda n: bar.update(task, advance=n))
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     log.info("wrote %s, %.0f MB", out, size / 1e6)
+    if json:
+        splits = {split: len(members) for split, members in dataset.splits.items()}
+        counts_ = {"stimuli": len(dataset), "splits": splits, "fixations": len(dataset.fixations)}
+        print_json({"folder": out, "dataset": dataset.name, "format": format.value, "bytes": size, **counts_})
 
 
 def train(
@@ -83,11 +108,15 @@ def train(
         typer.Option(help="A run's folder, to go on where it stopped; last: the newest one in OUT_DIR, or a new one."),
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for another process before giving up.")] = 600.0,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Train Mr-CNN and keep a checkpoint per epoch."""
     from mrsal.jobs import train_job
     from mrsal.model import ModelConfig
+    from mrsal.processes import first_only
     from mrsal.recipe import TrainConfig
+    from mrsal.runs import read_history
 
     config = TrainConfig(
         epochs=epochs,
@@ -107,12 +136,15 @@ def train(
         timeout=timeout,
         model=ModelConfig(variant="blur" if improvements else "base"),
     )
-    train_job(data_dir, out_dir, config, use_val=use_val, resume=resume, console=console)
+    run = train_job(data_dir, out_dir, config, use_val=use_val, resume=resume, console=console)
+    if json:
+        first_only(print_json)({"folder": run, "epochs": read_history(run)})
 
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("mrsal-demo"),
     seed: Annotated[int, typer.Option(help="Of the scenes, the observers and the training.")] = 0,
+    quiet: QuietOption = False,
 ) -> None:
     """Make a small data set, train on it, evaluate and draw: the whole way in under 3 minutes, offline."""
     from mrsal.demo import run_demo

@@ -1,0 +1,66 @@
+"""What every model gives for an image: how likely each pixel is to be looked at. Needs no torch."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mrsal.errors import InputError
+from mrsal.files import atomic_path
+
+
+@dataclass(frozen=True)
+class SaliencyMap:
+    """How likely each pixel is to be looked at.
+
+    Parameters
+    ----------
+    values : array
+        ``(H, W)`` float32 in [0, 1], ``values[y, x]``: the network's probability that a location is fixated.
+    image : array
+        The stimulus, ``(H, W, 3)`` uint8 RGB.
+    """
+
+    values: NDArray[np.float32]
+    image: NDArray[np.uint8]
+
+    @cached_property
+    def density(self) -> NDArray[np.float64]:
+        """``(H, W)`` float64 that sums to 1; uniform if the map is zero everywhere."""
+        values = self.values.astype(np.float64)
+        total = values.sum()
+        return values / total if total > 0 else np.full(values.shape, 1 / values.size)
+
+    def overlay(self, *, opacity: float = 0.6, colormap: str = "inferno") -> NDArray[np.uint8]:
+        """The stimulus with the map laid over it: ``(H, W, 3)`` uint8; the more salient, the less see-through."""
+        from matplotlib import colormaps  # a slow import
+
+        if not 0 <= opacity <= 1:
+            raise InputError(f"opacity must be between 0 and 1, got {opacity}")
+        if colormap not in colormaps:
+            raise InputError(f"expected a colormap of matplotlib, such as inferno or viridis, got {colormap!r}")
+        scaled = self.scaled()
+        colours = colormaps[colormap](scaled)[..., :3] * 255
+        weight = (opacity * scaled)[..., None]
+        return np.round(self.image * (1 - weight) + colours * weight).astype(np.uint8)
+
+    def scaled(self) -> NDArray[np.float32]:
+        """The map stretched to [0, 1] by its own minimum and maximum; zero where it is constant."""
+        low, high = self.values.min(), self.values.max()
+        return (self.values - low) / (high - low) if high > low else np.zeros_like(self.values)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the map: ``.npy`` as float32, ``.png`` as 16-bit grey of ``values`` times 65535."""
+        path = Path(path)
+        if path.suffix not in (".npy", ".png"):
+            raise InputError(f"a map is saved as .npy or .png, got {path.name!r}")
+        with atomic_path(path) as temporary:
+            if path.suffix == ".npy":
+                with temporary.open("wb") as file:
+                    np.save(file, self.values)
+            else:
+                Image.fromarray(np.round(self.values * 65535).astype(np.uint16)).save(temporary, format="PNG")
+        return path
