@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from mrsal.areas import Area
 from mrsal.files import atomic_path
 from mrsal.images import resize
 
@@ -88,6 +89,56 @@ def with_fixations(stimulus: NDArray[np.uint8], x: NDArray, y: NDArray, *, size:
             box = (column - radius, row - radius, column + radius, row + radius)
             pen.ellipse(box, fill=_FIXATION, outline="black", width=max(1, round(radius / 3)))
     return np.asarray(picture.resize(size, Image.Resampling.LANCZOS))
+
+
+def with_areas(picture: NDArray[np.uint8], areas: Sequence[Area], labels: Sequence[str]) -> NDArray[np.uint8]:
+    """A picture with the outline of each area and a label on it.
+
+    Parameters
+    ----------
+    picture : array
+        ``(H, W, 3)`` uint8.
+    areas : sequence of Area
+    labels : sequence of str
+        One for each, such as its name and share; what is too long for the picture is cut at its border.
+
+    Returns
+    -------
+    array
+        ``(H, W, 3)`` uint8.
+    """
+    page = Image.fromarray(picture)
+    pen = ImageDraw.Draw(page)
+    line = max(1, round(max(page.size) / 500))
+    font = ImageFont.load_default(float(np.clip(max(page.size) / 50, 11, 40)))
+    for area in areas:
+        box = (round(area.x0), round(area.y0), round(area.x1) - 1, round(area.y1) - 1)
+        box = (*box[:2], max(box[0], box[2]), max(box[1], box[3]))  # a sliver is still a line
+        for inset, colour in ((0, "black"), (line, "white"), (2 * line, "black")):  # seen on any ground
+            if box[2] - box[0] >= 2 * inset and box[3] - box[1] >= 2 * inset:
+                inner = (box[0] + inset, box[1] + inset, box[2] - inset, box[3] - inset)
+                pen.rectangle(inner, outline=colour, width=line)
+    taken: list[tuple[float, float, float, float]] = []
+    for area, label in zip(areas, labels, strict=True):  # after all outlines, which would strike them through
+        *_, right, bottom = pen.textbbox((0, 0), label, font=font)
+        wide, high = right + 4 * line, bottom + 3 * line
+        x = min(max(0, round(area.x0)), max(0, page.width - wide))
+        above = round(area.y0) - high
+        y = above if above >= 0 else min(round(area.y0), page.height - high)
+        while any(x < x1 and x0 < x + wide and y < y1 and y0 < y + high for x0, y0, x1, y1 in taken):
+            y += high
+        taken.append((x, y, x + wide, y + high))
+        pen.rectangle([x, y, x + wide - 1, y + high - 1], fill="white", outline="black", width=line)
+        pen.text((x + 2 * line, y + line), label, fill="black", font=font)
+    return np.asarray(page)
+
+
+def side_by_side(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Two pictures beside each other, each at its own size, on white."""
+    page = Image.new("RGB", (left.shape[1] + _GUTTER + right.shape[1], max(left.shape[0], right.shape[0])), "white")
+    page.paste(Image.fromarray(left), (0, 0))
+    page.paste(Image.fromarray(right), (left.shape[1] + _GUTTER, 0))
+    return np.asarray(page)
 
 
 def save_jpeg(picture: NDArray[np.uint8], path: str | Path, *, quality: int = 92) -> None:

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from mrsal import __version__
-from mrsal.cli._options import CONTEXT, console, log
+from mrsal.cli._options import CONTEXT, console, log, print_error
+from mrsal.cli.areas import aoi, check
 from mrsal.cli.evaluating import compare, evaluate, submit
 from mrsal.cli.predicting import predict
 from mrsal.cli.training import demo, prepare, train
@@ -29,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (demo, predict, prepare, train, evaluate, compare, submit):
+for command in (demo, predict, aoi, check, prepare, train, evaluate, compare, submit):
     app.command()(command)
 
 
@@ -83,7 +83,7 @@ def _run(application: typer.Typer) -> None:
             warnings.showwarning = lambda message, *_, **__: log.warning("warning: %s", message)
             application()
     except MrsalError as error:
-        Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        print_error(error)
         sys.exit(1)
     finally:
         log.removeHandler(handler)

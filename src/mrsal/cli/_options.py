@@ -41,6 +41,11 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+def print_error(error: Exception) -> None:
+    """One line on standard error."""
+    Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+
+
 DataDir = Annotated[Path, typer.Option("--data_dir", help="Folder with the *.pth.tar files or a native archive.")]
 PrecisionOption = Annotated[Precision, typer.Option(help="auto: bf16 where the hardware has it.")]
 DeviceOption = Annotated[Device, typer.Option(help="auto: a GPU where there is one.")]
