@@ -14,10 +14,11 @@ PACKAGE = Path(mrsal.__file__).parent
 # a module imports only what stands before it; datasets and metrics are packages
 ORDER = """
     errors images files progress fixations exchange datasets metrics patches
-    model precision checkpoint archive native dense inference areas areas_io rules
+    model precision checkpoint archive native dense inference areas areas_io rules peaks contours
     baselines adjustment maps submission
     significance scores evaluation
-    comparison plots charts report video predicting runs scoring aoi submitting training cluster jobs demo export web cli
+    comparison plots charts report video predicting runs scoring aoi page submitting
+    training cluster jobs demo export web cli
 """.split()
 ON_TOP = {"cli", "web", "export"}
 PUBLIC = {

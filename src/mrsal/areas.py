@@ -55,6 +55,9 @@ class Area:
                 f"got x {self.x0:g}, y {self.y0:g}, width {self.width:g}, height {self.height:g}"
             )
 
+    def __str__(self) -> str:
+        return f"area {self.name!r} (x {self.x0:g} to {self.x1:g}, y {self.y0:g} to {self.y1:g})"
+
     @property
     def x1(self) -> float:
         """The right edge."""
@@ -65,8 +68,8 @@ class Area:
         """The lower edge."""
         return self.y0 + self.height
 
-    def inside(self, shape: tuple[int, int]) -> "Area":
-        """The part that lies on an image of ``shape`` (H, W), with a warning where more than a pixel is cut off.
+    def clipped(self, shape: tuple[int, int]) -> "Area":
+        """The part that lies on an image of ``shape`` (H, W).
 
         Raises
         ------
@@ -75,15 +78,13 @@ class Area:
         """
         height, width = shape
         x0, y0, x1, y1 = max(self.x0, 0), max(self.y0, 0), min(self.x1, width), min(self.y1, height)
-        box = f"x {self.x0:g} to {self.x1:g}, y {self.y0:g} to {self.y1:g}"
         if x1 <= x0 or y1 <= y0:
             raise InputError(
-                f"area {self.name!r} ({box}) lies outside the {width}x{height} image; boxes are x, y, width, height in "
+                f"{self} lies outside the {width}x{height} image; boxes are x, y, width, height in "
                 "pixels: were they drawn on this image, at this size?"
             )
-        if max(x0 - self.x0, y0 - self.y0, self.x1 - x1, self.y1 - y1) > _ROUNDING:
-            warnings.warn(f"area {self.name!r} ({box}) was cut to the {width}x{height} image", stacklevel=2)
-        return self if (x0, y0, x1, y1) == (self.x0, self.y0, self.x1, self.y1) else _box(self.name, x0, y0, x1, y1)
+        same = (x0, y0, x1, y1) == (self.x0, self.y0, self.x1, self.y1)
+        return self if same else Area(self.name, x0, y0, x1 - x0, y1 - y0)
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,7 @@ def attention_shares(
     (0.25, 1.0, 1)
     """
     density = _density(saliency)
-    kept = [area.inside(density.shape) for area in areas]
+    kept = [_cut(area, density.shape) for area in areas]
     names = [area.name for area in kept]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"expected areas with different names, got {', '.join(repeated)} more than once")
@@ -275,8 +276,13 @@ def _density(saliency: SaliencyMap | ArrayLike) -> NDArray[np.float64]:
     return values / values.sum()
 
 
-def _box(name: str, x0: float, y0: float, x1: float, y1: float) -> Area:
-    return Area(name, x0, y0, x1 - x0, y1 - y0)
+def _cut(area: Area, shape: tuple[int, int]) -> Area:
+    """With a warning where more than a rounding is cut off."""
+    kept = area.clipped(shape)
+    cut = (kept.x0 - area.x0, kept.y0 - area.y0, area.x1 - kept.x1, area.y1 - kept.y1)
+    if max(cut) > _ROUNDING:
+        warnings.warn(f"{area} was cut to the {shape[1]}x{shape[0]} image", stacklevel=3)
+    return kept
 
 
 def _sum_inside(density: NDArray[np.float64], area: Area) -> float:

@@ -1,6 +1,7 @@
 """Pictures: comparisons of prediction and ground truth, training curves, and sheets of many comparisons."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from mrsal.areas import Area
+from mrsal.contours import contour_lines
 from mrsal.files import atomic_path
 from mrsal.images import resize
+from mrsal.peaks import Spot
 
 _GUTTER = 8
 _COLORMAP = "inferno"
@@ -130,6 +133,58 @@ def with_areas(picture: NDArray[np.uint8], areas: Sequence[Area], labels: Sequen
         taken.append((x, y, x + wide, y + high))
         pen.rectangle([x, y, x + wide - 1, y + high - 1], fill="white", outline="black", width=line)
         pen.text((x + 2 * line, y + line), label, fill="black", font=font)
+    return np.asarray(page)
+
+
+def with_contours(picture: NDArray[np.uint8], density: NDArray, shares: Sequence[float]) -> NDArray[np.uint8]:
+    """A picture with the outline of the smallest region that holds each share of a density, labelled with it.
+
+    Parameters
+    ----------
+    picture : array
+        ``(H, W, 3)`` uint8.
+    density : array
+        ``(H, W)``, of the same size.
+    shares : sequence of float
+        In (0, 1).
+
+    Returns
+    -------
+    array
+        ``(H, W, 3)`` uint8.
+    """
+    page = Image.fromarray(picture)
+    pen = ImageDraw.Draw(page)
+    width = max(1, round(max(page.size) / 500))
+    font = ImageFont.load_default(float(np.clip(max(page.size) / 60, 10, 32)))
+    tops = []
+    for share in sorted(shares, reverse=True):
+        lines = contour_lines(density, share)
+        for colour, extra in (("black", 2 * width), ("white", 0)):
+            for line in lines:
+                pen.line([(float(x), float(y)) for x, y in line], fill=colour, width=width + extra, joint="curve")
+        if lines:
+            longest = max(lines, key=len)
+            tops.append((f"{100 * share:g}%", *longest[longest[:, 1].argmin()]))
+    for label, x, y in tops:
+        pen.text((float(x), float(y)), label, fill="white", font=font, anchor="mm", stroke_width=3, stroke_fill="black")
+    return np.asarray(page)
+
+
+def with_spots(picture: NDArray[np.uint8], spots: Sequence[Spot]) -> NDArray[np.uint8]:
+    """A picture with a numbered disc on each spot, joined in their order: ``(H, W, 3)`` uint8."""
+    page = Image.fromarray(picture)
+    pen = ImageDraw.Draw(page)
+    radius = float(np.clip(max(page.size) / 55, 8, 60))
+    width = max(1, round(radius / 6))
+    font = ImageFont.load_default(1.3 * radius)
+    for a, b in pairwise(spots):
+        pen.line([(a.x, a.y), (b.x, b.y)], fill="black", width=3 * width)
+        pen.line([(a.x, a.y), (b.x, b.y)], fill=_FIXATION, width=width)
+    for number, spot in reversed(list(enumerate(spots, start=1))):  # the first ones on top
+        box = (spot.x - radius, spot.y - radius, spot.x + radius, spot.y + radius)
+        pen.ellipse(box, fill=_FIXATION, outline="black", width=width)
+        pen.text((spot.x, spot.y), str(number), fill="black", font=font, anchor="mm")
     return np.asarray(page)
 
 
