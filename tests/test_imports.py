@@ -17,7 +17,7 @@ ORDER = """
     model precision checkpoint archive native dense inference areas areas_io rules peaks contours
     baselines adjustment maps submission
     significance scores evaluation
-    comparison plots charts report video predicting runs scoring aoi page submitting
+    comparison plots charts report video predicting runs scoring aoi desk page submitting
     training cluster jobs demo export web cli
 """.split()
 ON_TOP = {"cli", "web", "export"}

@@ -18,6 +18,7 @@ from mrsal.cli._options import CONTEXT, console, log, print_error
 from mrsal.cli.areas import aoi, check
 from mrsal.cli.evaluating import compare, evaluate, submit
 from mrsal.cli.predicting import predict
+from mrsal.cli.serving import serve
 from mrsal.cli.training import demo, prepare, train
 from mrsal.errors import MrsalError
 
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (demo, predict, aoi, check, prepare, train, evaluate, compare, submit):
+for command in (demo, predict, serve, aoi, check, prepare, train, evaluate, compare, submit):
     app.command()(command)
 
 
