@@ -14,10 +14,11 @@ PACKAGE = Path(mrsal.__file__).parent
 # a module imports only what stands before it; datasets and metrics are packages
 ORDER = """
     errors images files saliency_map runtime progress fixations exchange datasets metrics grid patches
-    model precision checkpoint archive native dense hub inference baselines adjustment maps submission
+    model precision checkpoint archive native dense hub inference areas areas_io rules peaks contours
+    baselines adjustment maps submission
     significance scores evaluation
     comparison plots charts report video predicting
-    processes recipe runs scoring submitting training cluster jobs demo doctor export web cli
+    processes recipe runs scoring aoi desk page submitting training cluster jobs demo doctor export web cli
 """.split()
 ON_TOP = {"cli", "web", "export", "doctor"}
 PUBLIC = {

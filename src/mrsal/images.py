@@ -23,7 +23,7 @@ _WHITE_IS_ZERO = 0  # of the TIFF tag PhotometricInterpretation
 _GREY_TOLERANCE = 3  # between the channels of a grey JPEG that was saved as a colour one
 
 
-def read_image(path: str | Path | bytes) -> NDArray[np.uint8]:
+def read_image(path: str | Path | bytes, *, max_pixels: float | None = None) -> NDArray[np.uint8]:
     """Read an image file to RGB.
 
     Parameters
@@ -32,6 +32,8 @@ def read_image(path: str | Path | bytes) -> NDArray[np.uint8]:
         A file, or the encoded bytes of one: JPEG, PNG, WebP, TIFF, BMP or GIF (first frame). The EXIF orientation is
         applied; grey, palette, CMYK and [0, 1] float pictures become 8-bit RGB, 16-bit ones by their high byte; transparency
         is laid over white.
+    max_pixels : float, optional
+        Refuse a picture with more of them, before any is decoded; the header says how many there are.
 
     Returns
     -------
@@ -43,9 +45,9 @@ def read_image(path: str | Path | bytes) -> NDArray[np.uint8]:
     FileError
         If the file cannot be opened.
     DataError
-        If it is no image, or is cut off.
+        If it is no image, is cut off, or has too many pixels.
     """
-    with _decoding(path) as image:
+    with _decoding(path, max_pixels=max_pixels) as image:
         return _to_rgb(ImageOps.exif_transpose(_sixteen_to_eight_bit(image)))
 
 
@@ -130,8 +132,13 @@ def _label(path: str | Path | bytes) -> str:
 
 
 @contextmanager
-def _decoding(path: str | Path | bytes) -> Iterator[Image.Image]:
+def _decoding(path: str | Path | bytes, *, max_pixels: float | None = None) -> Iterator[Image.Image]:
     with _open(path) as image:
+        width, height = image.size
+        if max_pixels is not None and width * height > max_pixels:
+            raise DataError(
+                f"{_label(path)} has {width}x{height} pixels, and at most {max_pixels / 1e6:g} million are read; make it smaller"
+            )
         try:
             yield image
         except InputError as error:  # sound, but of a kind that has no one meaning as a picture

@@ -17,10 +17,12 @@ import typer
 
 from mrsal import __version__
 from mrsal.cli._options import CONTEXT, Terminal, console, errors, log, speak_normally
+from mrsal.cli.areas import aoi, check
 from mrsal.cli.checking import doctor
 from mrsal.cli.evaluating import compare, evaluate, submit
 from mrsal.cli.exporting import export
 from mrsal.cli.predicting import predict
+from mrsal.cli.serving import serve
 from mrsal.cli.training import demo, prepare, train
 from mrsal.errors import MrsalError, Stopped, TrainingError
 
@@ -34,7 +36,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (demo, predict, prepare, train, evaluate, compare, submit, export, doctor):
+_USING = (demo, predict, serve, aoi, check)
+_SCIENCE = (prepare, train, evaluate, compare, submit, export, doctor)
+for command in (*_USING, *_SCIENCE):
     app.command()(command)
 
 

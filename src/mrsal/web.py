@@ -1,0 +1,329 @@
+"""The local page of ``mrsal serve``: Gradio in front of :mod:`mrsal.page`, and nothing else.
+
+The page needs no internet: its fonts are the system's, its scripts come with Gradio, and nothing is counted or sent.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from mrsal.areas import compare_shares
+from mrsal.areas_io import read_areas
+from mrsal.desk import Desk, areas_of_rows, is_complete, rows_of_areas
+from mrsal.errors import FileError, InputError, MrsalError
+from mrsal.images import EXTENSIONS
+from mrsal.page import (
+    DIFFERENCE_HEADINGS,
+    SHARE_HEADINGS,
+    SHOWN,
+    Look,
+    Studio,
+    difference_rows,
+    mirrored,
+    share_rows,
+    shares_on,
+    view,
+    write_files,
+)
+
+try:
+    import gradio as gr
+except ImportError as error:
+    raise InputError("the page needs Gradio; install it with: pip install 'mrsal[web]'") from error
+
+_BOX_HEADINGS = ["name", "x", "y", "width", "height"]
+_EMPTY = "Drop a picture on the left. Everything stays on the machine that runs this page."
+_INTERVAL = (
+    "*95 %: where a study of 15 observers with 6 fixations each would measure it, if the model were right. "
+    "It covers chance in the sample, not the model's error.*"
+)
+_CSS = "footer {display: none !important} .gradio-container {max-width: 1500px !important}"
+
+
+def serve(
+    studio: Studio, *, host: str = "127.0.0.1", port: int | None = None, browser: bool = False, block: bool = True
+) -> Any:
+    """Serve the page until it is interrupted.
+
+    Parameters
+    ----------
+    studio : Studio
+    host : str
+        Address to listen on; by default nobody but this machine can reach it.
+    port : int, optional
+        None: the first one that is free from 7860 on.
+    browser : bool
+        Open the page.
+    block : bool
+        False: return the running page, a ``gradio.Blocks`` with ``local_url``, to be ended with ``close()``.
+
+    Raises
+    ------
+    FileError
+        If the address or port cannot be had.
+    """
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_TEMP_DIR"] = str(studio.folder)  # uploads are gone when the server is
+    page = build(studio)
+    page.queue(max_size=studio.limits.waiting, default_concurrency_limit=2, api_open=False)
+    try:
+        page.launch(
+            server_name=host,
+            server_port=port,
+            share=False,
+            inbrowser=browser,
+            prevent_thread_lock=not block,
+            max_file_size=int(studio.limits.megabytes * 1e6),
+            state_session_capacity=100,
+            theme=gr.themes.Default(
+                primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+            ),
+            css=_CSS,
+            footer_links=[],
+            ssr_mode=False,
+            pwa=False,
+            mcp_server=False,
+            enable_monitoring=False,
+            quiet=not block,
+        )
+    except OSError as error:
+        where = f"port {port}" if port else "any port from 7860 on"
+        raise FileError(f"cannot listen on {host}, {where}; choose another --host or --port ({error})") from error
+    return page
+
+
+def build(studio: Studio) -> Any:
+    """The page, a ``gradio.Blocks`` that is yet to be launched."""
+    with gr.Blocks(title="mrsal", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
+        with gr.Row():
+            gr.Markdown("# mrsal\nWhere do people look in a picture?")
+            model = gr.Dropdown(list(studio.models), value=studio.models[0], label="Model", elem_id="model")
+            mode = gr.Radio(["fast", "exact"], value="fast", label="Mode (fast is nearly exact)", elem_id="mode")
+        with gr.Tab("Pictures"):
+            _pictures(studio, model, mode)
+        with gr.Tab("Compare two designs"):
+            _designs(studio, model, mode)
+    return page
+
+
+def _pictures(studio: Studio, model: Any, mode: Any) -> None:
+    """The tab with one or several pictures."""
+    desk, limits = gr.State(Desk()), studio.limits
+    with gr.Row():
+        with gr.Column(scale=1, min_width=280):
+            files = gr.File(
+                file_count="multiple", file_types=[*EXTENSIONS], label="Pictures", height=140, elem_id="files"
+            )
+            chosen = gr.Dropdown([], label="Picture shown", interactive=True, elem_id="chosen")
+            show = gr.Radio(list(SHOWN), value=SHOWN[0], label="As", elem_id="show")
+            opacity = gr.Slider(0, 1, 0.6, step=0.05, label="Opacity of the heatmap", elem_id="opacity")
+            contours = [(f"{share} %", share / 100) for share in (25, 50, 75)]
+            levels = gr.CheckboxGroup(contours, label="Smallest region with so much attention", elem_id="levels")
+            spots = gr.Slider(0, 10, 5, step=1, label="Strongest spots, in predicted order", elem_id="spots")
+        with gr.Column(scale=3):
+            status = gr.Markdown(_EMPTY, elem_id="status")
+            image = _image("Click two opposite corners of an area of interest", "view")
+            shares = _table(SHARE_HEADINGS, "Attention of each area", "shares")
+            gr.Markdown(_INTERVAL)
+            areas = _box_table("Areas in pixels: edit, rename, add", "areas")
+            with gr.Row():
+                undo = gr.Button("Remove the last area", size="sm", elem_id="undo")
+                clear = gr.Button("Remove all areas", size="sm", elem_id="clear")
+                load = gr.UploadButton("Load boxes (.json)", file_types=[".json"], size="sm", elem_id="load")
+                make = gr.Button("Make files to download", size="sm", variant="primary", elem_id="make")
+            made = gr.File(label="Map, picture, spots, areas", visible=False, elem_id="made")
+    looks = [model, mode, show, opacity, levels, spots]
+    inputs, outputs = [desk, *looks], [desk, image, areas, shares, status]
+
+    def drawn(on: Desk, model: str, mode: str, *look: Any) -> list[Any]:
+        if on.path is None:
+            return [on, None, [], [], _EMPTY]
+        found = studio.predict(on.path, model, mode)
+        got = shares_on(found, on.current)
+        picture = view(found, got, _look(*look), corner=on.corner)
+        height, width = found.shape
+        step = "now click the opposite corner" if on.corner else "click two opposite corners for an area of interest"
+        status = f"**{_plain(on.chosen)}**, {width}x{height} pixels: {step}."
+        return [on, picture, rows_of_areas(on.current), share_rows(got), status]
+
+    def on_files(paths: list[str] | None, on: Desk, *look: Any) -> list[Any]:
+        on, complaints = on.with_files(paths or [], limits)
+        for complaint in complaints:
+            gr.Warning(_plain(complaint), duration=None)
+        return [gr.Dropdown(choices=list(on.paths), value=on.chosen or None), *drawn(on, *look)]
+
+    def on_click(event: gr.SelectData, on: Desk, model: str, mode: str, *look: Any) -> list[Any]:
+        if on.path:
+            on = on.click(*studio.predict(on.path, model, mode).point(*event.index), limits)
+        return drawn(on, model, mode, *look)
+
+    def on_edit(rows: list[list[Any]], on: Desk, model: str, mode: str, *look: Any) -> list[Any]:
+        if on.path:
+            on = on.with_areas(areas_of_rows(rows, studio.predict(on.path, model, mode).shape), limits)
+        found = drawn(on, model, mode, *look)
+        return found if is_complete(rows) else [*found[:2], gr.skip(), *found[3:]]  # do not disturb who is typing
+
+    def on_load(path: str, on: Desk, model: str, mode: str, *look: Any) -> list[Any]:
+        if on.path is None:
+            raise InputError("drop a picture first: boxes belong to one")
+        boxes = read_areas(path, image=on.chosen, shape=studio.predict(on.path, model, mode).shape)
+        return drawn(on.with_areas(boxes, limits), model, mode, *look)
+
+    def on_make(on: Desk, model: str, mode: str, *look: Any) -> Any:
+        if on.path is None:
+            raise InputError("drop a picture first")
+        found = studio.predict(on.path, model, mode)
+        folder = Path(tempfile.mkdtemp(dir=studio.folder))
+        written = write_files(folder, found, shares_on(found, on.current), _look(*look))
+        return gr.File([str(path) for path in written], visible=True)
+
+    _listen(files.change, on_files, [files, *inputs], [chosen, *outputs])
+    _listen(image.select, on_click, inputs, outputs)
+    _listen(chosen.input, lambda name, on, *look: drawn(on.choose(name), *look), [chosen, *inputs], outputs)
+    _listen(areas.input, on_edit, [areas, *inputs], outputs)
+    _listen(load.upload, on_load, [load, *inputs], outputs)
+    _listen(undo.click, lambda on, *look: drawn(on.with_areas(on.current[:-1], limits), *look), inputs, outputs)
+    _listen(clear.click, lambda on, *look: drawn(on.with_areas([], limits), *look), inputs, outputs)
+    _listen(make.click, on_make, inputs, made)
+    for control in looks:
+        _listen(control.change, drawn, inputs, outputs, trigger_mode="always_last")
+
+
+def _designs(studio: Studio, model: Any, mode: Any) -> None:
+    """The tab with two designs side by side."""
+    desks, limits = [gr.State(Desk()), gr.State(Desk())], studio.limits
+    with gr.Row():
+        same = gr.Checkbox(True, label="B has A's areas, pixel for pixel", elem_id="same")
+        opacity = gr.Slider(0, 1, 0.6, step=0.05, label="Opacity of the heatmap", elem_id="opacity_ab")
+    with gr.Row():
+        drops, images = [], []
+        for letter in "AB":
+            with gr.Column():
+                drops.append(
+                    gr.File(file_types=[*EXTENSIONS], label=f"Design {letter}", height=140, elem_id=f"file_{letter}")
+                )
+                images.append(_image(f"{letter}: click two opposite corners of an area", f"view_{letter}"))
+    table = _table(DIFFERENCE_HEADINGS, "Share of the attention in each design", "differences")
+    gr.Markdown(_INTERVAL)
+    with gr.Row():
+        tables = [_box_table(f"Areas of {letter} in pixels: edit, rename, add", f"areas_{letter}") for letter in "AB"]
+    clear = gr.Button("Remove all areas", size="sm", elem_id="clear_AB")
+    looks = [model, mode, same, opacity]
+    inputs, outputs = [*desks, *looks], [*desks, *images, *tables, table]
+
+    def drawn(a: Desk, b: Desk, *look: Any) -> list[Any]:
+        model, mode, same, opacity = look
+        found = [studio.predict(on.path, model, mode) if on.path else None for on in (a, b)]
+        if same and a.path and found[1]:
+            b = b.with_areas(mirrored(a.current, found[1].shape), limits)
+        got = [shares_on(one, on.current) if one else [] for one, on in zip(found, (a, b), strict=True)]
+        pictures = [
+            view(one, shares, Look(opacity=opacity), corner=on.corner) if one else None
+            for one, shares, on in zip(found, got, (a, b), strict=True)
+        ]
+        alike = {share.area.name for share in got[0]} & {share.area.name for share in got[1]}
+        differences = difference_rows(compare_shares(got[0], got[1])) if alike else []
+        return [a, b, *pictures, rows_of_areas(a.current), rows_of_areas(b.current), differences]
+
+    def on_drop(side: int) -> Callable[..., list[Any]]:
+        def handle(path: str | None, a: Desk, b: Desk, *look: Any) -> list[Any]:
+            pair = [a, b]
+            pair[side], complaints = pair[side].with_files([path] if path else [], limits)
+            for complaint in complaints:
+                gr.Warning(_plain(complaint), duration=None)
+            return drawn(pair[0], pair[1], *look)
+
+        return handle
+
+    def on_click(side: int) -> Callable[..., list[Any]]:
+        def handle(event: gr.SelectData, a: Desk, b: Desk, model: str, mode: str, same: bool, *look: Any) -> list[Any]:
+            pair = [a, b]
+            target = 0 if same and a.path else side  # what is drawn on B is drawn on A, of which B has a copy
+            if path := pair[side].path:
+                point = studio.predict(path, model, mode).point(*event.index)
+                pair[target] = pair[target].click(*point, limits)
+            return drawn(pair[0], pair[1], model, mode, same, *look)
+
+        return handle
+
+    def on_edit(side: int) -> Callable[..., list[Any]]:
+        def handle(rows: list[list[Any]], a: Desk, b: Desk, model: str, mode: str, same: bool, *look: Any) -> list[Any]:
+            pair = [a, b]
+            target = 0 if same and a.path else side
+            if path := pair[target].path:
+                shape = studio.predict(path, model, mode).shape
+                pair[target] = pair[target].with_areas(areas_of_rows(rows, shape), limits)
+            found = drawn(pair[0], pair[1], model, mode, same, *look)
+            if not is_complete(rows):
+                found[4 + side] = gr.skip()
+            return found
+
+        return handle
+
+    def on_clear(a: Desk, b: Desk, *look: Any) -> list[Any]:
+        return drawn(a.with_areas([], limits), b.with_areas([], limits), *look)
+
+    for side in range(2):
+        _listen(drops[side].change, on_drop(side), [drops[side], *inputs], outputs)
+        _listen(images[side].select, on_click(side), inputs, outputs)
+        _listen(tables[side].input, on_edit(side), [tables[side], *inputs], outputs)
+    _listen(clear.click, on_clear, inputs, outputs)
+    for control in looks:
+        _listen(control.change, drawn, inputs, outputs, trigger_mode="always_last")
+
+
+def _listen(
+    event: Callable[..., Any], handle: Callable[..., Any], inputs: list[Any], outputs: Any, **options: Any
+) -> None:
+    """Have an event handled; what a person can mend is said on the page, in the words of the error."""
+
+    @wraps(handle)
+    def said(*values: Any) -> Any:
+        try:
+            return handle(*values)
+        except MrsalError as error:
+            raise gr.Error(_plain(str(error)), duration=None, print_exception=False) from error
+
+    event(said, inputs, outputs, show_progress="minimal", api_visibility="private", **options)
+
+
+def _plain(text: str) -> str:
+    """A file's name is text and no HTML: messages and Markdown are shown as that."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("*", "\\*").replace("_", "\\_")
+
+
+def _look(show: str, opacity: float, levels: list[float], spots: float) -> Look:
+    return Look(show=show, opacity=opacity, levels=tuple(levels), spots=int(spots))
+
+
+def _image(label: str, name: str) -> Any:
+    return gr.Image(
+        label=label, show_label=False, interactive=False, format="jpeg", buttons=["fullscreen"], elem_id=name
+    )
+
+
+def _table(headings: tuple[str, ...], label: str, name: str) -> Any:
+    return gr.Dataframe(
+        headers=list(headings),
+        column_count=len(headings),
+        label=label,
+        interactive=False,
+        elem_id=name,
+        buttons=["copy"],
+    )
+
+
+def _box_table(label: str, name: str) -> Any:
+    return gr.Dataframe(
+        headers=_BOX_HEADINGS,
+        column_count=5,
+        datatype=["str", *4 * ["number"]],
+        type="array",
+        label=label,
+        interactive=True,
+        elem_id=name,
+        buttons=[],
+    )
