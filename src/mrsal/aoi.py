@@ -21,9 +21,10 @@ from mrsal.areas_io import read_areas
 from mrsal.errors import InputError
 from mrsal.files import atomic_path
 from mrsal.images import read_image
-from mrsal.inference import Predictor, SaliencyMap
+from mrsal.inference import Predictor
 from mrsal.maps import StoredMaps
 from mrsal.plots import side_by_side, with_areas
+from mrsal.saliency_map import SaliencyMap
 
 PICTURES = (".png", ".jpg", ".jpeg")
 COLUMNS = ("area", "x", "y", "width", "height", "attention", "low", "high", "surface", "per_surface", "rank")

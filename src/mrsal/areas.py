@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mrsal.errors import InputError
-from mrsal.inference import SaliencyMap
+from mrsal.saliency_map import SaliencyMap
 
 OBSERVERS, FIXATIONS, LEVEL = 15, 6, 0.95
 

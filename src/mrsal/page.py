@@ -20,9 +20,10 @@ from mrsal.baselines import BASELINES
 from mrsal.desk import Limits, read_upload
 from mrsal.errors import InputError
 from mrsal.images import resize
-from mrsal.inference import BUNDLED, SaliencyMap
+from mrsal.inference import BUNDLED
 from mrsal.peaks import strongest_spots
 from mrsal.plots import colour_map, save_jpeg, with_areas, with_contours, with_spots
+from mrsal.saliency_map import SaliencyMap
 from mrsal.scoring import open_model
 
 SHOWN = ("overlay", "heatmap", "picture")
