@@ -16,8 +16,8 @@ ORDER = """
     errors images files progress fixations exchange datasets metrics patches
     model precision checkpoint archive native dense inference baselines adjustment maps submission
     significance scores evaluation
-    comparison plots charts report video predicting
-    processes recipe runs scoring submitting training cluster jobs demo export web cli
+    comparison plots charts report video sources predicting
+    processes recipe runs scoring submitting training shards cluster jobs demo export web cli
 """.split()
 ON_TOP = {"cli", "web", "export"}
 PUBLIC = {

@@ -11,7 +11,8 @@ from mrsal import predicting
 from mrsal.errors import InputError
 from mrsal.images import image_size, to_image
 from mrsal.inference import SaliencyMap
-from mrsal.predicting import Summary, find_sources, predict_job
+from mrsal.predicting import Summary, predict_job
+from mrsal.sources import find_sources
 
 
 class Brightness:
