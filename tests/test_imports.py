@@ -17,7 +17,7 @@ ORDER = """
     model precision checkpoint archive native dense inference baselines adjustment maps submission
     significance scores evaluation
     comparison plots charts report video sources predicting
-    processes recipe runs scoring submitting training shards cluster jobs demo export web cli
+    processes recipe runs tasks scoring submitting training shards cluster jobs demo export web cli
 """.split()
 ON_TOP = {"cli", "web", "export"}
 PUBLIC = {

@@ -1,4 +1,4 @@
-"""Cut any number of inputs into shards that are done one by one, wherever: sources flow in, lists and manifests on disk flow out.
+"""Cut any number of inputs into shards that are done one by one, wherever: sources flow in, files that say what to do flow out.
 
 In the output folder, beside the results::
 
@@ -18,7 +18,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -41,14 +41,17 @@ class Manifest:
         Of its inputs and of the settings; with others the shard is not finished.
     done, skipped : int
         Inputs predicted, and those whose results were there.
-    failed : tuple of (str, str)
-        Name of the results and what went wrong, for each input that failed.
+    failed : tuple of (str, str, str)
+        For each input that failed the name of its results, its path, and what went wrong.
+    run : str
+        In which it was finished.
     """
 
     fingerprint: str
+    run: str = ""
     done: int = 0
     skipped: int = 0
-    failed: tuple[tuple[str, str], ...] = ()
+    failed: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,19 +77,19 @@ class Shards:
 
     def sources(self, shard: int) -> tuple[list[Source], str]:
         """The inputs of a shard, and the fingerprint of inputs and settings."""
-        path = self._list(shard)
+        path = self.list_path(shard)
         try:
             content = path.read_bytes()
         except OSError as error:
             raise FileError(f"cannot read {path}: {error.strerror}; all machines need to see {self.out}") from error
         rows = [json.loads(line) for line in content.splitlines()]
-        return [Source(Path(path), Path(name)) for path, name in rows], self._fingerprint(content)
+        return [Source(Path(path), Path(name)) for path, name in rows], self.fingerprint(content)
 
     def manifest(self, shard: int, fingerprint: str) -> Manifest | None:
         """What is known of a shard that was finished with these inputs and settings."""
         try:
             values = json.loads((self._folder / "done" / f"{shard:08}.json").read_text(encoding="utf-8"))
-            manifest = Manifest(**values | {"failed": tuple((name, error) for name, error in values["failed"])})
+            manifest = Manifest(**values | {"failed": tuple((name, path, why) for name, path, why in values["failed"])})
         except (OSError, ValueError, TypeError, KeyError):  # missing, or of another version: not finished
             return None
         return manifest if manifest.fingerprint == fingerprint else None
@@ -105,80 +108,92 @@ class Shards:
             file.seek(0)
             return sum(line.strip() == run for line in file)
 
-    def write(
-        self, sources: Iterable[Source], *, size: int = SIZE, nested: bool = False, fresh: bool = False
-    ) -> "Shards":
-        """Cut the sources into shards of ``size``, a ``.tar`` into one of its own, and write their lists.
-
-        Parameters
-        ----------
-        sources : iterable of Source
-            Of :func:`mrsal.sources.list_sources`, in any order. A file that comes twice is taken once, and names become those
-            of :func:`mrsal.sources.find_sources`; but a link and its target are two files here.
-        size : int
-            Inputs of a shard.
-        nested : bool
-            Spread results over 256 folders, ``ab/`` and so on, by a hash of their names.
-        fresh : bool
-            Forget what an earlier run finished.
-
-        Returns
-        -------
-        Shards
-            With what is left to do.
-
-        Raises
-        ------
-        InputError
-            If an earlier run into the same folder had other settings, or results would be written among the inputs.
-        """
-        if size < 1:
-            raise InputError(f"a shard has at least 1 input, got shard_size={size}")
-        settings = self.settings | {"shard_size": size, "nested": nested}
-        run = Shards(self.out, settings)
-        if fresh:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        run._agree()
-        todo, finished = [], 0
-        for shard, rows in enumerate(_cut(_named(sources, self.out), size, nested)):
-            content = "".join(json.dumps(row) + "\n" for row in rows).encode()
-            manifest = run.manifest(shard, run._fingerprint(content))
-            if manifest and not manifest.failed:
-                finished += manifest.done + manifest.skipped
-                continue
-            todo.append(shard)
-            if not manifest:
-                with atomic_path(run._list(shard)) as temporary:
-                    temporary.write_bytes(content)
-        return Shards(self.out, settings, todo, finished)
-
     @property
     def _folder(self) -> Path:
         return self.out / FOLDER
 
-    def _list(self, shard: int) -> Path:
+    def list_path(self, shard: int) -> Path:
+        """Where the inputs of a shard are listed."""
         return self._folder / "lists" / f"{shard:08}.jsonl"
 
-    def _fingerprint(self, content: bytes) -> str:
+    def fingerprint(self, content: bytes) -> str:
+        """Of a shard with this list, and of the settings."""
         return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode() + b"\n" + content).hexdigest()
 
-    def _agree(self) -> None:
-        """Refuse to mix results of other settings with those that are there; else keep the settings."""
-        path = self._folder / "run.json"
-        if path.exists():
-            try:
-                before = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                raise DataError(f"{path} is damaged: {error}; begin anew with --fresh") from error
-            other = [key for key in sorted({*before, *self.settings}) if before.get(key) != self.settings.get(key)]
-            if other:
-                changes = "; ".join(f"{key} was {before.get(key)}, is {self.settings.get(key)}" for key in other)
-                raise InputError(
-                    f"{self.out} was begun with other settings: {changes}. Choose another --out, or do all again with --fresh"
-                )
-        else:
-            with atomic_path(path) as temporary:
-                temporary.write_text(json.dumps(self.settings, indent=1), encoding="utf-8")
+
+def cut_into_shards(
+    sources: Iterable[Source],
+    out: Path,
+    settings: dict[str, Any],
+    *,
+    size: int = SIZE,
+    nested: bool = False,
+    fresh: bool = False,
+) -> Shards:
+    """Cut the sources into shards of ``size``, a ``.tar`` into one of its own, and write their lists.
+
+    Parameters
+    ----------
+    sources : iterable of Source
+        Of :func:`mrsal.sources.list_sources`, in any order. A file that comes twice is taken once, and names become those
+        of :func:`mrsal.sources.find_sources`; but a link and its target are two files here.
+    out : Path
+    settings : dict
+        What results depend on, as JSON has it.
+    size : int
+        Inputs of a shard.
+    nested : bool
+        Spread results over 256 folders, ``ab/`` and so on, by a hash of their names.
+    fresh : bool
+        Forget what an earlier run finished.
+
+    Returns
+    -------
+    Shards
+        With what is left to do; a shard in which something failed is among it.
+
+    Raises
+    ------
+    InputError
+        If an earlier run into the same folder had other settings, or results would be written among the inputs.
+    """
+    if size < 1:
+        raise InputError(f"a shard has at least 1 input, got shard_size={size}")
+    shards = Shards(out, settings | {"shard_size": size, "nested": nested})
+    if fresh:
+        shutil.rmtree(out / FOLDER, ignore_errors=True)
+    kept = out / FOLDER / "run.json"
+    if kept.exists():
+        _agree(kept, shards.settings)
+    todo, finished = [], 0
+    for shard, rows in enumerate(_cut(_named(sources, out), size, nested)):
+        content = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        manifest = shards.manifest(shard, shards.fingerprint(content))
+        if manifest and not manifest.failed:
+            finished += manifest.done + manifest.skipped
+            continue
+        todo.append(shard)
+        if not manifest:
+            with atomic_path(shards.list_path(shard)) as temporary:
+                temporary.write_bytes(content)
+    if todo:
+        with atomic_path(kept) as temporary:
+            temporary.write_text(json.dumps(shards.settings, indent=1), encoding="utf-8")
+    return replace(shards, todo=todo, finished=finished)
+
+
+def _agree(path: Path, settings: dict[str, Any]) -> None:
+    """Refuse to mix results of other settings with those that are there."""
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is damaged: {error}; begin anew with --fresh") from error
+    other = [key for key in sorted({*before, *settings}) if before.get(key) != settings.get(key)]
+    if other:
+        changes = "; ".join(f"{key} was {before.get(key)}, is {settings.get(key)}" for key in other)
+        raise InputError(
+            f"{path.parent.parent} was begun with other settings: {changes}. Choose another --out, or do all again with --fresh"
+        )
 
 
 def _cut(rows: Iterable[tuple[str, str]], size: int, nested: bool) -> Iterator[list[tuple[str, str]]]:
@@ -250,7 +265,7 @@ def _fold(name: bytes) -> bytes:
 
 def _by_folder(name: bytes, real: bytes, low: bytes, high: bytes) -> bytes:
     """Below the deepest folder that all of a name have in common: of sorted paths, that of the first and the last."""
-    common = os.path.commonprefix([low, high])
+    common = os.path.commonprefix([low, high])  # noqa: RUF071 - of all paths between the two, too
     folder = common[: common.rindex(os.fsencode(os.sep)) + 1]
     return os.fsencode(stem(Path(os.fsdecode(real[len(folder) :]))).as_posix())
 

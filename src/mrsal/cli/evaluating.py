@@ -1,11 +1,25 @@
 """``mrsal evaluate``, ``compare`` and ``submit``."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mrsal.cli._options import DataDir, Device, DeviceOption, Mode, Precision, PrecisionOption, console
+from mrsal.cli._options import (
+    AddressOption,
+    DataDir,
+    Device,
+    DeviceOption,
+    Engine,
+    EngineOption,
+    Mode,
+    Precision,
+    PrecisionOption,
+    WorkersOption,
+    console,
+    only_with_ray,
+)
 from mrsal.errors import InputError
 
 
@@ -48,31 +62,42 @@ def evaluate(
     resize_maps: Annotated[
         bool, typer.Option("--resize_maps", help="Bring stored maps to the stimulus's size, bilinear.")
     ] = False,
+    engine: EngineOption = Engine.local,
+    address: AddressOption = None,
+    workers: WorkersOption = None,
     precision: PrecisionOption = Precision.auto,
     device: DeviceOption = Device.auto,
 ) -> None:
     """Score a model and draw comparisons with the ground truth."""
     from mrsal.scoring import evaluate_job, score_table
 
-    run, results = evaluate_job(
-        data_dir,
-        out_dir,
-        model_path,
-        improvements=improvements,
-        num_saved_images=num_saved_images,
-        split=split,
-        mode=mode.value,
-        skip_first=skip_first,
-        protocol=protocol,
-        optimal=optimal,
-        adjust=adjust,
-        limits=limits,
-        parquet=parquet,
-        resize_maps=resize_maps,
-        device=device.value,
-        precision=precision.value,
-        console=console,
-    )
+    only_with_ray(engine, address=address, workers=workers)
+    with ExitStack() as stack:
+        share_out = None
+        if engine is Engine.ray:
+            from mrsal.cluster import scoring_on_ray
+
+            share_out = stack.enter_context(scoring_on_ray(address=address, workers=workers))
+        run, results = evaluate_job(
+            data_dir,
+            out_dir,
+            model_path,
+            improvements=improvements,
+            num_saved_images=num_saved_images,
+            split=split,
+            mode=mode.value,
+            skip_first=skip_first,
+            protocol=protocol,
+            optimal=optimal,
+            adjust=adjust,
+            limits=limits,
+            parquet=parquet,
+            resize_maps=resize_maps,
+            device=device.value,
+            precision=precision.value,
+            share_out=share_out,
+            console=console,
+        )
     images = len(next(iter(results.values())).names)
     console.print(score_table(results, title=f"{images} images, protocol {protocol}", intervals=True))
     console.print(str(run), soft_wrap=True)
