@@ -38,7 +38,8 @@ from mrsal.plots import colour_map, comparison, save_jpeg, sheet
 from mrsal.progress import progress_bar
 from mrsal.recipe import TrainConfig, fit_input
 from mrsal.runs import read_history, save_average
-from mrsal.scoring import CEILING, limits_of, table_lines
+from mrsal.scoring import table_lines
+from mrsal.tasks import CEILING, limits_of
 
 HERE = Path(__file__).parent
 TESTS = {

@@ -17,8 +17,8 @@ ORDER = """
     model precision checkpoint archive native dense hub inference areas areas_io rules peaks contours
     baselines adjustment maps submission
     significance scores evaluation
-    comparison plots charts report video predicting
-    processes recipe runs scoring aoi desk page submitting training cluster jobs demo doctor export web cli
+    comparison plots charts report video sources predicting
+    processes recipe runs tasks scoring aoi desk page submitting training shards cluster jobs demo doctor export web cli
 """.split()
 ON_TOP = {"cli", "web", "export", "doctor"}
 PUBLIC = {

@@ -10,8 +10,9 @@ from rich.console import Console
 from mrsal import predicting
 from mrsal.errors import InputError
 from mrsal.images import image_size, to_image
-from mrsal.predicting import Summary, find_sources, predict_job
+from mrsal.predicting import Summary, predict_job
 from mrsal.saliency_map import SaliencyMap
+from mrsal.sources import find_sources
 
 
 class Brightness:

@@ -24,6 +24,7 @@ from mrsal.scores import Scores
 __all__ = ["HIGHER_IS_BETTER", "Model", "Scores", "evaluate", "predict_example"]
 
 Model = Callable[[NDArray[np.uint8]], NDArray] | Any
+OnImage = Callable[[Example, NDArray, dict[str, float]], None]
 MapOver = Callable[[Callable[[int], dict[str, float]], Sequence[int]], Iterable[dict[str, float]]]
 NEEDS_NO_FIXATIONS = ("CC", "KL", "SIM", "EMD", "agreement")  # a map of the ground truth is enough
 _ALWAYS = ("agreement",)  # stands beside the metrics of every protocol, since older numbers are of it
@@ -36,7 +37,7 @@ def evaluate(
     protocol: str = "tuebingen",
     optimal: bool = False,
     name: str = "",
-    on_image: Callable[[Example, NDArray, dict[str, float]], None] | None = None,
+    on_image: OnImage | None = None,
     map_over: MapOver = map,
 ) -> Scores:
     """Predict every example and score it.
@@ -74,7 +75,22 @@ def evaluate(
     examples = list(examples)
     if not examples:
         raise InputError("expected at least one image to evaluate, got none")
-    context = _Context.of(examples, chosen, optimal=optimal)
+    rows = list(map_over(image_scorer(model, examples, protocol, optimal, on_image), range(len(examples))))
+    columns = dict.fromkeys((*chosen.metrics, *_ALWAYS))
+    names = [metric for metric in columns if any(metric in row for row in rows)]
+    values = {metric: np.array([row.get(metric, np.nan) for row in rows]) for metric in names}
+    datasets = {example.dataset for example in examples}
+    label = f"{chosen.name}, metric-optimal maps" if optimal else chosen.name
+    return Scores(
+        tuple(e.name for e in examples), values, protocol=label, model=name, dataset=", ".join(sorted(datasets))
+    )
+
+
+def image_scorer(
+    model: Model, examples: Sequence[Example], protocol: str, optimal: bool, on_image: OnImage | None = None
+) -> Callable[[int], dict[str, float]]:
+    """The part of :func:`evaluate` that can be shared out: a function from an image's index to its scores."""
+    context = _Context.of(examples, protocol_of(protocol), optimal=optimal)
 
     def row_of(i: int) -> dict[str, float]:
         example = examples[i]
@@ -87,15 +103,7 @@ def evaluate(
             on_image(example, map_, row)
         return row
 
-    rows = list(map_over(row_of, range(len(examples))))
-    columns = dict.fromkeys((*chosen.metrics, *_ALWAYS))
-    names = [metric for metric in columns if any(metric in row for row in rows)]
-    values = {metric: np.array([row.get(metric, np.nan) for row in rows]) for metric in names}
-    datasets = {example.dataset for example in examples}
-    label = f"{chosen.name}, metric-optimal maps" if optimal else chosen.name
-    return Scores(
-        tuple(e.name for e in examples), values, protocol=label, model=name, dataset=", ".join(sorted(datasets))
-    )
+    return row_of
 
 
 def predict_example(model: Model, example: Example) -> NDArray:

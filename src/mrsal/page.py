@@ -24,7 +24,7 @@ from mrsal.inference import BUNDLED
 from mrsal.peaks import strongest_spots
 from mrsal.plots import colour_map, save_jpeg, with_areas, with_contours, with_spots
 from mrsal.saliency_map import SaliencyMap
-from mrsal.scoring import open_model
+from mrsal.tasks import open_model
 
 SHOWN = ("overlay", "heatmap", "picture")
 SHARE_HEADINGS = ("area", "rank", "attention %", "95 % from", "to", "surface %", "per surface")

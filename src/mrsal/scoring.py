@@ -4,11 +4,10 @@ import logging
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,31 +18,33 @@ from rich.progress import Progress
 from rich.table import Table
 
 import mrsal
-from mrsal.adjustment import Adjusted, fit_adjustment
+from mrsal.adjustment import Adjustment, fit_adjustment
 from mrsal.archive import Example
-from mrsal.baselines import BASELINES, CentreBias, InterObserver, uniform
 from mrsal.charts import save_distributions, save_pairwise, save_score_plot
-from mrsal.checkpoint import check_improvements
 from mrsal.comparison import Comparison, compare
 from mrsal.errors import InputError
-from mrsal.evaluation import HIGHER_IS_BETTER, NEEDS_NO_FIXATIONS, Model, evaluate, predict_example
-from mrsal.exchange import SUFFIXES
+from mrsal.evaluation import (
+    HIGHER_IS_BETTER,
+    NEEDS_NO_FIXATIONS,
+    Model,
+    evaluate,
+    predict_example,
+)
 from mrsal.files import atomic_path, make_folder, new_folder
-from mrsal.hub import SCHEME, WEIGHTS_FILE
-from mrsal.inference import Predictor, load_network
-from mrsal.maps import StoredMaps, load_callable, open_maps
+from mrsal.inference import Predictor
+from mrsal.maps import StoredMaps
 from mrsal.metrics import PROTOCOLS
 from mrsal.native import open_archive
-from mrsal.plots import comparison, save_jpeg
 from mrsal.progress import log_file, progress_bar
 from mrsal.report import Panel, pick, write_report
 from mrsal.runs import read_history
 from mrsal.runtime import OnnxPredictor
 from mrsal.scores import RESAMPLES, Scores
+from mrsal.tasks import CEILING, FLOOR, ScoringTask, ShareOut, limits_of, open_model
+
+__all__ = ["compare_job", "evaluate_job", "limits_of", "open_model", "score_table", "table_lines", "versions"]
 
 log = logging.getLogger("mrsal")
-
-FLOOR, CEILING = "uniform", "observers"
 
 
 def evaluate_job(
@@ -64,6 +65,7 @@ def evaluate_job(
     resize_maps: bool = False,
     device: str = "auto",
     precision: str = "auto",
+    share_out: ShareOut | None = None,
     console: Console,
 ) -> tuple[Path, dict[str, Scores]]:
     """Score a model, anything that :func:`open_model` opens, on the archive in ``data_dir``.
@@ -78,6 +80,9 @@ def evaluate_job(
         Also score the uniform map, the centre bias of the other images, and the inter-observer limit, where the data allow.
     parquet : bool
         Write ``scores.parquet`` beside ``scores.csv``.
+    share_out : callable, optional
+        Takes a :class:`ScoringTask` to a function that has its images scored elsewhere, by their indices, and gives their
+        scores in this order: :func:`mrsal.cluster.scoring_on_ray`. None: they are scored here.
 
     Returns
     -------
@@ -87,11 +92,16 @@ def evaluate_job(
     results : dict of str to Scores
         Of floor, model and ceiling, in this order.
     """
-    archive = open_archive(data_dir)
-    examples = list(archive.examples(split, skip_first=skip_first))
-    model = open_model(
-        model_path, improvements=improvements, device=device, precision=precision, mode=mode, resize=resize_maps
-    )
+    opening = {
+        "improvements": improvements,
+        "device": device,
+        "precision": precision,
+        "mode": mode,
+        "resize": resize_maps,
+    }
+    task = ScoringTask(data_dir.absolute(), split, skip_first, model_path, opening, protocol, optimal)
+    examples = task.examples()
+    model = task.open_model(examples)
     if isinstance(model, StoredMaps):
         model.require(example.name for example in examples)
     name = Path(model_path).stem if Path(model_path).exists() else model_path
@@ -110,12 +120,15 @@ def evaluate_job(
         log.info("model %s on %d images (%s) of %s", model_path, len(examples), split, data_dir)
         log.info("first fixation of each trial %s", about["first fixation of each trial"])
         if adjust:
-            model, about["adjustment"] = _adjusted(model, list(archive.examples("val", skip_first=skip_first)), bar)
+            validation = list(open_archive(data_dir).examples("val", skip_first=skip_first))
+            task = replace(task, adjustment=_adjustment(model, validation, bar))
+            model = task.open_model(examples)
+            about["adjustment"] = str(task.adjustment)
             log.info("maps are adjusted: %s", about["adjustment"])
-        draw = _Comparisons(run / "Comparison images", num_saved_images)
-        score = partial(_scored, examples=examples, protocol=protocol, optimal=optimal, about=about, bar=bar)
+        drawn = replace(task, pictures=run.absolute() / "Comparison images", num_saved_images=num_saved_images)
+        score = partial(_scored, examples=examples, about=about, share_out=share_out, bar=bar)
         began = time.monotonic()
-        results = {name: score(name, model, draw=draw)}
+        results = {name: score(name, model, drawn)}
         seconds = time.monotonic() - began
         results[name].save(run / "scores.csv")
         if parquet:
@@ -124,7 +137,7 @@ def evaluate_job(
             for label, limit in limits_of(examples).items():
                 if label == name:  # the floor itself is what is scored
                     continue
-                results[label] = score(label, limit())
+                results[label] = score(label, limit(), replace(task, model=label, is_limit=True, adjustment=None))
                 results[label].save(run / "limits" / f"{label}.csv")
             results[name] = results.pop(name)  # between floor and ceiling
             if CEILING in results:
@@ -153,49 +166,36 @@ def evaluate_job(
 def _scored(
     name: str,
     model: Model,
+    task: ScoringTask,
     *,
     examples: list[Example],
-    protocol: str,
-    optimal: bool,
     about: dict[str, str],
+    share_out: ShareOut | None,
     bar: Progress,
-    draw: "Callable[[Example, NDArray, dict[str, float]], None] | None" = None,
 ) -> Scores:
-    task = bar.add_task(f"evaluating {name}", total=len(examples), note="")
+    shown = bar.add_task(f"evaluating {name}", total=len(examples), note="")
 
-    def on_image(example: Example, map_: NDArray, row: dict[str, float]) -> None:
-        bar.update(task, advance=1, note=example.name)
-        if draw:
-            draw(example, map_, row)
+    def each(row_of: Callable[[int], dict[str, float]], images: Sequence[int]) -> Iterator[dict[str, float]]:
+        for i, row in zip(images, share_out(task)(images) if share_out else map(row_of, images), strict=True):
+            bar.update(shown, advance=1, note=examples[i].name)
+            yield row
 
-    scores = evaluate(model, examples, protocol=protocol, optimal=optimal, name=name, on_image=on_image)
+    how: dict[str, Any] = {"protocol": task.protocol, "optimal": task.optimal, "on_image": task.drawing(examples)}
+    scores = evaluate(model, examples, name=name, map_over=each, **how)
     return replace(scores, about=about)
 
 
-def limits_of(examples: list[Example]) -> dict[str, Callable[[], Model]]:
-    """Floor and ceiling, as far as the data allow; fitted when they are asked for."""
-    limits: dict[str, Callable[[], Model]] = {FLOOR: lambda: uniform}
-    located = [example for example in examples if example.fixations is not None]
-    if len(located) > 1:
-        limits["centre bias"] = lambda: CentreBias(located)
-    if len(located) == len(examples) > 1 and all(len(np.unique(e.fixations.subject)) > 1 for e in located):  # type: ignore[union-attr]
-        limits[CEILING] = lambda: InterObserver(located)
-    return limits
-
-
-def _adjusted(model: Model, validation: list[Example], bar: Progress) -> tuple[Adjusted, str]:
+def _adjustment(model: Model, validation: list[Example], bar: Progress) -> Adjustment:
     if not validation:
         raise InputError("--adjust fits on validation images, and the data have none")
-    predict = partial(predict_example, model)
     task = bar.add_task("adjusting on validation images", total=len(validation), note="")
 
     def maps() -> Iterator[NDArray]:
         for example in validation:
-            yield predict(example)
+            yield predict_example(model, example)
             bar.update(task, advance=1)
 
-    adjustment = fit_adjustment(maps(), validation)
-    return Adjusted(predict, adjustment), str(adjustment)
+    return fit_adjustment(maps(), validation)
 
 
 def _panels(model: Model, examples: list[Example], scores: Scores, bar: Progress) -> dict[str, list[Panel]]:
@@ -222,22 +222,6 @@ def _panels(model: Model, examples: list[Example], scores: Scores, bar: Progress
     return {which: [panel(name) for name in names] for which, names in chosen.items()}
 
 
-class _Comparisons:
-    """Saves stimulus, prediction and ground truth side by side, for so many images; -1: all."""
-
-    def __init__(self, folder: Path, count: int) -> None:
-        self.folder, self.left = folder, count
-
-    def __call__(self, example: Example, map_: NDArray, row: dict[str, float]) -> None:
-        if self.left == 0:
-            return
-        self.left -= 1
-        shown = {name: row[name] for name in ("sAUC", "NSS", "CC") if np.isfinite(row.get(name, np.nan))}
-        caption = "  ".join(f"{name} {value:.2f}" for name, value in shown.items())
-        picture = comparison(example.stimulus(), map_, example.target(), caption=caption)
-        save_jpeg(picture, self.folder / f"{Path(example.name).stem}_comparison.jpg")
-
-
 def versions() -> dict[str, str]:
     """What the numbers of a run may depend on besides data and model."""
     return {
@@ -247,32 +231,6 @@ def versions() -> dict[str, str]:
         "numpy": np.__version__,
         "date": time.strftime("%Y-%m-%d %H:%M"),
     }
-
-
-def open_model(
-    name: str,
-    *,
-    improvements: int | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    mode: str = "exact",
-    resize: bool = False,
-) -> Any:
-    """Open whatever can be scored: a baseline's name, a folder or HDF5 file of maps, ``package.module:function`` (which runs
-    that code), an exported network, which predicts in the mode fast, or a network by its name or checkpoint."""
-    path = Path(name)
-    if name in BASELINES:
-        return BASELINES[name]
-    if path.suffix.lower() == ".onnx":
-        return OnnxPredictor(path, device=device)
-    is_maps = path.is_dir() and not (path / WEIGHTS_FILE).is_file()
-    if is_maps or path.suffix.lower() in SUFFIXES:
-        return open_maps(path, resize=resize)
-    if ":" in name and not name.startswith(SCHEME) and not path.exists():
-        return load_callable(name)
-    network, _ = load_network(name)
-    check_improvements(network, improvements, name)
-    return Predictor(network, device=device, precision=precision, mode=mode)
 
 
 def score_table(results: Mapping[str, Scores], *, title: str = "", intervals: bool = False) -> Table:

@@ -12,8 +12,8 @@ from mrsal.errors import InputError
 from mrsal.exchange import SUFFIXES, minimal_unique_names, read_stimuli
 from mrsal.images import EXTENSIONS, image_size
 from mrsal.progress import progress_bar
-from mrsal.scoring import open_model
 from mrsal.submission import Problem, check_submission, write_submission
+from mrsal.tasks import open_model
 
 log = logging.getLogger("mrsal")
 

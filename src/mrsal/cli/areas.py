@@ -46,7 +46,7 @@ def aoi(
     from mrsal.aoi import check_out, difference_table, json_dict, measure, share_table, write_out
     from mrsal.areas import compare_shares
     from mrsal.images import image_size
-    from mrsal.scoring import open_model
+    from mrsal.tasks import open_model
 
     check_out(out or [])
     if compare_boxes and not compare:
@@ -101,7 +101,7 @@ def check(
     from mrsal.areas_io import read_areas
     from mrsal.images import image_size
     from mrsal.rules import check_rules, parse_rule
-    from mrsal.scoring import open_model
+    from mrsal.tasks import open_model
 
     with warnings.catch_warnings(record=json, action="always" if json else None) as complaints:
         areas = read_areas(boxes, image=image, shape=image_size(image))

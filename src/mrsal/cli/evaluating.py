@@ -1,5 +1,6 @@
 """``mrsal evaluate``, ``compare`` and ``submit``."""
 
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,18 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mrsal.cli._options import (
+    AddressOption,
     DataDir,
     Device,
     DeviceOption,
+    Engine,
+    EngineOption,
     JsonOption,
     Mode,
     Precision,
     PrecisionOption,
     QuietOption,
+    WorkersOption,
     baselines,
     console,
     networks,
     one_of,
+    only_with_ray,
     print_json,
     protocols,
 )
@@ -72,6 +78,9 @@ def evaluate(
     resize_maps: Annotated[
         bool, typer.Option("--resize_maps", help="Bring stored maps to the stimulus's size, bilinear.")
     ] = False,
+    engine: EngineOption = Engine.local,
+    address: AddressOption = None,
+    workers: WorkersOption = None,
     precision: PrecisionOption = Precision.auto,
     device: DeviceOption = Device.auto,
     quiet: QuietOption = False,
@@ -80,25 +89,33 @@ def evaluate(
     """Score a model and draw comparisons with the ground truth."""
     from mrsal.scoring import evaluate_job, score_table
 
-    run, results = evaluate_job(
-        data_dir,
-        out_dir,
-        model_path,
-        improvements=improvements,
-        num_saved_images=num_saved_images,
-        split=split,
-        mode=mode.value,
-        skip_first=skip_first,
-        protocol=protocol,
-        optimal=optimal,
-        adjust=adjust,
-        limits=limits,
-        parquet=parquet,
-        resize_maps=resize_maps,
-        device=device.value,
-        precision=precision.value,
-        console=console,
-    )
+    only_with_ray(engine, address=address, workers=workers)
+    with ExitStack() as stack:
+        share_out = None
+        if engine is Engine.ray:
+            from mrsal.cluster import scoring_on_ray
+
+            share_out = stack.enter_context(scoring_on_ray(address=address, workers=workers))
+        run, results = evaluate_job(
+            data_dir,
+            out_dir,
+            model_path,
+            improvements=improvements,
+            num_saved_images=num_saved_images,
+            split=split,
+            mode=mode.value,
+            skip_first=skip_first,
+            protocol=protocol,
+            optimal=optimal,
+            adjust=adjust,
+            limits=limits,
+            parquet=parquet,
+            resize_maps=resize_maps,
+            device=device.value,
+            precision=precision.value,
+            share_out=share_out,
+            console=console,
+        )
     images = len(next(iter(results.values())).names)
     if json:
         models = {name: _means(scores) for name, scores in results.items()}

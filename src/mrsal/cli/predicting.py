@@ -8,16 +8,21 @@ from typing import Annotated
 import typer
 
 from mrsal.cli._options import (
+    AddressOption,
     Device,
     DeviceOption,
+    Engine,
+    EngineOption,
     JsonOption,
     Mode,
     Precision,
     PrecisionOption,
     QuietOption,
+    WorkersOption,
     console,
     networks,
     one_of,
+    only_with_ray,
     print_json,
 )
 
@@ -42,7 +47,8 @@ def predict(
     paths: Annotated[
         list[str],
         typer.Argument(
-            help="Images, videos, folders, quoted patterns ('photos/*.jpg'), and lists of them (@list.txt)."
+            help="Images, videos, folders, quoted patterns ('photos/*.jpg'), lists of them (@list.txt), Parquet tables of "
+            "paths, and .tar files of images (WebDataset)."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the maps.")],
@@ -71,9 +77,21 @@ def predict(
     smoothing: Annotated[float, typer.Option(min=0, help="Videos: time constant in seconds; 0: none.")] = 0.0,
     every: Annotated[int, typer.Option(min=1, help="Videos: predict every n-th frame, interpolate between.")] = 1,
     skip_existing: Annotated[bool, typer.Option("--skip_existing", help="Leave out what OUT already holds.")] = False,
+    column: Annotated[str, typer.Option(help="Of Parquet tables: the one with the paths.")] = "path",
     runtime: Annotated[
         Runtime, typer.Option(help="onnx: an exported network, without torch; auto: for files that end in .onnx.")
     ] = Runtime.auto,
+    engine: EngineOption = Engine.local,
+    address: AddressOption = None,
+    workers: WorkersOption = None,
+    gpus_per_worker: Annotated[
+        float | None, typer.Option("--gpus_per_worker", help="ray: 0.25 puts four workers on each GPU. Default: 1.")
+    ] = None,
+    shard_size: Annotated[
+        int | None, typer.Option("--shard_size", min=1, help="ray: inputs that are done as one piece. Default: 1000.")
+    ] = None,
+    nested: Annotated[bool, typer.Option("--nested", help="ray: spread results over 256 folders in OUT.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="ray: do what an earlier run finished again.")] = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
     precision: PrecisionOption = Precision.auto,
@@ -83,25 +101,38 @@ def predict(
 
     The exit status is 0 if all went well, 1 if something failed, and 2 if nothing could be done.
     """
-    from mrsal.predicting import predict_job
+    cluster = {
+        "address": address,
+        "workers": workers,
+        "gpus_per_worker": gpus_per_worker,
+        "shard_size": shard_size,
+        "nested": nested,
+        "fresh": fresh,
+    }
+    only_with_ray(engine, **cluster)
+    how = {
+        "formats": list(dict.fromkeys(one.value for one in format or [Output.overlay])),
+        "mode": mode and mode.value,
+        "recursive": recursive,
+        "opacity": opacity,
+        "colormap": colormap,
+        "smoothing": smoothing,
+        "every": every,
+        "skip_existing": skip_existing,
+        "column": column,
+        "device": device.value,
+        "precision": precision.value,
+        "console": console,
+    }
+    if engine is Engine.ray:
+        from mrsal.cluster import predict_on_ray
 
-    summary = predict_job(
-        paths,
-        out,
-        model,
-        formats=[one.value for one in format or [Output.overlay]],
-        mode=mode and mode.value,
-        recursive=recursive,
-        opacity=opacity,
-        colormap=colormap,
-        smoothing=smoothing,
-        every=every,
-        skip_existing=skip_existing,
-        device=device.value,
-        precision=precision.value,
-        runtime=runtime.value,
-        console=console,
-    )
+        given = {name: value for name, value in cluster.items() if value is not None}
+        summary = predict_on_ray(paths, out, model, **how, **given)  # type: ignore[arg-type]
+    else:
+        from mrsal.predicting import predict_job
+
+        summary = predict_job(paths, out, model, runtime=runtime.value, **how)  # type: ignore[arg-type]
     if json:
         print_json({"out": out, **asdict(summary)})
     if summary.failed:
