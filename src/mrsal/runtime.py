@@ -53,11 +53,12 @@ class OnnxPredictor:
         path = Path(path)
         if not path.is_file():
             raise FileError(f"no file at {path}; give an .onnx file, which this writes: mrsal export MODEL FILE.onnx")
+        providers = _providers(onnxruntime, device)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # what goes wrong is raised
         try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=_providers(onnxruntime, device))
+            self._session = onnxruntime.InferenceSession(path, options, providers=providers)
         except Exception as error:  # onnxruntime's own kinds have no common base
             reason = str(error).strip().splitlines()[0]
             raise DataError(f"{path} is damaged or no ONNX file that onnxruntime runs ({reason})") from error
