@@ -36,7 +36,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 LANGUAGES = {"python", "sh", "text", "json", "csv", "yaml"}
 UNRUN_COMMANDS = {"pip", "git", "pre-commit", "mkdocs", "scripts/check", "python", "pytest", "mrsal"}
 UNRUN_COMMANDS |= {"torchrun", "sbatch", "srun", "ray", "export", "chromium", "curl"}
-UNRUN_IMPORTS = ("pysaliency", "ray", "gradio", "huggingface_hub")  # why a Python block may not be run
+UNRUN_IMPORTS = ("mrsal.runtime", "pysaliency", "ray", "gradio", "huggingface_hub")  # why a Python block may not be run
 UNRUN_MRSAL = {"demo", "serve"}  # commands that no page runs: three minutes, a server
 
 
