@@ -9,7 +9,6 @@ machine does falls on all of them; the table has medians, and ratios within this
 import argparse
 import multiprocessing
 import platform
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -209,9 +208,15 @@ def memory() -> list[str]:
 
 def _peak(mode: str) -> tuple[float, float]:
     predictor = mrsal.load_model(device="cpu")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _high_water()
     predictor.predict(picture(), mode=mode)
-    return before / 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return before, _high_water()
+
+
+def _high_water() -> float:
+    """Of this process alone; getrusage would count its parent's, too."""
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":

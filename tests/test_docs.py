@@ -200,7 +200,9 @@ def test_what_is_not_run_could_not_be():
             continue
         if block.language == "python":
             compile(block.text, str(block), "exec")
-            assert re.search(rf"(from|import) ({'|'.join(UNRUN_IMPORTS)})", block.text), f"{block}: why is this block not run?"
+            assert re.search(rf"(from|import) ({'|'.join(UNRUN_IMPORTS)})", block.text), (
+                f"{block}: why is this block not run?"
+            )
             continue
         assert block.language == "sh"
         commands = commands_of(block)

@@ -15,6 +15,7 @@ of columns.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
@@ -136,15 +137,26 @@ def _exact_features(stream: Stream, padded: Tensor, rows: NDArray, columns: NDAr
 
 
 def _split(x: Tensor, rows: list[tuple[int, int]], columns: list[tuple[int, int]], size: tuple[int, int]) -> Tensor:
-    """Pool into phases: ``(P * B, C, ., .)`` to ``(P' * B, C, *size)``, the phases of the columns running fastest."""
+    """Pool into phases: ``(P * B, C, ., .)`` to ``(P' * B, C, *size)``, the phases of the columns running fastest.
+
+    A pixel of a phase is the largest of four neighbours, taken from strided views: a pooling would copy its input for every
+    phase, and look for places that nobody asks for.
+    """
     h, w = size
     P_k = 1 + max(parent for parent, _ in columns)
     P_r = 1 + max(parent for parent, _ in rows)
     before = x.view(P_r, P_k, -1, *x.shape[1:])
-    parts = [
-        F.max_pool2d(before[r, k][:, :, i : i + 2 * h, j : j + 2 * w], 2) for r, i in rows for k, j in columns
-    ]  # each (B, C, h, w)
-    return F.relu(torch.cat(parts) if len(parts) > 1 else parts[0])
+    B, C = before.shape[2:4]
+    phases = x.new_empty((len(rows) * len(columns), B, h, w, C)).permute(0, 1, 4, 2, 3)  # channels last
+    spare = torch.empty_like(phases[0])
+    for phase, ((r, i), (k, j)) in zip(phases, product(rows, columns), strict=True):
+        corners = [
+            before[r, k][:, :, i + a : i + a + 2 * h : 2, j + b : j + b + 2 * w : 2] for a in (0, 1) for b in (0, 1)
+        ]
+        torch.maximum(corners[0], corners[1], out=phase)
+        torch.maximum(corners[2], corners[3], out=spare)
+        torch.maximum(phase, spare, out=phase)
+    return phases.flatten(0, 1).relu_()
 
 
 def _fast_features(stream: Stream, padded: Tensor, rows: NDArray, columns: NDArray) -> Tensor:
