@@ -174,7 +174,7 @@ def growth(device: str) -> list[str]:
             taken[mode] = min(seconds(lambda m=mode: work(m)) for _ in range(2))
         lines.append(f"| {what} | {count} | {taken['exact']:.3g} | {taken['fast']:.3g} |")
 
-    for count in (1, 2, 4, 8):
+    for count in (1, 2, 4):
         images = [picture(k) for k in range(count)]
         add("images", count, lambda mode, images=images: list(predictor.predict_many(images, mode=mode)))
     for size in (10, 25, 50, 100):
