@@ -33,6 +33,7 @@ from mrsal.fixations import density, fixation_map
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPE, FIXATIONS, OTHERS, SIGMA = (768, 1024), 100, 1002, 24.0
+THREADS = "OMP_NUM_THREADS"
 COLUMNS = metrics.PROTOCOLS["tuebingen"].metrics
 
 
@@ -42,6 +43,8 @@ def main() -> None:
     parser.add_argument("--few", type=int, default=5, help="images for the others")
     parser.add_argument("--processes", type=int, nargs="*", default=[1, os.cpu_count() or 1])
     arguments = parser.parse_args()
+    if os.environ.get(THREADS) != "1":  # one core each; it is read when NumPy is imported, so start again
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {THREADS: "1", "OPENBLAS_NUM_THREADS": "1"})
     few = [make_scene(i) for i in range(arguments.few)]
 
     ways: dict[str, tuple[float, list[dict[str, float]]]] = {
