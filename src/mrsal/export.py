@@ -7,8 +7,8 @@ a program in any language needs this file and an ONNX runtime, and nobody has to
 Scaling is what makes that hard. ONNX's own antialiased ``Resize`` differs from Pillow's, with which networks are trained,
 by up to 5 of 255 levels, and even one level at one pixel in a thousand moves a map by 2e-4. So the graph scales as Pillow does,
 to the last bit: weights of 22 binary digits, columns first, rounded to whole levels in between. As a product with a matrix,
-in float64, these are plain operations that every runtime has. The time grows with the pixels: it is little up to 2
-megapixels, and more than the network's own from 10.
+in float64, these are plain operations that every runtime has. The time grows with the pixels: it is little up to 1
+megapixel, and more than the network's own from 4.
 
 Letters: B images, C channels, H x W pixels, s side of a scaled image, R x K rows and columns of the grid.
 """
