@@ -1,5 +1,7 @@
 """Uploads from anybody, areas by click and by table."""
 
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -31,6 +33,7 @@ def huge_header(path):
     Image.new("1", (1, 1)).save(path)
     data = bytearray(path.read_bytes())
     data[16:24] = b"\x7f\xff\xff\xff" * 2
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
     path.write_bytes(data)
 
 

@@ -137,7 +137,8 @@ def _decoding(path: str | Path | bytes, *, max_pixels: float | None = None) -> I
         width, height = image.size
         if max_pixels is not None and width * height > max_pixels:
             raise DataError(
-                f"{_label(path)} has {width}x{height} pixels; at most {max_pixels / 1e6:g} million are read, so make it smaller"
+                f"{_label(path)} has {width}x{height} pixels, and at most {max_pixels / 1e6:g} million are read; "
+                "make it smaller"
             )
         try:
             yield image

@@ -127,25 +127,26 @@ class Studio:
         return Prediction(path.name, full, SaliencyMap(values, resize(pixels, size[1], size[0])), factor)
 
 
-def share_rows(shares: Iterable[AreaShare]) -> list[list[str | float]]:
+def share_rows(shares: Iterable[AreaShare]) -> list[list[str]]:
     """What each area gets, under :data:`SHARE_HEADINGS`, most first."""
     return [
         [
             share.area.name,
-            share.rank,
-            *(round(100 * value, 1) for value in (share.attention, *share.interval, share.surface)),
-            round(share.per_surface, 2),
+            str(share.rank),
+            *(f"{100 * value:.1f}" for value in (share.attention, *share.interval, share.surface)),
+            f"{share.per_surface:.2f}",
         ]
         for share in sorted(shares, key=lambda share: share.rank)
     ]
 
 
-def difference_rows(differences: Iterable[AreaDifference]) -> list[list[str | float]]:
+def difference_rows(differences: Iterable[AreaDifference]) -> list[list[str]]:
     """Two designs, under :data:`DIFFERENCE_HEADINGS`."""
     return [
         [
             one.a.area.name,
-            *(round(100 * v, 1) for v in (one.a.attention, one.b.attention, one.difference, *one.interval)),
+            *(f"{100 * value:.1f}" for value in (one.a.attention, one.b.attention)),
+            *(f"{100 * value:+.1f}" for value in (one.difference, *one.interval)),
         ]
         for one in differences
     ]

@@ -166,8 +166,11 @@ def with_contours(picture: NDArray[np.uint8], density: NDArray, shares: Sequence
         if lines:
             longest = max(lines, key=len)
             tops.append((f"{100 * share:g}%", *longest[longest[:, 1].argmin()]))
-    for label, x, y in tops:
-        pen.text((float(x), float(y)), label, fill="white", font=font, anchor="mm", stroke_width=3, stroke_fill="black")
+    half_wide, half_high = pen.textlength("100%", font) / 2 + 3, font.size / 2 + 3
+    for label, *top in tops:
+        x = min(max(float(top[0]), half_wide), page.width - half_wide)  # whole, where a line runs along the border
+        y = min(max(float(top[1]), half_high), page.height - half_high)
+        pen.text((x, y), label, fill="white", font=font, anchor="mm", stroke_width=3, stroke_fill="black")
     return np.asarray(page)
 
 

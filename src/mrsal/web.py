@@ -4,8 +4,10 @@ The page needs no internet: its fonts are the system's, its scripts come with Gr
 """
 
 import os
+import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ try:
 except ImportError as error:
     raise InputError("the page needs Gradio; install it with: pip install 'mrsal[web]'") from error
 
+_FIRST_PORT = 7860  # Gradio's own
 _BOX_HEADINGS = ["name", "x", "y", "width", "height"]
 _EMPTY = "Drop a picture on the left. Everything stays on the machine that runs this page."
 _INTERVAL = (
@@ -67,6 +70,7 @@ def serve(
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(studio.folder)  # uploads are gone when the server is
+    port = _free_port(host, [port] if port else range(_FIRST_PORT, _FIRST_PORT + 100))
     page = build(studio)
     page.queue(max_size=studio.limits.waiting, default_concurrency_limit=2, api_open=False)
     try:
@@ -90,9 +94,21 @@ def serve(
             quiet=not block,
         )
     except OSError as error:
-        where = f"port {port}" if port else "any port from 7860 on"
-        raise FileError(f"cannot listen on {host}, {where}; choose another --host or --port ({error})") from error
+        raise FileError(f"cannot listen on {host}, port {port}: {error}; choose another --port") from error
     return page
+
+
+def _free_port(host: str, ports: Sequence[int]) -> int:
+    """Gradio looks for one itself, but leaves sockets open on the way."""
+    reason = ""
+    for port in ports:
+        try:
+            with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+                return port
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+    last = f" to {ports[-1]}" if len(ports) > 1 else ""
+    raise FileError(f"cannot listen on {host}, port {ports[0]}{last}: {reason}; choose another --host or --port")
 
 
 def build(studio: Studio) -> Any:
@@ -218,7 +234,7 @@ def _designs(studio: Studio, model: Any, mode: Any) -> None:
         model, mode, same, opacity = look
         found = [studio.predict(on.path, model, mode) if on.path else None for on in (a, b)]
         if same and a.path and found[1]:
-            b = b.with_areas(mirrored(a.current, found[1].shape), limits)
+            b = replace(b.with_areas(mirrored(a.current, found[1].shape), limits), corner=a.corner)
         got = [shares_on(one, on.current) if one else [] for one, on in zip(found, (a, b), strict=True)]
         pictures = [
             view(one, shares, Look(opacity=opacity), corner=on.corner) if one else None

@@ -1,0 +1,220 @@
+"""The local page in a headless Chromium: what a person does, and what must not happen."""
+
+import os
+import re
+import shutil
+import socket
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mrsal.desk import Limits
+from mrsal.errors import FileError, InputError
+from mrsal.page import Studio
+from mrsal.web import serve
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+WIDTH, HEIGHT = 240, 120
+WAIT = 30_000  # milliseconds, for a machine that is busy
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two designs, a model whose shares are known (brightness), and hostile files."""
+    folder = tmp_path_factory.mktemp("web")
+    pixels = np.full((HEIGHT, WIDTH, 3), 50, np.uint8)
+    pixels[:60, :120] = 150  # half of all brightness
+    Image.fromarray(pixels).save(folder / "a.png")
+    Image.fromarray(pixels[:, ::-1]).save(folder / "b.png")
+    (folder / "own_light.py").write_text("def light(image):\n    return image.mean(axis=2)\n")
+    noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / "large.png")
+    (folder / "cut.png").write_bytes((folder / "large.png").read_bytes()[:20_000])
+    (folder / "page.jpg").write_text("<script>document.title = 'taken over'</script>")
+    Image.new("1", (3000, 3000)).save(folder / "bomb.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    before = Path.cwd(), dict(os.environ)
+    os.chdir(folder)  # where the model lies
+    with Studio("own_light:light", limits=Limits(megabytes=0.1, megapixels=1)) as studio:
+        page = serve(studio, block=False)
+        yield page.local_url
+        uploads = list(studio.folder.rglob("*.png"))
+        page.close()
+        assert uploads  # lie there, and go with it
+    assert not studio.folder.exists()
+    os.chdir(before[0])
+    os.environ.clear()
+    os.environ.update(before[1])
+
+
+@pytest.fixture(scope="module")
+def browser():
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is installed")
+    playwright = pytest.importorskip("playwright.sync_api", reason="drives the browser")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser, address):
+    """A fresh visit; afterwards, nothing may have been asked of any other machine."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1200})
+    context.set_default_timeout(WAIT)
+    page = context.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(address)
+    page.wait_for_selector("#files input[type=file]", state="attached")
+    yield page
+    context.close()
+    assert [url for url in asked if not re.match(r"(http://127\.0\.0\.1:|data:|blob:)", url)] == []
+
+
+def give(page, where, *paths):
+    page.set_input_files(f"{where} input[type=file]", [str(path) for path in paths])
+
+
+def click(page, where, x, y):
+    """Click a pixel of the picture, wherever it is on the page, once it stays there."""
+    image = page.locator(f"{where} img")
+    image.scroll_into_view_if_needed()
+    until(lambda: image.evaluate("image => image.complete && image.naturalWidth > 0"), "the picture")
+    box = None
+    while box != (box := image.bounding_box()):
+        page.wait_for_timeout(300)
+    scale = min(box["width"] / WIDTH, box["height"] / HEIGHT)
+    left = box["x"] + (box["width"] - scale * WIDTH) / 2
+    top = box["y"] + (box["height"] - scale * HEIGHT) / 2
+    page.mouse.click(left + (x + 0.5) * scale, top + (y + 0.5) * scale)
+
+
+def numbers(page, where, name):
+    """What a table has behind a name, by its text: how Gradio lays tables out is its own affair."""
+    text = page.inner_text(where)
+    return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", text[text.rindex(name) + len(name) :])]
+
+
+def until(condition, what):
+    """Wait for what the server does to arrive."""
+    end = time.monotonic() + WAIT / 1000
+    while time.monotonic() < end:
+        try:
+            if condition():
+                return
+        except Exception as error:  # what is asked for is being drawn anew
+            what = f"{what} ({error})"
+        time.sleep(0.1)
+    pytest.fail(f"waited in vain for {what}")
+
+
+def says(page, where, text):
+    page.locator(where).get_by_text(text).first.wait_for()
+
+
+def draw(page, where, x0, y0, x1, y1):
+    image = page.locator(f"{where} img")
+    before = image.get_attribute("src")
+    click(page, where, x0, y0)
+    until(lambda: image.get_attribute("src") != before, "the first corner")
+    click(page, where, x1, y1)
+
+
+def test_areas_are_drawn_by_clicks_and_edited_in_the_table(page, folder):
+    give(page, "#files", folder / "a.png", folder / "b.png")
+    says(page, "#status", "240x120 pixels")
+    click(page, "#view", 0, 0)
+    says(page, "#status", "now click the opposite corner")
+    click(page, "#view", 119, 59)
+    until(lambda: "area 1" in page.inner_text("#shares"), "the share of the area")
+    assert numbers(page, "#areas", "area 1")[:4] == pytest.approx([0, 0, 120, 60], abs=2)
+    assert numbers(page, "#shares", "area 1")[1] == pytest.approx(50, abs=1)
+
+    page.locator("#areas").get_by_text("area 1").last.dblclick()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("headline")
+    page.keyboard.press("Enter")
+    until(lambda: "headline" in page.inner_text("#shares"), "the new name among the shares")
+
+    page.locator("#chosen input").click()
+    page.get_by_role("option", name="b.png").click()
+    says(page, "#status", "b.png")
+    until(lambda: "headline" not in page.inner_text("#shares"), "the other picture, which has no areas")
+
+
+def test_the_look_changes_and_files_can_be_downloaded(page, folder, tmp_path):
+    give(page, "#files", folder / "a.png")
+    says(page, "#status", "a.png")
+    source = lambda: page.locator("#view img").get_attribute("src")  # noqa: E731
+    for change in (
+        lambda: page.locator("#opacity input[type=number]").fill("0.1"),
+        lambda: page.get_by_label("50 %").check(),
+        lambda: page.get_by_label("heatmap", exact=True).check(),
+    ):
+        before = source()
+        change()
+        page.keyboard.press("Tab")
+        until(lambda before=before: source() != before, "a new picture")
+    page.locator("#make").click()
+    says(page, "#made", ".npy")
+    with page.expect_download() as loading:
+        page.locator("#made a").first.click()
+    loading.value.save_as(tmp_path / "a.npy")
+    values = np.load(tmp_path / "a.npy")
+    assert values.shape == (HEIGHT, WIDTH)
+    assert (values[0, 0], values[-1, -1]) == pytest.approx((1, 1 / 3), abs=1e-6)
+
+
+def test_hostile_files_give_messages_and_the_good_one_is_shown(page, folder):
+    give(page, "#files", *(folder / name for name in ("cut.png", "page.jpg", "bomb.png", "a.png")))
+    says(page, "#status", "a.png")
+    says(page, "body", "cut.png: the image is damaged")
+    text = page.inner_text("body")
+    assert "page.jpg: the image is not an image that can be read" in text
+    assert "bomb.png: the image has 3000x3000 pixels" in text
+    assert "Traceback" not in text and "mrsal-" not in text
+    assert page.title() == "mrsal"
+
+
+def test_a_file_over_the_limit_is_refused(page, folder):
+    assert (folder / "large.png").stat().st_size > 100_000
+    give(page, "#files", folder / "large.png")
+    says(page, "body", "maximum allowed size")
+
+
+def test_two_designs_are_compared(page, folder):
+    page.get_by_role("tab", name="Compare two designs").click()
+    give(page, "#file_A", folder / "a.png")
+    page.locator("#view_A img").wait_for()
+    give(page, "#file_B", folder / "b.png")
+    page.locator("#view_B img").wait_for()
+    draw(page, "#view_A", 0, 0, 119, 59)
+    until(lambda: "area 1" in page.inner_text("#differences"), "the difference")
+    assert numbers(page, "#differences", "area 1")[:3] == pytest.approx([50, 16.7, -33.3], abs=1)
+    draw(page, "#view_B", 120, 60, 239, 119)
+    until(lambda: "area 2" in page.inner_text("#differences"), "an area drawn on B")
+
+
+def test_a_port_that_is_taken_is_an_error_of_ours():
+    with socket.create_server(("127.0.0.1", 0)) as taken, Studio() as studio:
+        port = taken.getsockname()[1]
+        with pytest.raises(FileError, match=f"port {port}: .*in use; choose another"):
+            serve(studio, port=port, block=False)
+
+
+def test_without_gradio_the_way_to_install_it_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.delitem(sys.modules, "mrsal.web")
+    with pytest.raises(InputError, match=r"pip install 'mrsal\[web\]'"):
+        import mrsal.web  # noqa: F401
