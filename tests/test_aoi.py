@@ -91,7 +91,7 @@ def test_the_picture_has_the_boxes_and_nothing_else_changed_far_from_them(run):
 def test_another_design_may_have_boxes_and_a_size_of_its_own(run, tmp_path):
     Image.new("RGB", (50, 50), "grey").save("c.png")
     status, _, error = run("aoi", "a.png", *LIGHT, "--compare", "c.png")
-    assert status == 1 and "--compare_boxes" in error
+    assert status == 2 and "--compare_boxes" in error
     (tmp_path / "c.json").write_text('{"cta": [0, 0, 5, 50]}')
     status, out, _ = run("aoi", "a.png", *LIGHT, "--compare", "c.png", "--compare_boxes", "c.json", "--json")
     assert status == 0
@@ -111,7 +111,7 @@ def test_another_design_may_have_boxes_and_a_size_of_its_own(run, tmp_path):
 )
 def test_what_is_wrong_is_said_in_one_line(run, arguments, complaint):
     status, out, error = run("aoi", *arguments)
-    assert (status, out) == (1, "")
+    assert (status, out) == (2, "")
     assert error.startswith("error: ") and complaint in error
 
 
