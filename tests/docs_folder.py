@@ -41,6 +41,10 @@ def write_docs_folder(root: Path) -> Path:
             shutil.copy(stimulus.path, root / f"stimuli/{i}.jpg")
         np.save(root / f"their-maps/{stimulus.path.stem}.npy", spectral_residual(stimulus.read()))
     shutil.copy(root / "photos/0.jpg", root / "photo.jpg")
+    for design in ("page", "other", "layout"):
+        Image.new("RGB", (640, 480), "grey").save(root / f"{design}.png")
+    for boxes in ("boxes", "other"):  # the button takes a third of the page, and so of anybody's attention
+        (root / f"{boxes}.json").write_text('{"cta": [60, 200, 520, 230], "logo": [20, 10, 150, 45]}')
     _write_film(root / "film.mp4", dataset.stimuli[0].read()[:120, :160])
 
     checkpoint = save_checkpoint(MrCNN(ModelConfig()), root / "cnn_epoch_1.pth")
