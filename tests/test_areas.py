@@ -5,7 +5,7 @@ import pytest
 
 from mrsal.areas import Area, attention_shares, compare_shares, numbered
 from mrsal.errors import InputError
-from mrsal.inference import SaliencyMap
+from mrsal.saliency_map import SaliencyMap
 
 
 @pytest.fixture
