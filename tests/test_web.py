@@ -3,7 +3,9 @@
 import os
 import re
 import shutil
+import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -44,7 +46,7 @@ def address(folder):
     before = Path.cwd(), dict(os.environ)
     os.chdir(folder)  # where the model lies
     with Studio("own_light:light", limits=Limits(megabytes=0.1, megapixels=1)) as studio:
-        page = serve(studio, block=False)
+        page = serve(studio)
         yield page.local_url
         uploads = list(studio.folder.rglob("*.png"))
         page.close()
@@ -210,7 +212,20 @@ def test_a_port_that_is_taken_is_an_error_of_ours():
     with socket.create_server(("127.0.0.1", 0)) as taken, Studio() as studio:
         port = taken.getsockname()[1]
         with pytest.raises(FileError, match=f"port {port}: .*in use; choose another"):
-            serve(studio, port=port, block=False)
+            serve(studio, port=port)
+
+
+def test_a_terminated_server_leaves_no_uploads(tmp_path):
+    ours = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-c", "from mrsal.cli import main; main()", "serve", "--device", "cpu"]
+    with subprocess.Popen(command, env=ours, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        line = server.stdout.readline()
+        assert re.match(r"http://127\.0\.0\.1:\d+/? \(stop with Ctrl-C\)", line), line
+        assert list(tmp_path.glob("mrsal-*"))
+        server.send_signal(signal.SIGTERM)
+        assert "Traceback" not in server.communicate(timeout=WAIT / 1000)[0]
+    assert server.returncode == 0
+    assert list(tmp_path.glob("mrsal-*")) == []
 
 
 def test_without_gradio_the_way_to_install_it_is_said(monkeypatch):

@@ -46,10 +46,8 @@ _INTERVAL = (
 _CSS = "footer {display: none !important} .gradio-container {max-width: 1500px !important}"
 
 
-def serve(
-    studio: Studio, *, host: str = "127.0.0.1", port: int | None = None, browser: bool = False, block: bool = True
-) -> Any:
-    """Serve the page until it is interrupted.
+def serve(studio: Studio, *, host: str = "127.0.0.1", port: int | None = None, browser: bool = False) -> Any:
+    """Serve the page, in a thread.
 
     Parameters
     ----------
@@ -60,8 +58,11 @@ def serve(
         None: the first one that is free from 7860 on.
     browser : bool
         Open the page.
-    block : bool
-        False: return the running page, a ``gradio.Blocks`` with ``local_url``, to be ended with ``close()``.
+
+    Returns
+    -------
+    gradio.Blocks
+        Running at its ``local_url``; wait with ``block_thread()``, end it with ``close()``.
 
     Raises
     ------
@@ -79,7 +80,7 @@ def serve(
             server_port=port,
             share=False,
             inbrowser=browser,
-            prevent_thread_lock=not block,
+            prevent_thread_lock=True,
             max_file_size=int(studio.limits.megabytes * 1e6),
             state_session_capacity=100,
             theme=gr.themes.Default(
@@ -91,7 +92,7 @@ def serve(
             pwa=False,
             mcp_server=False,
             enable_monitoring=False,
-            quiet=not block,
+            quiet=True,
         )
     except OSError as error:
         raise FileError(f"cannot listen on {host}, port {port}: {error}; choose another --port") from error

@@ -1,5 +1,7 @@
 """``mrsal serve``."""
 
+import signal
+import sys
 from typing import Annotated
 
 import typer
@@ -37,4 +39,7 @@ def serve(
     if host not in ("127.0.0.1", "localhost", "::1"):
         console.print("everybody who can reach this machine can use the page; there is no password", style="yellow")
     with Studio(model, device=device.value, precision=precision.value, limits=limits) as studio:
-        serve_page(studio, host=host, port=port, browser=browser)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uploads are removed then, too
+        page = serve_page(studio, host=host, port=port, browser=browser)
+        console.print(f"{page.local_url} (stop with Ctrl-C)", soft_wrap=True)
+        page.block_thread()
