@@ -167,12 +167,7 @@ def with_contours(picture: NDArray[np.uint8], density: NDArray, shares: Sequence
         if lines:
             longest = max(lines, key=len)
             tops.append((f"{100 * share:g}%", *longest[longest[:, 1].argmin()]))
-<<<<<<< HEAD
-    left, top_, right, bottom = pen.textbbox((0, 0), "100%", font=font)
-    half_wide, half_high = (right - left) / 2 + 3, (bottom - top_) / 2 + 3
-=======
     half_wide, half_high = pen.textlength("100%", font) / 2 + 3, size / 2 + 3
->>>>>>> areas
     for label, *top in tops:
         x = min(max(float(top[0]), half_wide), page.width - half_wide)  # whole, where a line runs along the border
         y = min(max(float(top[1]), half_high), page.height - half_high)
