@@ -78,7 +78,7 @@ def predict_job(
         predictor = load_model(model, device=device, precision=precision)
         with progress_bar(console) as bar:
             task = bar.add_task("predicting", total=len(sources), note="")
-            options = {"opacity": opacity, "colormap": colormap, "smoothing": smoothing, "every": every}
+            options: dict[str, Any] = {"opacity": opacity, "colormap": colormap, "smoothing": smoothing, "every": every}
             for source, error in predict_sources(sources, out, predictor, formats, mode=mode, bar=bar, **options):
                 if error:
                     log.error("%s%s", "" if source.is_video else "skipped: ", error)

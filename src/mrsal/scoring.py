@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -178,7 +179,7 @@ def _scored(
             bar.update(shown, advance=1, note=examples[i].name)
             yield row
 
-    how = {"protocol": task.protocol, "optimal": task.optimal, "on_image": task.drawing(examples)}
+    how: dict[str, Any] = {"protocol": task.protocol, "optimal": task.optimal, "on_image": task.drawing(examples)}
     scores = evaluate(model, examples, name=name, map_over=each, **how)
     return replace(scores, about=about)
 
