@@ -271,7 +271,7 @@ class _Score:
     def scorer(self) -> Callable[[int], dict[str, float]]:
         return self.task.scorer()
 
-    def __call__(self, image: int) -> tuple[int, dict[str, float]]:
+    def __call__(self, image: int) -> tuple[int, dict[str, Any]]:
         return image, self.scorer(image)
 
 
@@ -292,9 +292,7 @@ class _Worker:
         return {"result": np.array(results, dtype=object)}
 
 
-def _share_out(
-    job: Callable[[int], Any], items: Sequence[int], count: int, resources: dict[str, float]
-) -> Iterator[Any]:
+def _share_out(job: Callable[[int], Any], items: Sequence[int], count: int, resources: dict[str, Any]) -> Iterator[Any]:
     """The results of a job, as they come; the first error of ours ends it."""
     from ray import data
     from ray.exceptions import RayError
@@ -358,7 +356,7 @@ def _connected(address: str | None, workers: int | None) -> Iterator[bool]:
         ray.shutdown()
 
 
-def _pool(workers: int | None, gpus_per_worker: float, device: str, *, started: bool) -> tuple[int, dict[str, float]]:
+def _pool(workers: int | None, gpus_per_worker: float, device: str, *, started: bool) -> tuple[int, dict[str, Any]]:
     """How many workers, and what each of them takes."""
     import ray
 

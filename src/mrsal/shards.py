@@ -4,6 +4,7 @@ In the output folder, beside the results::
 
     .mrsal-shards/run.json                what results depend on: the settings, and a digest of the model
     .mrsal-shards/lists/00000012.jsonl    the inputs of a shard, and what their results are called
+    .mrsal-shards/tries/00000012          run, machine and process, for each time that the shard was begun
     .mrsal-shards/done/00000012.json      written when the shard is finished: how many were done, and which failed and why
 
 Every process that sees the folder can take a shard, do it again, or tell that it is finished. Listing needs disk for a
@@ -14,6 +15,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -100,13 +102,16 @@ class Shards:
             temporary.write_text(json.dumps(asdict(manifest)), encoding="utf-8")
 
     def tries(self, shard: int, run: str) -> int:
-        """Count a try in the run of that name; returns which it is, from 1."""
+        """Note that this process tries a shard in the run of that name; returns the how-manieth try it is, from 1."""
         path = make_folder(self._folder / "tries") / f"{shard:08}"
-        with path.open("a+", encoding="utf-8") as file:
-            file.write(f"{run}\n")
-            file.flush()
-            file.seek(0)
-            return sum(line.strip() == run for line in file)
+        try:
+            with path.open("a+", encoding="utf-8") as file:
+                file.write(f"{run} {socket.gethostname()} {os.getpid()}\n")
+                file.flush()
+                file.seek(0)
+                return sum(line.startswith(f"{run} ") for line in file)
+        except OSError as error:
+            raise FileError(f"cannot write {path}: {error.strerror}") from error
 
     @property
     def _folder(self) -> Path:
@@ -173,9 +178,8 @@ def cut_into_shards(
             finished += manifest.done + manifest.skipped
             continue
         todo.append(shard)
-        if not manifest:
-            with atomic_path(shards.list_path(shard)) as temporary:
-                temporary.write_bytes(content)
+        with atomic_path(shards.list_path(shard)) as temporary:
+            temporary.write_bytes(content)
     if todo:
         with atomic_path(kept) as temporary:
             temporary.write_text(json.dumps(shards.settings, indent=1), encoding="utf-8")
@@ -266,8 +270,8 @@ def _fold(name: bytes) -> bytes:
 def _by_folder(name: bytes, real: bytes, low: bytes, high: bytes) -> bytes:
     """Below the deepest folder that all of a name have in common: of sorted paths, that of the first and the last."""
     common: bytes = os.path.commonprefix([low, high])  # type: ignore[assignment]  # noqa: RUF071 - of all paths between the two
-    folder = common[: common.rindex(os.fsencode(os.sep)) + 1]
-    return os.fsencode(stem(Path(os.fsdecode(real[len(folder) :]))).as_posix())
+    shared = common.rindex(os.fsencode(os.sep)) + 1
+    return os.fsencode(stem(Path(os.fsdecode(real[shared:]))).as_posix())
 
 
 def _by_suffix(name: bytes, real: bytes, low: bytes, high: bytes) -> bytes:

@@ -1,0 +1,265 @@
+"""Ray's workers do what one process does: same bytes, same scores; a killed one loses nothing and doubles nothing."""
+
+import io
+import logging
+import os
+import pickle
+import re
+import signal
+import sys
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+from pyarrow import parquet
+from rich.console import Console
+from test_predicting import Brightness
+from test_sources import encoded, write_tar
+
+from mrsal import cluster
+from mrsal.checkpoint import save_checkpoint
+from mrsal.cluster import FAILURES, predict_on_ray, scoring_on_ray
+from mrsal.errors import FileError, InputError
+from mrsal.evaluation import evaluate
+from mrsal.model import ModelConfig, MrCNN
+from mrsal.predicting import Summary, predict_job
+from mrsal.scoring import evaluate_job
+from mrsal.shards import FOLDER
+from mrsal.tasks import ScoringTask, limits_of, open_model
+
+pytestmark = pytest.mark.usefixtures("everything_logged")
+QUIET = Console(file=io.StringIO())
+
+
+@pytest.fixture
+def everything_logged(caplog):
+    caplog.set_level(logging.INFO, logger="mrsal")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """Weights as they start, with a louder output so that maps vary."""
+    network = MrCNN(ModelConfig())
+    network.output.weight.data *= 30
+    return save_checkpoint(network, tmp_path_factory.mktemp("model") / "cnn.pth")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder with a broken file and two of one name, a table, and a tar: 17 inputs."""
+    root = tmp_path_factory.mktemp("inputs")
+    rng = np.random.default_rng(0)
+
+    def picture(name):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (rng.integers(20, 40), 30, 3), dtype=np.uint8)).save(root / name)
+
+    for name in [f"photos/{i}.png" for i in range(8)] + ["photos/deep/1.png", "photos/1.jpg", "more/x.png"]:
+        picture(name)
+    (root / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    parquet.write_table(pa.table({"file": ["more/x.png", "photos/2.png", "more/gone.png"]}), root / "list.parquet")
+    write_tar(root / "web.tar", {f"{i}.png": encoded(40 * i) for i in range(3)} | {"bad.png": b"\x89PNG"})
+    return root
+
+
+def inputs(photos):
+    return [str(photos / name) for name in ("photos", "list.parquet", "web.tar")]
+
+
+def files(folder):
+    """What is in an output folder, and its bytes."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.name != FAILURES]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if FOLDER not in path.parts}
+
+
+# ---- with Ray; what it starts takes seconds, so little is done with it
+
+
+@pytest.fixture(scope="module")
+def ray_here():
+    """Ray on this machine for all tests, as small as it gets."""
+    ray = pytest.importorskip("ray", reason="pip install 'ray[data]'")
+    before = dict(os.environ)
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+    ray.init(
+        address="local",
+        num_cpus=2,
+        include_dashboard=False,
+        object_store_memory=200 * 2**20,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
+    yield
+    ray.shutdown()
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def kill_a_worker(out, pids):
+    """Kill the process that does shard 0 while it is at it: one map is there, the others are not."""
+    tries = out / FOLDER / "tries" / "00000000"
+    while not (tries.exists() and tries.read_text().endswith("\n") and any(out.rglob("*.npy"))):
+        time.sleep(0.002)
+    pids.append(int(tries.read_text().split()[2]))
+    os.kill(pids[0], signal.SIGKILL)
+
+
+def test_a_killed_worker_changes_nothing_and_a_rerun_does_what_failed(
+    ray_here, photos, checkpoint, tmp_path, caplog, monkeypatch
+):
+    options = {"formats": ["npy"], "mode": "fast", "recursive": True, "column": "file", "console": QUIET}
+    expected = predict_job(inputs(photos), tmp_path / "one", str(checkpoint), **options)
+    assert expected == Summary(done=14, failed=3)
+    caplog.clear()
+
+    pids = []
+    killer = threading.Thread(target=kill_a_worker, args=(tmp_path / "out", pids), daemon=True)
+    killer.start()
+    options |= {"workers": 1, "shard_size": 6}  # one worker, so that the first map is of the first shard
+    assert predict_on_ray(inputs(photos), tmp_path / "out", str(checkpoint), **options) == expected
+    killer.join(timeout=60)
+    tried = [line.split()[2] for line in (tmp_path / "out" / FOLDER / "tries" / "00000000").read_text().splitlines()]
+    assert len(tried) == 2 and tried[0] == str(pids[0]) != tried[1]
+    assert files(tmp_path / "out").keys() >= files(tmp_path / "one").keys()
+    extra = files(tmp_path / "out").keys() - files(tmp_path / "one").keys()
+    assert all(name.endswith(".part") for name in extra)  # what the killed worker had begun to write
+    assert all(files(tmp_path / "out")[name] == content for name, content in files(tmp_path / "one").items())
+    failed = (tmp_path / "out" / FAILURES).read_text()
+    assert sorted(line for line in failed.splitlines() if not line.startswith("#")) == sorted(
+        str(photos / name) for name in ("photos/broken.jpg", "more/gone.png", "web.tar")
+    )
+    assert re.search(r"# .*broken.jpg is not an image", failed) and "picture bad" in failed
+    assert "14 of 17 inputs written" in caplog.text and "inputs/s" in caplog.text
+
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.npy")}
+    Image.new("RGB", (30, 20)).save(photos / "photos" / "broken.jpg")
+    try:
+        again = predict_on_ray(inputs(photos), tmp_path / "out", str(checkpoint), **options | {"workers": 2})
+    finally:
+        (photos / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    assert again == Summary(done=1, skipped=14, failed=2)
+    assert (tmp_path / "out" / "broken.npy").is_file()
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in before.items())
+
+
+def test_scores_are_those_of_one_process(ray_here, native_folder, checkpoint, tmp_path):
+    options = {"split": "all", "mode": "fast", "limits": False, "num_saved_images": 2, "console": QUIET}
+    _, expected = evaluate_job(native_folder, tmp_path / "one", str(checkpoint), **options)
+    with scoring_on_ray(workers=2) as share_out:
+        run, results = evaluate_job(native_folder, tmp_path, str(checkpoint), **options, share_out=share_out)
+    for name, scores in expected.items():
+        assert scores.names == results[name].names and len(scores.names) == 10
+        for metric, values in scores.values.items():
+            np.testing.assert_allclose(results[name].values[metric], values, rtol=0, atol=1e-12)
+    assert len(list((run / "Comparison images").iterdir())) == 2
+
+
+# ---- without: the same code in this process
+
+
+@pytest.fixture
+def in_process(monkeypatch, tmp_path):
+    """Shards are done here, by a job that went through pickle, and a predictor whose maps are known."""
+
+    def share_out(job, items, count, resources):
+        job = pickle.loads(pickle.dumps(job))
+        vars(job)["predictor"] = Brightness()
+        return map(job, items)
+
+    monkeypatch.setattr(cluster, "_import_ray", lambda: None)
+    monkeypatch.setattr(cluster, "_connected", lambda *_: io.StringIO())  # any context
+    monkeypatch.setattr(cluster, "_pool", lambda *_, **__: (1, {}))
+    monkeypatch.setattr(cluster, "_share_out", share_out)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for i in range(5):
+        (folder / f"{i}.png").write_bytes(encoded(50 * i))
+    return lambda **options: predict_on_ray(
+        [str(folder)],
+        tmp_path / "out",
+        "mrcnn-osie",
+        **{"formats": ["npy"], "shard_size": 2, "console": QUIET} | options,
+    )
+
+
+def test_shards_that_cannot_be_done_are_reported_and_the_others_done(in_process, tmp_path, monkeypatch, caplog):
+    def predict(sources, *arguments, **options):
+        if any(source.name.name == "2" for source in sources):
+            raise RuntimeError("a surprise")
+        return predict_sources(sources, *arguments, **options)
+
+    predict_sources = cluster.predict_sources
+    monkeypatch.setattr(cluster, "predict_sources", predict)
+    assert in_process() == Summary(done=3, failed=2)
+    assert "RuntimeError: a surprise" in (tmp_path / "out" / FAILURES).read_text()
+    monkeypatch.setattr(cluster, "predict_sources", predict_sources)
+    assert in_process() == Summary(done=2, skipped=3)
+    assert in_process() == Summary(skipped=5)
+    assert "0 of 5 inputs written" in caplog.text
+    assert in_process(fresh=True) == Summary(done=5)
+
+
+def test_a_shard_of_which_workers_die_is_given_up(in_process, tmp_path, monkeypatch, caplog):
+    def dies(*_, **__):
+        raise KeyboardInterrupt  # passes by all that catches errors, as the end of a process does
+
+    def retry(job, items, count, resources):
+        for item in items:
+            for _ in range(10):
+                try:
+                    yield job(item)
+                    break
+                except KeyboardInterrupt:
+                    continue
+
+    monkeypatch.setattr(cluster, "predict_sources", dies)
+    monkeypatch.setattr(cluster, "_share_out", retry)
+    monkeypatch.setattr(cluster, "load_model", lambda *_, **__: Brightness())
+    monkeypatch.setattr(cluster, "_digest", lambda network: "same")
+    monkeypatch.setattr(Brightness, "network", None, raising=False)
+    assert in_process() == Summary(failed=5)
+    assert "died 3 times" in caplog.text
+
+
+def test_results_that_are_there_are_left_out_on_request(in_process, tmp_path):
+    assert in_process() == Summary(done=5)
+    (tmp_path / "out" / "3.npy").unlink()
+    assert in_process(fresh=True, skip_existing=True) == Summary(done=1, skipped=4)
+
+
+def test_what_stops_a_worker_stops_the_job(in_process, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster.Shards, "sources", lambda *_: (_ for _ in ()).throw(FileError("not shared")))
+    with pytest.raises(FileError, match="not shared"):
+        in_process()
+
+
+def test_workers_of_another_version_are_refused(in_process, monkeypatch):
+    share_out = cluster._share_out
+    monkeypatch.setattr(cluster, "_share_out", lambda job, *rest: share_out(replace(job, version="0"), *rest))
+    with pytest.raises(InputError, match="install the same everywhere"):
+        in_process()
+
+
+@pytest.mark.parametrize("limit", ["uniform", "centre bias", "observers"])
+def test_a_task_scores_limits_as_one_process_does(native_folder, limit):
+    task = ScoringTask(native_folder, "all", False, limit, {}, "tuebingen", False, is_limit=True)
+    row_of = pickle.loads(pickle.dumps(task)).scorer()
+    examples = task.examples()
+    expected = evaluate(limits_of(examples)[limit](), examples)
+    row = row_of(4)
+    for metric, values in expected.values.items():
+        np.testing.assert_allclose(row.get(metric, np.nan), values[4], rtol=0, atol=1e-12)
+    assert open_model("centre")
+
+
+def test_without_ray_the_install_line_is_printed(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setitem(sys.modules, "ray.data", None)
+    with pytest.raises(InputError, match=r"pip install 'mrsal\[ray\]'"):
+        predict_on_ray([str(tmp_path)], tmp_path / "out", "mrcnn-osie", console=QUIET)
+    with pytest.raises(InputError, match=r"pip install 'mrsal\[ray\]'"), scoring_on_ray():
+        pass
