@@ -82,9 +82,8 @@ class Source:
         if not self.is_tar:
             yield self
             return
-        spans: dict[
-            PurePosixPath, tuple[int, int]
-        ] = {}  # of two with one name the later counts, as when it is unpacked
+        # of two with one name the later counts, as when it is unpacked
+        spans: dict[PurePosixPath, tuple[int, int]] = {}
         try:
             with tarfile.open(self.path, "r:") as tar:
                 for member in tar:
@@ -95,6 +94,11 @@ class Source:
                         complain(DataError(f"{self.path}: {member.name} would be written outside of the output folder"))
                         continue
                     spans[inside] = member.offset_data, member.size
+                end = tar.offset
+            with self.path.open("rb") as file:
+                file.seek(end)
+                if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # tarfile takes any other end for one, too
+                    raise tarfile.ReadError("it breaks off")
         except OSError as error:
             complain(FileError(f"cannot read {self.path}: {error.strerror or error}"))
         except tarfile.TarError as error:
