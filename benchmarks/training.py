@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from plain import PlainMrCNN
 from torch.nn import functional as F
@@ -27,12 +28,13 @@ from mrsal.archive import PthArchive, write_pth
 from mrsal.datasets.synthetic import write_synthetic
 from mrsal.evaluation import evaluate
 from mrsal.inference import Predictor
-from mrsal.model import MrCNN
+from mrsal.model import MrCNN, channels_last
 from mrsal.native import NativeArchive, write_native
+from mrsal.patches import to_unit
 from mrsal.precision import has_bf16, resolve_device
 from mrsal.recipe import Samples, TrainConfig, fit_input
 
-BATCH = 256
+BATCH, CHUNK = 256, 64
 SCORES = ("AUC", "sAUC", "NSS", "CC")
 
 
@@ -89,6 +91,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--scenes", type=int, default=60)
     parser.add_argument("--epochs", type=int, default=0, help="also train so many epochs to the end and score; 0: not")
+    parser.add_argument("--compile", action="store_true", help="also whether torch.compile pays")
     parser.add_argument("--out", type=Path, help="write the tables here too")
     arguments = parser.parse_args()
     device = resolve_device(arguments.device)
@@ -103,6 +106,8 @@ def main() -> None:
         native = NativeArchive(write_native(dataset, Path(folder) / "native"))
         pth = PthArchive(write_pth(dataset, Path(folder) / "pth"))
         lines += speeds(native, pth, device, arguments.seconds / arguments.rounds, arguments.rounds)
+        if arguments.compile:
+            lines += compiled(native.samples, device)
         if arguments.epochs:
             lines += outcomes(native, pth, device, arguments.epochs, Path(folder))
     text = "\n".join(lines) + "\n"
@@ -161,6 +166,36 @@ def speeds(native: NativeArchive, pth: PthArchive, device: str, stretch: float, 
     for row, values in rates.items():
         rate = statistics.median(values)
         lines.append(f"| {row} | {rate:.0f} | {rate / reference:.2f} | {300_000 / rate:.0f} s |")
+    return [*lines, ""]
+
+
+def compiled(samples: Samples, device: str, steps: int = 5) -> list[str]:
+    """Forward and backward of the network alone, in chunks as training has them on a CPU, with and without torch.compile."""
+    crops, labels = (tensor.to(device) for tensor in samples.batch(np.arange(BATCH) % len(samples)))
+    crops, kind = to_unit(crops), torch.bfloat16 if has_bf16(device) else torch.float32
+    size = CHUNK if device == "cpu" else BATCH
+    lines = ["| network alone | samples/s | first two steps, s |", "| --- | ---: | ---: |"]
+    for way in ("eager", "torch.compile"):
+        network = channels_last(MrCNN().to(device)).train()
+        runs = torch.compile(network) if way == "torch.compile" else network
+
+        def step(network: MrCNN = network, runs: Callable = runs) -> None:
+            network.zero_grad(set_to_none=True)
+            for x, y in zip(crops.split(size), labels.split(size), strict=True):
+                with torch.autocast(device, kind, enabled=kind is torch.bfloat16):
+                    logits = runs(x)
+                F.binary_cross_entropy_with_logits(logits.float(), y).backward()
+            if device == "cuda":
+                torch.cuda.synchronize()
+
+        began = time.perf_counter()
+        step()
+        step()
+        start, began = time.perf_counter() - began, time.perf_counter()
+        for _ in range(steps):
+            step()
+        rate = steps * BATCH / (time.perf_counter() - began)
+        lines.append(f"| {way}, {'bf16' if kind is torch.bfloat16 else 'fp32'} | {rate:.0f} | {start:.1f} |")
     return [*lines, ""]
 
 

@@ -114,9 +114,8 @@ def _exact_features(stream: Stream, padded: Tensor, rows: NDArray, columns: NDAr
     B = len(padded)
     down, across = _Axis.of(rows), _Axis.of(columns)
 
-    def needed(
-        size: int,
-    ) -> int:  # pixels behind so many positions: every 3x3 convolution adds 2, every pooling doubles
+    def needed(size: int) -> int:
+        """Pixels behind so many positions: every 3x3 convolution adds 2, every pooling doubles."""
         return 8 * size + 25
 
     x = padded[:, :, down.start : down.start + needed(down.size), across.start : across.start + needed(across.size)]

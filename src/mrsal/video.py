@@ -407,7 +407,8 @@ def _folder(path: Path) -> Iterator[_Write]:
 
         def write(_: _Frame, values: NDArray[np.float32]) -> None:
             nonlocal count
-            Image.fromarray(np.round(values * 65535).astype(np.uint16)).save(temporary / f"{count:06}.png")
+            sixteen = Image.fromarray(np.round(values * 65535).astype(np.uint16))
+            sixteen.save(temporary / f"{count:06}.png", compress_level=1)
             count += 1
 
         yield write
