@@ -212,7 +212,13 @@ def test_what_is_not_run_could_not_be():
             if words[0] == "python":
                 assert words[1] == "-m" or (ROOT / words[1]).is_file(), f"{block}: there is no {words[1]}"
         if all(words[0] == "mrsal" for words in commands):
-            needs = {"cache/", "their_models", "cuda", "bf16"}  # pysaliency's files and models, a GPU
+            needs = {
+                "cache/",
+                "their_models",
+                "cuda",
+                "bf16",
+                "--engine ray",
+            }  # pysaliency's files and models, a GPU, a cluster
             reason = {words[1] for words in commands} <= UNRUN_MRSAL or any(need in block.text for need in needs)
             assert reason, f"{block}: why is this block not run?"
 

@@ -3,6 +3,7 @@
 Lightning Fabric starts the processes or finds those that torchrun or Slurm started; every process runs the same code.
 """
 
+import atexit
 import logging
 import os
 import signal
@@ -26,11 +27,7 @@ from mrsal.precision import resolve_device, resolve_precision
 T = TypeVar("T")
 R = TypeVar("R")
 
-_STOP_SIGNALS = (
-    "SIGINT",
-    "SIGTERM",
-    "SIGUSR1",
-)  # Ctrl-C, the end of a job, and the warning that Slurm can send before it
+_STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")  # Ctrl-C, the end of a job, and Slurm's warning before it
 
 
 def launch(*, device: str, precision: str, devices: int, timeout: float) -> Fabric:
@@ -69,7 +66,15 @@ def launch(*, device: str, precision: str, devices: int, timeout: float) -> Fabr
         strategy=DDPStrategy(timeout=timedelta(seconds=timeout), gradient_as_bucket_view=True) if several else "auto",
     )
     fabric.launch()
+    if several:
+        atexit.register(_part)
     return fabric
+
+
+def _part() -> None:
+    """Leave the other processes in order: threads of Gloo that still run when the interpreter goes away abort the process."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def is_started_by_another() -> bool:
