@@ -1,6 +1,7 @@
 """Lists, tables and tars of pictures, read without holding them; what users type in general is in test_predicting."""
 
 import io
+import os
 import tarfile
 from pathlib import Path
 
@@ -112,3 +113,20 @@ def test_listing_goes_through_a_folder_as_it_is_asked_for(tmp_path):
     assert complaints == []  # what comes later was not looked at
     assert [source.name for source in listed] == [Path("deep/b")]
     assert len(complaints) == 1
+
+
+def test_a_folder_that_cannot_be_listed_keeps_none_of_the_others(tmp_path, monkeypatch):
+    for name in ("a", "closed", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.png").write_bytes(encoded(1))
+    listed = os.scandir
+
+    def scandir(folder):
+        if Path(folder).name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found, complaints = find_sources([str(tmp_path)], recursive=True)
+    assert [source.path.stem for source in found] == ["a", "c"]
+    assert "closed: Permission denied" in str(complaints[0]) and len(complaints) == 1

@@ -23,16 +23,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 import mrsal
-from mrsal.checkpoint import load_checkpoint
 from mrsal.errors import InputError, MrsalError
 from mrsal.files import atomic_path, make_folder
-from mrsal.inference import Predictor, checkpoint_path, load_model
+from mrsal.inference import Predictor, load_model, load_network
 from mrsal.model import MrCNN
 from mrsal.predicting import Summary, check_colours, predict_sources
 from mrsal.progress import progress_bar
 from mrsal.shards import SIZE, Manifest, Shards, cut_into_shards
 from mrsal.sources import COLUMN, Source, list_sources
-from mrsal.tasks import ScoringTask, ShareOut
+from mrsal.tasks import ScoringTask, ShareOut, everywhere
 
 log = logging.getLogger("mrsal")
 
@@ -98,8 +97,9 @@ def predict_on_ray(
     """
     check_colours(opacity, colormap)
     _import_ray()
-    checkpoint = checkpoint_path(model)
-    network, _ = load_checkpoint(checkpoint)
+    if model.lower().endswith(".onnx"):
+        raise InputError(f"--engine ray predicts with torch, and {model} is an exported network; give its checkpoint")
+    network, _ = load_network(model)
     out = make_folder(out).absolute()
     options = {"mode": mode, "opacity": opacity, "colormap": colormap, "smoothing": smoothing, "every": every}
     settings = {"formats": sorted(formats), "precision": precision, "model": _digest(network), **options}
@@ -122,7 +122,7 @@ def predict_on_ray(
         log.info("%d shards of up to %d inputs for %d workers%s", len(shards.todo), shard_size, count, already)
         job = _Predict(
             shards=replace(shards, todo=[]),
-            model=model if checkpoint != Path(model) else str(checkpoint.absolute()),
+            model=everywhere(model),
             how={"device": device, "precision": precision},
             formats=tuple(formats),
             options=options,
@@ -228,9 +228,11 @@ class _Predict:
         sources: list[Source] = []
         for file in listed:
             sources += file.pictures(lambda error, file=file: failed.append(_failure(file, error)))  # type: ignore[misc]
-        if before:  # what failed is tried again; of a damaged tar, all
-            again = {name for name, *_ in before.failed}
-            sources = [s for s in sources if not again.isdisjoint((str(s.name), str(s.name.parent)))]
+        again = {name for name, *_ in before.failed} if before else set()
+        if any(file.is_tar and str(file.name) in again for file in listed):
+            before = None  # it was damaged, and may hold more by now
+        if before:
+            sources = [source for source in sources if str(source.name) in again]
         todo = [s for s in sources if not (self.skip_existing and s.is_done(out, self.formats))]
         done = 0
         with progress_bar(Console(quiet=True)) as bar:

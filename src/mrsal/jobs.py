@@ -14,7 +14,7 @@ from rich.console import Console
 
 from mrsal import training
 from mrsal.archive import Example
-from mrsal.errors import InputError
+from mrsal.errors import FileError, InputError
 from mrsal.evaluation import HIGHER_IS_BETTER, evaluate
 from mrsal.files import new_folder
 from mrsal.inference import Predictor
@@ -109,6 +109,10 @@ def _folder(out_dir: Path, resume: str | Path | None) -> tuple[Path, bool]:
     if resume is None:
         return new_folder(out_dir / "trained"), False
     if str(resume) != LAST:
+        if not (Path(resume) / "state.pt").is_file():
+            raise FileError(
+                f"nothing to resume: {resume} holds no state.pt; give the folder of a run, or start without --resume"
+            )
         return Path(resume), True
     last = last_run(out_dir / "trained")
     return (last, True) if last else (new_folder(out_dir / "trained"), False)

@@ -41,7 +41,7 @@ from mrsal.report import Panel, pick, write_report
 from mrsal.runs import read_history
 from mrsal.runtime import OnnxPredictor
 from mrsal.scores import RESAMPLES, Scores
-from mrsal.tasks import CEILING, FLOOR, ScoringTask, ShareOut, limits_of, open_model
+from mrsal.tasks import CEILING, FLOOR, ScoringTask, ShareOut, everywhere, limits_of, open_model
 
 __all__ = ["compare_job", "evaluate_job", "limits_of", "open_model", "score_table", "table_lines", "versions"]
 
@@ -100,7 +100,7 @@ def evaluate_job(
         "mode": mode,
         "resize": resize_maps,
     }
-    task = ScoringTask(data_dir.absolute(), split, skip_first, model_path, opening, protocol, optimal)
+    task = ScoringTask(data_dir.absolute(), split, skip_first, everywhere(model_path), opening, protocol, optimal)
     examples = task.examples()
     model = task.open_model(examples)
     if isinstance(model, StoredMaps):

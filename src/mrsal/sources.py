@@ -206,7 +206,7 @@ class _Listing:
         out = None if self.out is None else self.out.resolve()
         if out == folder.resolve():
             raise InputError(f"{folder} holds the images and is --out as well; choose another folder for the results")
-        files = _walk(folder, self.recursive, out)
+        files = _walk(folder, self.recursive, out, self.complain)
         deeper = "" if self.recursive else "; for its sub-folders add --recursive"
         named = (Source(file, stem(file.relative_to(folder))) for file in files)
         yield from self._some(named, f"{folder} holds no image or video{deeper}")
@@ -239,7 +239,7 @@ def _is_known(name: str) -> bool:
     return name.lower().endswith(_KNOWN) and not name.startswith(".")
 
 
-def _walk(folder: Path, recursive: bool, out: Path | None) -> Iterator[Path]:
+def _walk(folder: Path, recursive: bool, out: Path | None, complain: Callable[[MrsalError], None]) -> Iterator[Path]:
     """Images, videos and tars, as the system lists them, without a look at each; links to folders are not followed."""
     folders = [folder]
     while folders:
@@ -253,7 +253,7 @@ def _walk(folder: Path, recursive: bool, out: Path | None) -> Iterator[Path]:
                     elif _is_known(entry.name) and entry.is_file():
                         yield Path(entry.path)
         except OSError as error:
-            raise FileError(f"cannot list {here}: {error.strerror}") from error
+            complain(FileError(f"cannot list {here}: {error.strerror}"))
 
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:

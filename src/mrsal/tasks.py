@@ -16,7 +16,7 @@ from mrsal.checkpoint import check_improvements
 from mrsal.evaluation import Model, OnImage, image_scorer, predict_example
 from mrsal.exchange import SUFFIXES
 from mrsal.hub import SCHEME, WEIGHTS_FILE
-from mrsal.inference import Predictor, load_network
+from mrsal.inference import BUNDLED, Predictor, load_network
 from mrsal.maps import load_callable, open_maps
 from mrsal.native import open_archive
 from mrsal.plots import comparison, save_jpeg
@@ -119,6 +119,11 @@ def open_model(
     network, _ = load_network(name)
     check_improvements(network, improvements, name)
     return Predictor(network, device=device, precision=precision, mode=mode)
+
+
+def everywhere(model: str) -> str:
+    """The same model for a process in another folder: a path becomes absolute, a name stays."""
+    return str(Path(model).absolute()) if model not in {*BASELINES, *BUNDLED} and Path(model).exists() else model
 
 
 def _draw(folder: Path, names: frozenset[str], example: Example, map_: NDArray, row: dict[str, float]) -> None:

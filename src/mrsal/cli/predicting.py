@@ -25,6 +25,7 @@ from mrsal.cli._options import (
     only_with_ray,
     print_json,
 )
+from mrsal.errors import InputError
 
 
 class Output(StrEnum):
@@ -125,6 +126,8 @@ def predict(
         "console": console,
     }
     if engine is Engine.ray:
+        if runtime is Runtime.onnx:
+            raise InputError("--engine ray predicts with torch; leave --runtime onnx out")
         from mrsal.cluster import predict_on_ray
 
         given = {name: value for name, value in cluster.items() if value is not None}
