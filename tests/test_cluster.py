@@ -29,7 +29,7 @@ from mrsal.model import ModelConfig, MrCNN
 from mrsal.predicting import Summary, predict_job
 from mrsal.scoring import evaluate_job
 from mrsal.shards import FOLDER
-from mrsal.tasks import ScoringTask, limits_of, open_model
+from mrsal.tasks import ScoringTask, everywhere, limits_of, open_model
 
 pytestmark = pytest.mark.usefixtures("everything_logged")
 QUIET = Console(file=io.StringIO())
@@ -263,3 +263,30 @@ def test_without_ray_the_install_line_is_printed(monkeypatch, tmp_path):
         predict_on_ray([str(tmp_path)], tmp_path / "out", "mrcnn-osie", console=QUIET)
     with pytest.raises(InputError, match=r"pip install 'mrsal\[ray\]'"), scoring_on_ray():
         pass
+
+
+def test_a_tar_that_was_mended_is_done_whole(in_process, tmp_path):
+    for path in (tmp_path / "in").iterdir():
+        path.unlink()
+    whole = write_tar(tmp_path / "in" / "w.tar", {f"photos/{i}.png": encoded(40 * i) for i in range(4)})
+    content = whole.read_bytes()
+    whole.write_bytes(content[:2100])  # within the header of the third picture
+    assert in_process() == Summary(done=2, failed=1)
+    whole.write_bytes(content)
+    assert in_process() == Summary(done=4)
+    assert len(list((tmp_path / "out" / "w.tar" / "photos").glob("*.npy"))) == 4
+    assert in_process() == Summary(skipped=4)
+
+
+def test_models_are_found_in_another_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cnn.pth").touch()
+    (tmp_path / "uniform").touch()
+    names = ("cnn.pth", "uniform", "mrcnn-osie", "package.module:function", "hf://owner/name")
+    assert [everywhere(name) for name in names] == [str(tmp_path / "cnn.pth"), *names[1:]]
+
+
+def test_an_exported_network_is_refused(tmp_path):
+    pytest.importorskip("ray")
+    with pytest.raises(InputError, match="give its checkpoint"):
+        predict_on_ray([str(tmp_path)], tmp_path / "out", "cnn.onnx", console=QUIET)

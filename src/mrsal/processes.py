@@ -72,7 +72,7 @@ def launch(*, device: str, precision: str, devices: int, timeout: float) -> Fabr
 
 
 def _part() -> None:
-    """Leave the other processes in order: threads of Gloo that still run when the interpreter goes away abort the process."""
+    """Leave the other processes in order, while the interpreter is whole, and not by what the end of the process tears down."""
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
