@@ -3,6 +3,7 @@
 Every picture inside mrsal is an ``(H, W, 3)`` uint8 array in RGB order; ``image[y, x]`` is a pixel.
 """
 
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,12 @@ _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N")
 _ORIENTATION = 0x0112  # EXIF
 _WHITE_IS_ZERO = 0  # of the TIFF tag PhotometricInterpretation
 _GREY_TOLERANCE = 3  # between the channels of a grey JPEG that was saved as a colour one
+
+
+# not what else PIL opens: PostScript, for one, is run by Ghostscript
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
+# what PIL raises on damaged files; odd tags of EXIF and TIFF come as errors of struct and of type
+_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, TypeError, LookupError, ArithmeticError, struct.error)
 
 
 def read_image(path: str | Path | bytes, *, max_pixels: float | None = None) -> NDArray[np.uint8]:
@@ -144,7 +151,7 @@ def _decoding(path: str | Path | bytes, *, max_pixels: float | None = None) -> I
             yield image
         except InputError as error:  # sound, but of a kind that has no one meaning as a picture
             raise DataError(f"{_label(path)}: {error}") from error
-        except (OSError, ValueError, SyntaxError, EOFError) as error:
+        except _DAMAGE as error:
             raise DataError(f"{_label(path)} is damaged: {error}; replace or remove the file") from error
 
 
@@ -152,10 +159,10 @@ def _open(path: str | Path | bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return Image.open(BytesIO(path) if isinstance(path, bytes) else path)
+            return Image.open(BytesIO(path) if isinstance(path, bytes) else path, formats=_FORMATS)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(f"{_label(path)} has too many pixels to read safely: {error}") from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:  # the system's, where PIL's own have no number
             raise FileError(f"cannot open {_label(path)}: {error.strerror}") from error
         heic = Path(path).suffix.lower() in (".heic", ".heif") if not isinstance(path, bytes) else False

@@ -136,6 +136,19 @@ def _refuse_overwriting(sources: list[Source], out: Path, formats: Iterable[str]
         for path in source.results(out, formats).values():
             if path.resolve() in inputs:
                 raise InputError(f"the result for {source.path} would overwrite {path}; choose another --out")
+            if source.is_video and path.is_dir() and any(not _is_frame(file) for file in path.iterdir()):
+                raise InputError(f"the frames of {source.path} would replace the folder {path}; choose another --out")
+    frames = {path for s in sources if s.is_video for path in s.results(out, formats).values() if not path.suffix}
+    for source in sources:
+        for path in source.results(out, formats).values():
+            if not frames.isdisjoint(path.parents):
+                raise InputError(
+                    f"a video's frames would replace the folder of {path}; predict videos into another --out"
+                )
+
+
+def _is_frame(path: Path) -> bool:
+    return path.suffix == ".png" and len(path.stem) == 6 and path.stem.isdigit()
 
 
 def check_colours(opacity: float, colormap: str) -> None:
