@@ -11,7 +11,7 @@ import pytest
 import typer
 
 import mrsal
-from mrsal import cli
+from mrsal import cli, datasets
 from mrsal.cli import _options
 from mrsal.errors import TrainingError
 
@@ -58,6 +58,15 @@ def test_every_long_job_can_be_quiet_and_every_result_read_by_a_program():
         assert "--quiet" in options_of(commands[name]), name
     for name in ("predict", "prepare", "train", "evaluate", "compare", "submit", "export", "doctor"):
         assert "--json" in options_of(commands[name]), name
+
+
+def test_with_json_what_libraries_print_is_no_result(run, folder_root, monkeypatch):
+    load = datasets.load
+    monkeypatch.setattr(datasets, "load", lambda *arguments: print("noise of a library") or load(*arguments))
+    _, out, err = run("prepare", "folder", "--root", folder_root, "--out", "archive", "--json")
+    assert json.loads(out)["stimuli"] == 10
+    assert "noise of a library" in err
+    assert run("prepare", "folder", "--root", folder_root, "--out", "again")[1].startswith("noise of a library")
 
 
 def test_prepare_train_and_predict_print_one_json_object_and_nothing_else(run, folder_root):

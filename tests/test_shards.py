@@ -98,8 +98,3 @@ def test_names_need_not_be_text(tmp_path):
     path = Path(b"/in/\xff.png".decode(errors="surrogateescape"))
     shards = cut(tmp_path, [Source(path, Path(path.stem))])
     assert shards.sources(0)[0] == [Source(path, Path(path.stem))]
-
-
-def test_tries_count_within_a_run(tmp_path):
-    shards = cut(tmp_path, sources("a.png"))
-    assert [shards.tries(0, "one"), shards.tries(0, "one"), shards.tries(0, "two")] == [1, 2, 1]

@@ -11,6 +11,7 @@ import os
 import pickle
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ log = logging.getLogger("mrsal")
 
 FAILURES = "failed.txt"
 
-_TRIES = 3  # of a shard, where workers die of it
+_TRIES = 3  # of a shard or image, where workers die of it
 _SHOWN = 20  # failures in the log; the file has all
 _BLOCKS = 10_000  # tasks that Ray is given at most, each of one or several shards
 _STORE = 200 * 2**20  # bytes of shared memory for Ray on this machine; only numbers of shards and reports go through it
@@ -212,8 +213,6 @@ class _Predict:
         before = self.shards.manifest(shard, fingerprint)
         if before and (before.run == self.run or not before.failed):
             return before  # its worker died after the last file
-        if self.shards.tries(shard, self.run) > _TRIES:
-            return self._lost(listed, f"the worker died {_TRIES} times with these inputs, which may need more memory")
         try:
             manifest = self._do(listed, fingerprint, before)
         except MrsalError:
@@ -222,6 +221,11 @@ class _Predict:
             return self._lost(listed, f"{type(error).__name__}: {error}")
         self.shards.finish(shard, manifest)
         return manifest
+
+    def give_up(self, shard: int) -> Manifest:
+        """Instead of a call, when too many workers died of it."""
+        listed, _ = self.shards.sources(shard)
+        return self._lost(listed, f"the worker died {_TRIES} times with these inputs, which may need more memory")
 
     def _do(self, listed: list[Source], fingerprint: str, before: Manifest | None) -> Manifest:
         out, failed = self.shards.out, []
@@ -276,28 +280,50 @@ class _Score:
     def __call__(self, image: int) -> tuple[int, dict[str, Any]]:
         return image, self.scorer(image)
 
+    def give_up(self, image: int) -> tuple[int, dict[str, Any]]:
+        """Instead of a call, when too many workers died of it: a mean over the others would be of another data set."""
+        name = self.task.examples()[image].name
+        raise MrsalError(f"the worker died {_TRIES} times with {name}, which may need more memory")
+
+
+class _Tries:
+    """How often each item was begun, in a process that survives those that do them."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[int] = Counter()
+
+    def begin(self, item: int) -> int:
+        self.counts[item] += 1
+        return self.counts[item]
+
 
 class _Worker:
     """What Ray keeps in a process of its own: a job, and what the job has loaded."""
 
-    def __init__(self, job: Callable[[int], Any]) -> None:
-        self.job = job
+    def __init__(self, job: _Predict | _Score, begin: Callable[[int], int]) -> None:
+        self.job, self.begin = job, begin
 
     def __call__(self, batch: dict[str, NDArray]) -> dict[str, NDArray]:
-        results = []
-        for item in batch["item"]:
-            try:
-                result = self.job(int(item))
-            except MrsalError as error:
-                result = error
-            results.append(pickle.dumps(result))
-        return {"result": np.array(results, dtype=object)}
+        return {"result": np.array([pickle.dumps(self._result(int(item))) for item in batch["item"]], dtype=object)}
+
+    def _result(self, item: int) -> Any:
+        """Of the job, or its error. Ray itself would try for ever what kills its worker."""
+        try:
+            return self.job(item) if self.begin(item) <= _TRIES else self.job.give_up(item)
+        except MrsalError as error:
+            return error
 
 
-def _share_out(job: Callable[[int], Any], items: Sequence[int], count: int, resources: dict[str, Any]) -> Iterator[Any]:
+def _share_out(job: _Predict | _Score, items: Sequence[int], count: int, resources: dict[str, Any]) -> Iterator[Any]:
     """The results of a job, as they come; the first error of ours ends it."""
+    import ray
     from ray import data
     from ray.exceptions import RayError
+
+    tries = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Tries).remote()
+
+    def begin(item: int) -> int:
+        return ray.get(tries.begin.remote(item))
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = data.DataContext.get_current().copy()
@@ -309,7 +335,7 @@ def _share_out(job: Callable[[int], Any], items: Sequence[int], count: int, reso
             _Worker,
             batch_size=1,
             compute=data.ActorPoolStrategy(size=min(count, len(items))),
-            fn_constructor_args=(job,),
+            fn_constructor_args=(job, begin),
             **resources,
         )
     try:

@@ -4,8 +4,10 @@ Lightning Fabric starts the processes or finds those that torchrun or Slurm star
 """
 
 import atexit
+import gc
 import logging
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -72,9 +74,14 @@ def launch(*, device: str, precision: str, devices: int, timeout: float) -> Fabr
 
 
 def _part() -> None:
-    """Leave the other processes in order, while the interpreter is whole, and not by what the end of the process tears down."""
+    """End the threads that talk to the other processes while the interpreter is whole.
+
+    Gloo ends them when the last reference to the group is gone, and cycles in the wrapped model may hold one. A thread that is
+    still there when the interpreter is torn down can abort a process that has done all its work.
+    """
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+        gc.collect()
 
 
 def is_started_by_another() -> bool:
@@ -149,7 +156,8 @@ def readable_failures(fabric: Fabric, *, hint: str) -> Iterator[None]:
             raise
         text = str(error)
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text:
-            raise TrainingError(f"out of memory{_on(fabric)}: {_first_line(text)}; {hint}") from error
+            said = f": {_first_line(text)}" if text else ""
+            raise TrainingError(f"out of memory{_on(fabric)}{said}; {hint}") from error
         if fabric.world_size > 1 and _is_about_others(error):
             raise TrainingError(
                 f"lost another process of this run{_on(fabric)}: it stopped, or did not answer in time ({_first_line(text)}); "
@@ -170,7 +178,8 @@ def _on(fabric: Fabric) -> str:
 
 
 def _first_line(text: str) -> str:
-    return (text.splitlines() or [""])[0].rstrip(".")[:200]
+    """Of what a library says, without the place in its source that Gloo puts in front."""
+    return re.sub(r"^\[\S+:\d+\] ", "", (text.splitlines() or [""])[0]).rstrip(".")[:200]
 
 
 @contextmanager

@@ -4,7 +4,6 @@ In the output folder, beside the results::
 
     .mrsal-shards/run.json                what results depend on: the settings, and a digest of the model
     .mrsal-shards/lists/00000012.jsonl    the inputs of a shard, and what their results are called
-    .mrsal-shards/tries/00000012          run, machine and process, for each time that the shard was begun
     .mrsal-shards/done/00000012.json      written when the shard is finished: how many were done, and which failed and why
 
 Every process that sees the folder can take a shard, do it again, or tell that it is finished. Listing needs disk for a
@@ -15,7 +14,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -26,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from mrsal.errors import DataError, FileError, InputError
-from mrsal.files import atomic_path, make_folder
+from mrsal.files import atomic_path
 from mrsal.sources import TAR, Source, stem, with_suffix
 
 FOLDER = ".mrsal-shards"
@@ -100,18 +98,6 @@ class Shards:
         """Mark a shard as finished."""
         with atomic_path(self._folder / "done" / f"{shard:08}.json") as temporary:
             temporary.write_text(json.dumps(asdict(manifest)), encoding="utf-8")
-
-    def tries(self, shard: int, run: str) -> int:
-        """Note that this process tries a shard in the run of that name; returns the how-manieth try it is, from 1."""
-        path = make_folder(self._folder / "tries") / f"{shard:08}"
-        try:
-            with path.open("a+", encoding="utf-8") as file:
-                file.write(f"{run} {socket.gethostname()} {os.getpid()}\n")
-                file.flush()
-                file.seek(0)
-                return sum(line.startswith(f"{run} ") for line in file)
-        except OSError as error:
-            raise FileError(f"cannot write {path}: {error.strerror}") from error
 
     @property
     def _folder(self) -> Path:

@@ -8,10 +8,11 @@ import json
 import logging
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -21,6 +22,8 @@ from mrsal.errors import InputError
 console = Console(highlight=False)
 errors = Console(highlight=False, stderr=True)
 log = logging.getLogger("mrsal")
+
+_results: TextIO | None = None  # standard output, as --json found it
 
 CONTEXT = {
     "help_option_names": ["-h", "--help"],
@@ -49,15 +52,29 @@ def _be_quiet(quiet: bool) -> bool:
     return quiet
 
 
-def _leave_stdout(wanted: bool) -> bool:
-    console.stderr = console.stderr or wanted
+def _leave_stdout(context: typer.Context, wanted: bool) -> bool:
+    if wanted:
+        console.stderr = True
+        context.with_resource(_only_results_on_stdout())
     return wanted
+
+
+@contextmanager
+def _only_results_on_stdout() -> Iterator[None]:
+    """What other libraries print goes to standard error, too: Ray, for one, tells of workers that died."""
+    global _results
+    _results = sys.stdout
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _results = None
 
 
 def print_json(value: Mapping[str, Any]) -> None:
     """The result of a command for a program: one object, the only thing on standard output; what is not a number is null."""
     text = json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False, default=str)
-    sys.stdout.write(text + "\n")
+    (_results or sys.stdout).write(text + "\n")
 
 
 def _plain(value: Any) -> Any:
