@@ -1,9 +1,10 @@
 """How fast training is, against the plain training loop as the method is usually coded, and whether both learn the same.
 
-    python benchmarks/training.py [--device cuda] [--seconds 30] [--epochs 2] [--out training.md]
+    python benchmarks/training.py [--device cuda] [--seconds 30] [--epochs 6 --seeds 5] [--osie FOLDER] [--out training.md]
 
-Needs no data: made-up scenes are prepared in a temporary folder. Speeds are measured in turns of a few steps each, so
-that whatever else the machine does falls on all of them; then each trains the same small run to its end, and is scored.
+Needs no data: made-up scenes are prepared in a temporary folder, unless OSIE's folder is given. Speeds are measured in turns
+of a few steps each, so that whatever else the machine does falls on all of them; then, on request, each trains the same
+small run to its end, and is scored.
 """
 
 import argparse
@@ -19,16 +20,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from plain import PlainMrCNN
+from scipy import stats
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 import mrsal
 from mrsal import datasets, training
 from mrsal.archive import PthArchive, write_pth
+from mrsal.datasets.base import FixationDataset
 from mrsal.datasets.synthetic import write_synthetic
 from mrsal.evaluation import evaluate
 from mrsal.inference import Predictor
-from mrsal.model import MrCNN, channels_last
+from mrsal.model import RGB, MrCNN, channels_last
 from mrsal.native import NativeArchive, write_native
 from mrsal.patches import to_unit
 from mrsal.precision import has_bf16, resolve_device
@@ -41,9 +44,9 @@ SCORES = ("AUC", "sAUC", "NSS", "CC")
 class PlainDataset(Dataset):
     """The samples of a ``train_data.pth.tar``, one at a time."""
 
-    def __init__(self, archive: PthArchive) -> None:
+    def __init__(self, archive: PthArchive, mean: RGB, std: RGB) -> None:
         self.crops, self.labels = archive.samples.crops, archive.samples.labels
-        self.mean, self.std = (torch.tensor(v).view(3, 1, 1) for v in (archive.samples.mean, archive.samples.std))
+        self.mean, self.std = (torch.tensor(v).view(3, 1, 1) for v in (mean, std))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -89,8 +92,12 @@ def main() -> None:
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--seconds", type=float, default=30, help="of each kind of training, for the speeds")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--scenes", type=int, default=60)
+    parser.add_argument("--train_images", type=int, default=100)
+    parser.add_argument("--test_images", type=int, default=50)
+    parser.add_argument("--osie", type=Path, help="train on images of OSIE in this folder")
     parser.add_argument("--epochs", type=int, default=0, help="also train so many epochs to the end and score; 0: not")
+    parser.add_argument("--batch_size", type=int, default=64, help="of those runs")
+    parser.add_argument("--seeds", type=int, default=5, help="of those runs")
     parser.add_argument("--compile", action="store_true", help="also whether torch.compile pays")
     parser.add_argument("--out", type=Path, help="write the tables here too")
     arguments = parser.parse_args()
@@ -102,22 +109,41 @@ def main() -> None:
         "",
     ]
     with tempfile.TemporaryDirectory() as folder:
-        dataset = datasets.load("folder", write_synthetic(Path(folder) / "data", scenes=arguments.scenes))
+        dataset = scenes(arguments.osie, arguments.train_images, arguments.test_images, Path(folder))
         native = NativeArchive(write_native(dataset, Path(folder) / "native"))
         pth = PthArchive(write_pth(dataset, Path(folder) / "pth"))
         lines += speeds(native, pth, device, arguments.seconds / arguments.rounds, arguments.rounds)
         if arguments.compile:
             lines += compiled(native.samples, device)
         if arguments.epochs:
-            lines += outcomes(native, pth, device, arguments.epochs, Path(folder))
+            lines += outcomes(
+                native,
+                pth,
+                device,
+                Path(folder),
+                epochs=arguments.epochs,
+                batch_size=arguments.batch_size,
+                seeds=arguments.seeds,
+            )
     text = "\n".join(lines) + "\n"
     print(text)
     if arguments.out:
         arguments.out.write_text(text)
 
 
+def scenes(osie: Path | None, train: int, test: int, folder: Path) -> FixationDataset:
+    """So many images to train on and to score: the first of OSIE's splits, or made up."""
+    if osie:
+        dataset = datasets.load("osie", osie)
+        kept = {"train": dataset.splits["train"][:train], "test": dataset.splits["test"][:test]}
+    else:
+        dataset = datasets.load("folder", write_synthetic(folder / "data", scenes=train + test))
+        kept = {"train": np.arange(train), "test": np.arange(train, train + test)}
+    return dataclasses.replace(dataset, splits=kept)
+
+
 def speeds(native: NativeArchive, pth: PthArchive, device: str, stretch: float, rounds: int) -> list[str]:
-    data = PlainDataset(pth)
+    data = PlainDataset(pth, native.samples.mean, native.samples.std)
 
     def plain() -> float:
         steps = plain_loop(data, plain_start(), device=device, epochs=1000)
@@ -199,31 +225,50 @@ def compiled(samples: Samples, device: str, steps: int = 5) -> list[str]:
     return [*lines, ""]
 
 
-def outcomes(native: NativeArchive, pth: PthArchive, device: str, epochs: int, folder: Path) -> list[str]:
-    """The same run to its end, both ways, three times each."""
+def outcomes(
+    native: NativeArchive, pth: PthArchive, device: str, folder: Path, *, epochs: int, batch_size: int, seeds: int
+) -> list[str]:
+    """The same run to its end, both ways, from the same weights and with the same channel statistics, once for each seed."""
     examples = list(native.examples("test"))
-    config = TrainConfig(epochs=epochs, batch_size=32, device=device)
-    lines = [
-        f"{epochs} epochs on {len(native.samples)} samples in batches of 32, scores on {len(examples)} images:",
-        "",
-    ]
-    lines += ["| way | " + " | ".join(SCORES) + " |", "| --- |" + " ---: |" * len(SCORES)]
+    precisions = ["fp32", "bf16"] if has_bf16(device) else ["fp32"]
+    config = fit_input(TrainConfig(epochs=epochs, batch_size=batch_size, device=device), native.samples)
+    data = PlainDataset(pth, native.samples.mean, native.samples.std)
 
-    def add(way: str, network: MrCNN) -> None:
+    def scored(network: MrCNN) -> list[float]:
         mean = evaluate(Predictor(network, mode="fast", device=device), examples).mean()
-        lines.append(f"| {way} | " + " | ".join(f"{mean[metric]:.3f}" for metric in SCORES) + " |")
+        return [mean[metric] for metric in SCORES]
 
-    for seed in range(3):
-        fitted = fit_input(dataclasses.replace(config, seed=seed), native.samples)
-        run = training.train(native.samples, folder / f"run{seed}", fitted)
-        add(f"mrsal, seed {seed}", mrsal.load_model(run, device=device).network)
-    for seed in range(3):
+    scores: dict[str, list[list[float]]] = {"plain loop, fp32": [], **{f"mrsal, {p}": [] for p in precisions}}
+    for seed in range(seeds):
         plain = plain_start(seed)
-        for _ in plain_loop(PlainDataset(pth), plain, device=device, epochs=epochs, batch_size=32):
+        for _ in plain_loop(data, plain, device=device, epochs=epochs, batch_size=batch_size):
             pass
-        trained = MrCNN(fit_input(config, pth.samples).model)
+        trained = MrCNN(config.model)
         trained.load_state_dict(plain.state_dict())
-        add(f"plain loop, seed {seed}", trained)
+        scores["plain loop, fp32"].append(scored(trained))
+        for precision in precisions:
+            one = dataclasses.replace(config, seed=seed, precision=precision)
+            run = training.train(native.samples, folder / f"run-{precision}-{seed}", one)
+            scores[f"mrsal, {precision}"].append(scored(mrsal.load_model(run, device=device).network))
+        print(f"seed {seed}: " + "; ".join(f"{way} {values[-1]}" for way, values in scores.items()), flush=True)
+
+    lines = [
+        f"{epochs} epochs on {len(native.samples)} samples in batches of {batch_size}, {seeds} seeds, scores on "
+        f"{len(examples)} images. Mean and standard deviation over seeds, and the difference of pairs that start from the "
+        "same weights, with its 95 % interval (Student's t):",
+        "",
+        "| way | " + " | ".join(SCORES) + " |",
+        "| --- |" + " ---: |" * len(SCORES),
+    ]
+    reference = np.array(scores["plain loop, fp32"])
+    for way, values in scores.items():
+        mean, spread = np.mean(values, axis=0), np.std(values, axis=0, ddof=1)
+        lines.append(f"| {way} | " + " | ".join(f"{m:.3f} ± {s:.3f}" for m, s in zip(mean, spread, strict=True)) + " |")
+    for precision in precisions:
+        gaps = np.array(scores[f"mrsal, {precision}"]) - reference
+        half = stats.t.ppf(0.975, seeds - 1) * gaps.std(axis=0, ddof=1) / np.sqrt(seeds)
+        cells = [f"{m:+.3f} [{m - h:+.3f}, {m + h:+.3f}]" for m, h in zip(gaps.mean(axis=0), half, strict=True)]
+        lines.append(f"| mrsal, {precision}, less plain | " + " | ".join(cells) + " |")
     return [*lines, ""]
 
 

@@ -83,11 +83,26 @@ def files(folder):
 
 
 @pytest.fixture(scope="module")
-def ray_here():
+def deadly(tmp_path_factory):
+    """A folder with a model that takes its process with it on one of the pictures."""
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "deadly.py").write_text(
+        "import os, signal\n"
+        "def model(image):\n"
+        "    if image.shape[:2] == (41, 55):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return image.mean(axis=2)\n"
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ray_here(deadly):
     """Ray on this machine for all tests, as small as it gets."""
     ray = pytest.importorskip("ray", reason="pip install 'ray[data]'")
     before = dict(os.environ)
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(deadly), *filter(None, [before.get("PYTHONPATH")])])
     ray.init(
         address="local",
         num_cpus=2,
@@ -179,21 +194,15 @@ def test_scores_are_those_of_one_process(ray_here, one_thread, native_folder, ch
     assert len(list((run / "Comparison images").iterdir())) == 2
 
 
-def deadly(image):
-    """A model that takes its process with it on one of the pictures."""
-    if image.shape[:2] == (41, 55):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return image.mean(axis=2)
-
-
-def test_an_image_that_kills_its_worker_ends_the_evaluation(ray_here, native_folder, tmp_path):
+def test_an_image_that_kills_its_worker_ends_the_evaluation(ray_here, deadly, native_folder, tmp_path, monkeypatch):
     """Ray would start another worker for it without end."""
+    monkeypatch.syspath_prepend(deadly)
     options = {"split": "all", "limits": False, "num_saved_images": 0, "console": QUIET}
     with (
         pytest.raises(MrsalError, match=r"died 3 times with s7\.png"),
         scoring_on_ray(workers=1) as share_out,
     ):
-        evaluate_job(native_folder, tmp_path, "test_cluster:deadly", **options, share_out=share_out)
+        evaluate_job(native_folder, tmp_path, "deadly:model", **options, share_out=share_out)
 
 
 # ---- without: the same code in this process

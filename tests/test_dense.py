@@ -12,7 +12,10 @@ from mrsal.inference import load_model
 from mrsal.model import ModelConfig, MrCNN
 from mrsal.patches import SCALES, Pyramid
 
-TOLERANCE = {"rtol": 1e-5, "atol": 1e-4}  # float32 logits, mostly of about 1; those of the historical variant reach hundreds
+TOLERANCE = {
+    "rtol": 1e-5,
+    "atol": 1e-4,
+}  # float32 logits, mostly of about 1; those of the historical variant reach hundreds
 
 
 def he_network(config=None, *, only=None):
