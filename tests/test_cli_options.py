@@ -173,3 +173,11 @@ def test_names_are_completed(monkeypatch):
 
 def test_the_shell_script_of_the_completion_is_there():
     assert "_MRSAL_COMPLETE=complete_bash" in script("--show-completion", "bash").stdout
+
+
+def test_the_package_runs_as_a_module():
+    environment = {"PYTHONPATH": str(SOURCE), "PATH": os.environ["PATH"]}
+    called = subprocess.run(
+        [sys.executable, "-m", "mrsal", "--version"], capture_output=True, text=True, env=environment
+    )
+    assert (called.returncode, called.stdout.strip()) == (0, mrsal.__version__)
