@@ -12,7 +12,7 @@ from mrsal.areas import Area, attention_shares, compare_shares
 from mrsal.areas_io import read_areas
 from mrsal.errors import InputError, MrsalError
 from mrsal.images import image_size, read_image
-from mrsal.page import Look, Studio, difference_rows, mirrored, share_rows, shares_on, view, write_files
+from mrsal.page import Look, Studio, difference_rows, share_rows, shares_on, view, write_files
 
 
 @pytest.fixture
@@ -102,8 +102,3 @@ def test_two_designs_in_rows():
     assert name == "cta"
     assert numbers[:3] == ["25.0", "75.0", "+50.0"]
     assert [float(number) for number in numbers[3:]] == pytest.approx([37, 63], abs=1.5)  # 50 +- 1.96 * 6.45
-
-
-def test_mirrored_areas_lie_on_the_other_design():
-    areas = [Area("in", 0, 0, 10, 10), Area("out", 50, 0, 10, 10)]
-    assert mirrored(areas, (20, 30)) == areas[:1]

@@ -208,6 +208,26 @@ def test_two_designs_are_compared(page, folder):
     until(lambda: "area 2" in page.inner_text("#differences"), "an area drawn on B")
 
 
+def test_a_design_that_is_replaced_keeps_the_areas(page, folder):
+    page.get_by_role("tab", name="Compare two designs").click()
+    give(page, "#file_B", folder / "a.png")
+    page.locator("#view_B img").wait_for()
+    draw(page, "#view_B", 0, 0, 119, 59)
+    until(lambda: "area 1" in page.inner_text("#areas_B"), "an area drawn on B alone")
+    give(page, "#file_A", folder / "a.png")
+    until(lambda: "area 1" in page.inner_text("#differences"), "the area on A")
+    assert numbers(page, "#differences", "area 1")[:3] == pytest.approx([50, 50, 0], abs=1)
+    page.locator("#file_A").get_by_label("Clear").click()
+    page.locator("#view_A img").wait_for(state="detached")
+    assert "area 1" in page.inner_text("#areas_B")
+    give(page, "#file_A", folder / "b.png")
+    until(lambda: "area 1" in page.inner_text("#differences"), "the area on the new A")
+    assert numbers(page, "#differences", "area 1")[:3] == pytest.approx([16.7, 50, 33.3], abs=1)
+    page.get_by_label("B has A's areas").uncheck()
+    page.get_by_label("B has A's areas").check()
+    until(lambda: "area 1" in page.inner_text("#differences"), "the area after the box was unchecked and checked")
+
+
 def test_a_port_that_is_taken_is_an_error_of_ours():
     with socket.create_server(("127.0.0.1", 0)) as taken, Studio() as studio:
         port = taken.getsockname()[1]

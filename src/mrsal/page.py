@@ -184,12 +184,6 @@ def shares_on(prediction: Prediction, areas: Sequence[Area]) -> list[AreaShare]:
     return attention_shares(prediction.full, [area.clipped(prediction.shape) for area in areas]) if areas else []
 
 
-def mirrored(areas: Iterable[Area], shape: tuple[int, int]) -> list[Area]:
-    """The areas of one design on another of ``shape`` (H, W), pixel for pixel; those that lie outside are left out."""
-    height, width = shape
-    return [area for area in areas if area.x0 < width and area.y0 < height]
-
-
 def _drawn(
     saliency: SaliencyMap,
     factor: float,

@@ -7,14 +7,13 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from mrsal.areas import compare_shares
 from mrsal.areas_io import read_areas
-from mrsal.desk import Desk, areas_of_rows, is_complete, rows_of_areas
+from mrsal.desk import Designs, Desk, areas_of_rows, is_complete, rows_of_areas
 from mrsal.errors import FileError, InputError, MrsalError
 from mrsal.images import EXTENSIONS
 from mrsal.page import (
@@ -22,9 +21,9 @@ from mrsal.page import (
     SHARE_HEADINGS,
     SHOWN,
     Look,
+    Prediction,
     Studio,
     difference_rows,
-    mirrored,
     share_rows,
     shares_on,
     view,
@@ -211,7 +210,7 @@ def _pictures(studio: Studio, model: Any, mode: Any) -> None:
 
 def _designs(studio: Studio, model: Any, mode: Any) -> None:
     """The tab with two designs side by side."""
-    desks, limits = [gr.State(Desk()), gr.State(Desk())], studio.limits
+    pair, limits = gr.State(Designs()), studio.limits
     with gr.Row():
         same = gr.Checkbox(True, label="B has A's areas, pixel for pixel", elem_id="same")
         opacity = gr.Slider(0, 1, 0.6, step=0.05, label="Opacity of the heatmap", elem_id="opacity_ab")
@@ -229,65 +228,58 @@ def _designs(studio: Studio, model: Any, mode: Any) -> None:
         tables = [_box_table(f"Areas of {letter} in pixels: edit, rename, add", f"areas_{letter}") for letter in "AB"]
     clear = gr.Button("Remove all areas", size="sm", elem_id="clear_AB")
     looks = [model, mode, same, opacity]
-    inputs, outputs = [*desks, *looks], [*desks, *images, *tables, table]
+    inputs, outputs = [pair, *looks], [pair, *images, *tables, table]
 
-    def drawn(a: Desk, b: Desk, *look: Any) -> list[Any]:
-        model, mode, same, opacity = look
-        found = [studio.predict(on.path, model, mode) if on.path else None for on in (a, b)]
-        if same and a.path and found[1]:
-            b = replace(b.with_areas(mirrored(a.current, found[1].shape), limits), corner=a.corner)
-        got = [shares_on(one, on.current) if one else [] for one, on in zip(found, (a, b), strict=True)]
-        pictures = [
-            view(one, shares, Look(opacity=opacity), corner=on.corner) if one else None
-            for one, shares, on in zip(found, got, (a, b), strict=True)
-        ]
-        alike = {share.area.name for share in got[0]} & {share.area.name for share in got[1]}
-        differences = difference_rows(compare_shares(got[0], got[1])) if alike else []
-        return [a, b, *pictures, rows_of_areas(a.current), rows_of_areas(b.current), differences]
+    def predicted(on: Designs, model: str, mode: str) -> list[Prediction | None]:
+        return [studio.predict(desk.path, model, mode) if desk.path else None for desk in on.sides]
+
+    def drawn(on: Designs, model: str, mode: str, same: bool, opacity: float) -> list[Any]:
+        on = on.sharing(same)
+        pictures, rows, shares = [], [], []
+        for side, found in enumerate(predicted(on, model, mode)):
+            areas = on.areas(side, found.shape) if found else []
+            rows.append(rows_of_areas(areas))
+            shares.append(shares_on(found, areas) if found else [])
+            look = Look(opacity=opacity)
+            pictures.append(view(found, shares[side], look, corner=on.corner(side)) if found else None)
+        alike = {share.area.name for share in shares[0]} & {share.area.name for share in shares[1]}
+        differences = difference_rows(compare_shares(shares[0], shares[1])) if alike else []
+        return [on, *pictures, *rows, differences]
 
     def on_drop(side: int) -> Callable[..., list[Any]]:
-        def handle(path: str | None, a: Desk, b: Desk, *look: Any) -> list[Any]:
-            pair = [a, b]
-            pair[side], complaints = pair[side].with_files([path] if path else [], limits)
+        def handle(path: str | None, on: Designs, *look: Any) -> list[Any]:
+            on, complaints = on.with_file(side, path, limits)
             for complaint in complaints:
                 gr.Warning(_plain(complaint), duration=None)
-            return drawn(pair[0], pair[1], *look)
+            return drawn(on, *look)
 
         return handle
 
     def on_click(side: int) -> Callable[..., list[Any]]:
-        def handle(event: gr.SelectData, a: Desk, b: Desk, model: str, mode: str, same: bool, *look: Any) -> list[Any]:
-            pair = [a, b]
-            target = 0 if same and a.path else side  # what is drawn on B is drawn on A, of which B has a copy
-            if path := pair[side].path:
-                point = studio.predict(path, model, mode).point(*event.index)
-                pair[target] = pair[target].click(*point, limits)
-            return drawn(pair[0], pair[1], model, mode, same, *look)
+        def handle(event: gr.SelectData, on: Designs, model: str, mode: str, *look: Any) -> list[Any]:
+            if found := predicted(on, model, mode)[side]:
+                on = on.click(side, *found.point(*event.index), limits)
+            return drawn(on, model, mode, *look)
 
         return handle
 
     def on_edit(side: int) -> Callable[..., list[Any]]:
-        def handle(rows: list[list[Any]], a: Desk, b: Desk, model: str, mode: str, same: bool, *look: Any) -> list[Any]:
-            pair = [a, b]
-            target = 0 if same and a.path else side
-            if path := pair[target].path:
-                shape = studio.predict(path, model, mode).shape
-                pair[target] = pair[target].with_areas(areas_of_rows(rows, shape), limits)
-            found = drawn(pair[0], pair[1], model, mode, same, *look)
+        def handle(rows: list[list[Any]], on: Designs, model: str, mode: str, *look: Any) -> list[Any]:
+            shapes = [found.shape if found else (0, 0) for found in predicted(on, model, mode)]
+            if on.sides[side].path:
+                on = on.with_rows(side, rows, shapes, limits)
+            found = drawn(on, model, mode, *look)
             if not is_complete(rows):
-                found[4 + side] = gr.skip()
+                found[3 + side] = gr.skip()
             return found
 
         return handle
-
-    def on_clear(a: Desk, b: Desk, *look: Any) -> list[Any]:
-        return drawn(a.with_areas([], limits), b.with_areas([], limits), *look)
 
     for side in range(2):
         _listen(drops[side].change, on_drop(side), [drops[side], *inputs], outputs)
         _listen(images[side].select, on_click(side), inputs, outputs)
         _listen(tables[side].input, on_edit(side), [tables[side], *inputs], outputs)
-    _listen(clear.click, on_clear, inputs, outputs)
+    _listen(clear.click, lambda on, *look: drawn(on.cleared(), *look), inputs, outputs)
     for control in looks:
         _listen(control.change, drawn, inputs, outputs, trigger_mode="always_last")
 
