@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +96,16 @@ def test_files_hold_the_map_the_picture_the_spots_and_the_areas(studio, picture,
     assert files["home_spots.csv"].read_text().splitlines()[0] == "order,x,y,strength"
     assert {path.suffix for path in write_files(tmp_path, found, [], Look())} == {".npy", ".png", ".jpg", ".csv"}
     assert json.loads(files["home_boxes.json"].read_text()) == {"cta": [0, 0, 100, 50]}
+
+
+def test_results_last_an_hour(studio):
+    old, young, upload = studio.new_folder(), studio.new_folder(), studio.folder / "upload"
+    upload.mkdir()
+    (old / "a.npy").touch()
+    for folder, minutes in ((old, 61), (young, 59), (upload, 61)):
+        os.utime(folder, 2 * (time.time() - 60 * minutes,))
+    new = studio.new_folder()
+    assert sorted(studio.folder.iterdir()) == sorted([young, new, upload])
 
 
 def test_two_designs_in_rows():

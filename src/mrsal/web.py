@@ -5,10 +5,8 @@ The page needs no internet: its fonts are the system's, its scripts come with Gr
 
 import os
 import socket
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 from mrsal.areas import compare_shares
@@ -192,8 +190,7 @@ def _pictures(studio: Studio, model: Any, mode: Any) -> None:
         if on.path is None:
             raise InputError("drop a picture first")
         found = studio.predict(on.path, model, mode)
-        folder = Path(tempfile.mkdtemp(dir=studio.folder))
-        written = write_files(folder, found, shares_on(found, on.current), _look(*look))
+        written = write_files(studio.new_folder(), found, shares_on(found, on.current), _look(*look))
         return gr.File([str(path) for path in written], visible=True)
 
     _listen(files.change, on_files, [files, *inputs], [chosen, *outputs])
