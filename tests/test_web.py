@@ -8,12 +8,14 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from mrsal.cli import main
 from mrsal.desk import Limits
 from mrsal.errors import FileError, InputError
 from mrsal.page import Studio
@@ -228,11 +230,62 @@ def test_a_design_that_is_replaced_keeps_the_areas(page, folder):
     until(lambda: "area 1" in page.inner_text("#differences"), "the area after the box was unchecked and checked")
 
 
-def test_a_port_that_is_taken_is_an_error_of_ours():
+@pytest.fixture
+def environment():
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_port_that_is_taken_is_an_error_of_ours(host, environment):
     with socket.create_server(("127.0.0.1", 0)) as taken, Studio() as studio:
         port = taken.getsockname()[1]
         with pytest.raises(FileError, match=f"port {port}: .*in use; choose another"):
-            serve(studio, port=port)
+            serve(studio, host=host, port=port)
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("127.0.0.2", "127.0.0.2"), ("0.0.0.0", "localhost"), ("::1", "[::1]"), ("[::1]", "[::1]"), ("::", "[::1]")],
+)
+def test_the_address_can_be_opened_whatever_the_proxy(host, shown, environment, monkeypatch):
+    if ":" in host and not has_ipv6():
+        pytest.skip("needs IPv6")
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    os.environ.pop("no_proxy", None)
+    os.environ.update(http_proxy="http://127.0.0.1:9", NO_PROXY="intranet")  # where nothing listens
+    with Studio() as studio:
+        page = serve(studio, host=host, browser=True)
+        try:
+            assert re.fullmatch(rf"http://{re.escape(shown)}:\d+/", page.local_url)
+            assert opened == [page.local_url]
+            direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with direct.open(page.local_url, timeout=WAIT / 1000) as answer:
+                assert b"mrsal" in answer.read()
+        finally:
+            page.close()
+    assert os.environ["no_proxy"].startswith("intranet,")
+
+
+def has_ipv6():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("host", ["300.1.1.1", "..", "::g", ""])
+def test_a_host_that_is_none_is_one_line(host, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["mrsal", "serve", "--host", host])
+    with pytest.raises(SystemExit) as leaving:
+        main()
+    assert leaving.value.code == 2
+    said = capsys.readouterr()
+    assert re.fullmatch(rf"error: there is no address '{re.escape(host)}' to listen on; .*\n", said.out + said.err)
 
 
 def test_a_terminated_server_leaves_no_uploads(tmp_path):

@@ -4,8 +4,8 @@ The page needs no internet: its fonts are the system's, its scripts come with Gr
 """
 
 import os
-import socket
-from collections.abc import Callable, Sequence
+import webbrowser
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -13,6 +13,7 @@ from mrsal.areas import compare_shares
 from mrsal.areas_io import read_areas
 from mrsal.desk import Designs, Desk, areas_of_rows, is_complete, rows_of_areas
 from mrsal.errors import FileError, InputError, MrsalError
+from mrsal.hosts import addresses, bare, free_port
 from mrsal.images import EXTENSIONS
 from mrsal.page import (
     DIFFERENCE_HEADINGS,
@@ -50,7 +51,7 @@ def serve(studio: Studio, *, host: str = "127.0.0.1", port: int | None = None, b
     ----------
     studio : Studio
     host : str
-        Address to listen on; by default nobody but this machine can reach it.
+        Name or address to listen on; by default nobody but this machine can reach it.
     port : int, optional
         None: the first one that is free from 7860 on.
     browser : bool
@@ -68,15 +69,18 @@ def serve(studio: Studio, *, host: str = "127.0.0.1", port: int | None = None, b
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(studio.folder)  # uploads are gone when the server is
-    port = _free_port(host, [port] if port else range(_FIRST_PORT, _FIRST_PORT + 100))
+    everywhere = any(address.is_unspecified for address in addresses(host))
+    host = bare(host)
+    unproxied = [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "localhost", host]
+    os.environ["no_proxy"] = ",".join(filter(None, unproxied))  # Gradio asks its own page whether it is there
+    port = free_port(host, [port] if port else range(_FIRST_PORT, _FIRST_PORT + 100))
     page = build(studio)
     page.queue(max_size=studio.limits.waiting, default_concurrency_limit=2, api_open=False)
     try:
         page.launch(
-            server_name=host,
+            server_name=f"[{host}]" if ":" in host else host,
             server_port=port,
             share=False,
-            inbrowser=browser,
             prevent_thread_lock=True,
             max_file_size=int(studio.limits.megabytes * 1e6),
             state_session_capacity=100,
@@ -93,20 +97,11 @@ def serve(studio: Studio, *, host: str = "127.0.0.1", port: int | None = None, b
         )
     except OSError as error:
         raise FileError(f"cannot listen on {host}, port {port}: {error}; choose another --port") from error
+    if everywhere:
+        page.local_url = f"http://{'[::1]' if ':' in host else 'localhost'}:{port}/"
+    if browser:
+        webbrowser.open(page.local_url)
     return page
-
-
-def _free_port(host: str, ports: Sequence[int]) -> int:
-    """Gradio looks for one itself, but leaves sockets open on the way."""
-    reason = ""
-    for port in ports:
-        try:
-            with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
-                return port
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-    last = f" to {ports[-1]}" if len(ports) > 1 else ""
-    raise FileError(f"cannot listen on {host}, port {ports[0]}{last}: {reason}; choose another --host or --port")
 
 
 def build(studio: Studio) -> Any:
