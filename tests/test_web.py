@@ -197,6 +197,16 @@ def test_a_file_over_the_limit_is_refused(page, folder):
     says(page, "body", "maximum allowed size")
 
 
+def test_a_telephone_shows_it_all_below_each_other(page):
+    page.set_viewport_size({"width": 400, "height": 900})
+    until(lambda: page.locator("#title").bounding_box()["width"] > 200, "a title that can be read")
+    assert page.locator("#files").bounding_box()["y"] < 500
+    page.get_by_role("tab", name="Compare two designs").click()
+    a, b = (page.locator(f"#areas_{letter}").bounding_box() for letter in "AB")
+    assert min(a["width"], b["width"]) > 300
+    assert a["y"] < b["y"]
+
+
 def test_two_designs_are_compared(page, folder):
     page.get_by_role("tab", name="Compare two designs").click()
     give(page, "#file_A", folder / "a.png")

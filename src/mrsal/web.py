@@ -108,7 +108,8 @@ def build(studio: Studio) -> Any:
     """The page, a ``gradio.Blocks`` that is yet to be launched."""
     with gr.Blocks(title="mrsal", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         with gr.Row():
-            gr.Markdown("# mrsal\nWhere do people look in a picture?")
+            with gr.Column(min_width=240):
+                gr.Markdown("# mrsal\nWhere do people look in a picture?", elem_id="title")
             model = gr.Dropdown(list(studio.models), value=studio.models[0], label="Model", elem_id="model")
             mode = gr.Radio(["fast", "exact"], value="fast", label="Mode (fast is nearly exact)", elem_id="mode")
         with gr.Tab("Pictures"):
@@ -217,7 +218,10 @@ def _designs(studio: Studio, model: Any, mode: Any) -> None:
     table = _table(DIFFERENCE_HEADINGS, "Share of the attention in each design", "differences")
     gr.Markdown(_INTERVAL)
     with gr.Row():
-        tables = [_box_table(f"Areas of {letter} in pixels: edit, rename, add", f"areas_{letter}") for letter in "AB"]
+        tables = []
+        for letter in "AB":
+            with gr.Column():
+                tables.append(_box_table(f"Areas of {letter} in pixels: edit, rename, add", f"areas_{letter}"))
     clear = gr.Button("Remove all areas", size="sm", elem_id="clear_AB")
     looks = [model, mode, same, opacity]
     inputs, outputs = [pair, *looks], [pair, *images, *tables, table]
