@@ -239,10 +239,48 @@ def test_a_damaged_exif_block_is_refused(read):
         read(encoded[:at] + b"MM\x00z" + encoded[at + 4 :])
 
 
-def test_a_decompression_bomb_is_refused():
-    header = struct.pack(">IIBBBBB", 12_000, 12_000, 8, 2, 0, 0, 0)
-    with pytest.raises(DataError, match="too many pixels"):
-        read_image(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")))
+def header_only(width: int, height: int) -> bytes:
+    """A PNG that says how large it is and holds nothing."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("read", [read_image, read_grey, image_size])
+def test_a_decompression_bomb_is_refused(read):
+    for side in (9_500, 12_000, 2**31 - 1):
+        with pytest.raises(DataError, match=f"{side}x{side} pixels, and at most 89.48 million are read"):
+            read(header_only(side, side))
+
+
+def test_a_limit_that_is_asked_for_holds_in_both_directions_and_for_its_caller_alone():
+    large = header_only(20_000, 10_000)  # more than twice what PIL reads
+    with pytest.raises(DataError, match="20000x10000 pixels, and at most 199.9 million"):
+        read_image(large, max_pixels=199.9e6)
+    with pytest.raises(DataError, match="damaged"):  # it is not too large, it is empty
+        read_image(large, max_pixels=200e6)
+    with pytest.raises(DataError, match="at most 0.0019 million"):
+        read_image(encode(Image.fromarray(PIXELS)), max_pixels=1900)
+    assert read_image(encode(Image.fromarray(PIXELS)), max_pixels=37 * 53).shape == (37, 53, 3)
+    with pytest.raises(DataError, match="at most 89.48 million"):
+        read_image(large)
+
+
+def test_more_pixels_than_usual_are_read_where_that_was_asked_for():
+    picture = Image.new("1", (10_000, 9_000))
+    picture.putpixel((9_999, 8_999), 1)
+    image = read_image(encode(picture), max_pixels=90e6)
+    assert image.shape == (9_000, 10_000, 3)
+    assert image[-1, -1].tolist() == [255] * 3
+
+
+def test_a_tiff_beyond_what_pil_allows_is_refused_in_our_words():
+    file = tiff(np.zeros((1, 1), "u1"))
+    for tag, side in ((256, 20_000), (257, 10_000)):
+        file = file.replace(struct.pack("<HHII", tag, 4, 1, 1), struct.pack("<HHII", tag, 4, 1, side))
+    with pytest.raises(DataError, match="save it as PNG or JPEG"):
+        read_image(file, max_pixels=200e6)
+    with pytest.raises(DataError, match="20000x10000 pixels, and at most 25 million"):
+        read_image(file, max_pixels=25e6)
 
 
 @pytest.mark.parametrize("read", [read_image, read_grey, image_size])

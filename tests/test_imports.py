@@ -18,7 +18,7 @@ ORDER = """
     baselines adjustment maps submission
     significance scores evaluation
     comparison plots charts report video sources predicting
-    processes recipe runs tasks scoring aoi desk page submitting training shards cluster jobs demo doctor export web cli
+    processes recipe runs tasks scoring aoi desk page submitting training shards cluster jobs demo doctor export hosts web cli
 """.split()
 ON_TOP = {"cli", "web", "export", "doctor"}
 PUBLIC = {

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from mrsal.areas import Area, attention_shares, compare_shares
 from mrsal.areas_io import read_areas
 from mrsal.errors import InputError, MrsalError
 from mrsal.images import image_size, read_image
-from mrsal.page import Look, Studio, difference_rows, mirrored, share_rows, shares_on, view, write_files
+from mrsal.page import Look, Studio, difference_rows, share_rows, shares_on, view, write_files
 
 
 @pytest.fixture
@@ -96,14 +98,19 @@ def test_files_hold_the_map_the_picture_the_spots_and_the_areas(studio, picture,
     assert json.loads(files["home_boxes.json"].read_text()) == {"cta": [0, 0, 100, 50]}
 
 
+def test_results_last_an_hour(studio):
+    old, young, upload = studio.new_folder(), studio.new_folder(), studio.folder / "upload"
+    upload.mkdir()
+    (old / "a.npy").touch()
+    for folder, minutes in ((old, 61), (young, 59), (upload, 61)):
+        os.utime(folder, 2 * (time.time() - 60 * minutes,))
+    new = studio.new_folder()
+    assert sorted(studio.folder.iterdir()) == sorted([young, new, upload])
+
+
 def test_two_designs_in_rows():
     a, b = (attention_shares(np.array([[p, 1 - p]]), [Area("cta", 0, 0, 1, 1)]) for p in (0.25, 0.75))
     [[name, *numbers]] = difference_rows(compare_shares(a, b))
     assert name == "cta"
     assert numbers[:3] == ["25.0", "75.0", "+50.0"]
     assert [float(number) for number in numbers[3:]] == pytest.approx([37, 63], abs=1.5)  # 50 +- 1.96 * 6.45
-
-
-def test_mirrored_areas_lie_on_the_other_design():
-    areas = [Area("in", 0, 0, 10, 10), Area("out", 50, 0, 10, 10)]
-    assert mirrored(areas, (20, 30)) == areas[:1]

@@ -1,6 +1,7 @@
 """Videos made on the spot, predicted, and decoded again: what comes out is judged by what went in."""
 
 import sys
+from collections import deque
 from fractions import Fraction
 
 import numpy as np
@@ -123,6 +124,38 @@ def test_every_nth_frame_is_predicted_and_those_between_interpolated(tmp_path):
     predict_video(path, tmp_path / "out.npy", predictor, every=4)
     assert predictor.calls == 4  # frames 0, 4, 8 and the last
     np.testing.assert_allclose(np.load(tmp_path / "out.npy")[:, 9, 9], np.arange(0, 200, 20) / 255, atol=1e-3)
+
+
+@pytest.mark.parametrize("every", [2, 30])
+def test_no_more_frames_are_held_than_lie_between_two_that_are_predicted(tmp_path, every):
+    class Ahead(Brightness):
+        """Reads 47 images before it gives the first map, as a network on a GPU does; says how bright the last one was."""
+
+        latest = 0
+
+        def predict(self, image, *, mode):
+            self.latest = int(image[0, 0, 0])
+            return super().predict(image, mode=mode)
+
+        def predict_many(self, images, *, mode):
+            waiting = deque()
+            for image in images:
+                waiting.append(self.predict(image, mode=mode))
+                if len(waiting) == 47:
+                    yield waiting.popleft()
+            yield from waiting
+
+    path = write(tmp_path / "in.mkv", flat(*range(200)))  # a frame's brightness is its number
+    predictor, held = Ahead(), []
+    predict_video(
+        path,
+        tmp_path / "out.npy",
+        predictor,
+        every=every,
+        on_frame=lambda done, _: held.append(predictor.latest + 1 - done),
+    )
+    assert len(held) == 200
+    assert max(held) < every
 
 
 def test_a_still_video_has_one_heatmap(tmp_path):

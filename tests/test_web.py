@@ -8,12 +8,14 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from mrsal.cli import main
 from mrsal.desk import Limits
 from mrsal.errors import FileError, InputError
 from mrsal.page import Studio
@@ -195,6 +197,16 @@ def test_a_file_over_the_limit_is_refused(page, folder):
     says(page, "body", "maximum allowed size")
 
 
+def test_a_telephone_shows_it_all_below_each_other(page):
+    page.set_viewport_size({"width": 400, "height": 900})
+    until(lambda: page.locator("#title").bounding_box()["width"] > 200, "a title that can be read")
+    assert page.locator("#files").bounding_box()["y"] < 500
+    page.get_by_role("tab", name="Compare two designs").click()
+    a, b = (page.locator(f"#areas_{letter}").bounding_box() for letter in "AB")
+    assert min(a["width"], b["width"]) > 300
+    assert a["y"] < b["y"]
+
+
 def test_two_designs_are_compared(page, folder):
     page.get_by_role("tab", name="Compare two designs").click()
     give(page, "#file_A", folder / "a.png")
@@ -208,11 +220,82 @@ def test_two_designs_are_compared(page, folder):
     until(lambda: "area 2" in page.inner_text("#differences"), "an area drawn on B")
 
 
-def test_a_port_that_is_taken_is_an_error_of_ours():
+def test_a_design_that_is_replaced_keeps_the_areas(page, folder):
+    page.get_by_role("tab", name="Compare two designs").click()
+    give(page, "#file_B", folder / "a.png")
+    page.locator("#view_B img").wait_for()
+    draw(page, "#view_B", 0, 0, 119, 59)
+    until(lambda: "area 1" in page.inner_text("#areas_B"), "an area drawn on B alone")
+    give(page, "#file_A", folder / "a.png")
+    until(lambda: "area 1" in page.inner_text("#differences"), "the area on A")
+    assert numbers(page, "#differences", "area 1")[:3] == pytest.approx([50, 50, 0], abs=1)
+    page.locator("#file_A").get_by_label("Clear").click()
+    page.locator("#view_A img").wait_for(state="detached")
+    assert "area 1" in page.inner_text("#areas_B")
+    give(page, "#file_A", folder / "b.png")
+    until(lambda: "area 1" in page.inner_text("#differences"), "the area on the new A")
+    assert numbers(page, "#differences", "area 1")[:3] == pytest.approx([16.7, 50, 33.3], abs=1)
+    page.get_by_label("B has A's areas").uncheck()
+    page.get_by_label("B has A's areas").check()
+    until(lambda: "area 1" in page.inner_text("#differences"), "the area after the box was unchecked and checked")
+
+
+@pytest.fixture
+def environment():
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_port_that_is_taken_is_an_error_of_ours(host, environment):
     with socket.create_server(("127.0.0.1", 0)) as taken, Studio() as studio:
         port = taken.getsockname()[1]
         with pytest.raises(FileError, match=f"port {port}: .*in use; choose another"):
-            serve(studio, port=port)
+            serve(studio, host=host, port=port)
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("127.0.0.2", "127.0.0.2"), ("0.0.0.0", "localhost"), ("::1", "[::1]"), ("[::1]", "[::1]"), ("::", "[::1]")],
+)
+def test_the_address_can_be_opened_whatever_the_proxy(host, shown, environment, monkeypatch):
+    if ":" in host and not has_ipv6():
+        pytest.skip("needs IPv6")
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    os.environ.pop("no_proxy", None)
+    os.environ.update(http_proxy="http://127.0.0.1:9", NO_PROXY="intranet")  # where nothing listens
+    with Studio() as studio:
+        page = serve(studio, host=host, browser=True)
+        try:
+            assert re.fullmatch(rf"http://{re.escape(shown)}:\d+/", page.local_url)
+            assert opened == [page.local_url]
+            direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with direct.open(page.local_url, timeout=WAIT / 1000) as answer:
+                assert b"mrsal" in answer.read()
+        finally:
+            page.close()
+    assert os.environ["no_proxy"].startswith("intranet,")
+
+
+def has_ipv6():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("host", ["300.1.1.1", "..", "::g", ""])
+def test_a_host_that_is_none_is_one_line(host, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["mrsal", "serve", "--host", host])
+    with pytest.raises(SystemExit) as leaving:
+        main()
+    assert leaving.value.code == 2
+    said = capsys.readouterr()
+    assert re.fullmatch(rf"error: there is no address '{re.escape(host)}' to listen on; .*\n", said.out + said.err)
 
 
 def test_a_terminated_server_leaves_no_uploads(tmp_path):

@@ -105,12 +105,13 @@ class Desk:
         areas = tuple(areas)
         if len(areas) > limits.areas:
             raise InputError(f"{limits.areas} areas on a picture are the most, got {len(areas)}")
+        return self._holding(areas)
+
+    def _holding(self, areas: tuple[Area, ...]) -> "Desk":
         return replace(self, areas={**self.areas, self.chosen: areas}, corner=None)
 
     def click(self, x: float, y: float, limits: Limits) -> "Desk":
         """The first of two clicks is a corner, the second makes an area of whole pixels; two in one place make none."""
-        if not self.chosen:
-            return self
         if self.corner is None:
             return replace(self, corner=(x, y))
         x0, y0 = floor(min(self.corner[0], x)), floor(min(self.corner[1], y))
@@ -122,6 +123,76 @@ class Desk:
         return self.with_areas(
             [*self.current, Area(name, float(x0), float(y0), float(x1 - x0), float(y1 - y0))], limits
         )
+
+
+@dataclass(frozen=True)
+class Designs:
+    """Two designs side by side, each of which keeps its areas while its picture is replaced or taken away.
+
+    Parameters
+    ----------
+    sides : (Desk, Desk)
+        A and B, of one picture or none.
+    same : bool
+        Whether A holds the areas of both, pixel for pixel. B's own are kept until it is to have its own again.
+    """
+
+    sides: tuple[Desk, Desk] = field(default_factory=lambda: (Desk(), Desk()))
+    same: bool = True
+
+    def sharing(self, same: bool) -> "Designs":
+        """With the same areas on both or not; a side that has none starts with those of the other."""
+        if same == self.same:
+            return self
+        a, b = (on.current for on in self.sides)
+        if same:
+            a = a or b
+            b = () if a == b else b
+        else:
+            b = b or a
+        return Designs((self.sides[0]._holding(a), self.sides[1]._holding(b)), same)
+
+    def with_file(self, side: int, file: str | Path | None, limits: Limits) -> tuple["Designs", list[str]]:
+        """Another picture for A (0) or B (1), or none; and a complaint if it was refused."""
+        desk, complaints = self.sides[side].with_files([file] if file else [], limits)
+        return self._with(side, desk._holding(self.sides[side].current)), complaints
+
+    def areas(self, side: int, shape: tuple[int, int]) -> list[Area]:
+        """Those of A or B that lie on its picture of ``shape`` (H, W), if only in part."""
+        height, width = shape
+        return [area for area in self.sides[self._holder(side)].current if area.x0 < width and area.y0 < height]
+
+    def corner(self, side: int) -> tuple[float, float] | None:
+        """The first corner of an area that is being drawn on A or B."""
+        return self.sides[self._holder(side)].corner
+
+    def click(self, side: int, x: float, y: float, limits: Limits) -> "Designs":
+        """See :meth:`Desk.click`."""
+        holder = self._holder(side)
+        return self._with(holder, self.sides[holder].click(x, y, limits))
+
+    def with_rows(
+        self, side: int, rows: Iterable[Sequence[Any]], shapes: Sequence[tuple[int, int]], limits: Limits
+    ) -> "Designs":
+        """The edited table of A or B, whose pictures are of ``shapes`` (H, W); areas outside its picture stay."""
+        holder, seen = self._holder(side), self.areas(side, shapes[side])
+        heights, widths = zip(*(shapes if self.same else [shapes[side]]), strict=True)
+        areas = areas_of_rows(rows, (max(heights), max(widths)))  # what reaches over the smaller picture is not cut
+        names = {area.name for area in areas}
+        areas += [area for area in self.sides[holder].current if area not in seen and area.name not in names]
+        return self._with(holder, self.sides[holder].with_areas(areas, limits))
+
+    def cleared(self) -> "Designs":
+        """Without any areas."""
+        a, b = self.sides
+        return replace(self, sides=(a._holding(()), b._holding(())))
+
+    def _holder(self, side: int) -> int:
+        return 0 if self.same else side
+
+    def _with(self, side: int, desk: Desk) -> "Designs":
+        a, b = self.sides
+        return replace(self, sides=(a, desk) if side else (desk, b))
 
 
 def areas_of_rows(rows: Iterable[Sequence[Any]], shape: tuple[int, int]) -> list[Area]:

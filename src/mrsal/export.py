@@ -37,7 +37,7 @@ from mrsal.model import MrCNN
 from mrsal.patches import SCALES
 from mrsal.runtime import FORMAT_VERSION, HEADER, MODE, OnnxPredictor, import_onnxruntime
 
-FORMATS = ("onnx", "safetensors")
+SUFFIXES = (".onnx", ".safetensors")
 TOLERANCE = 1e-4
 OPSET = 18
 
@@ -114,15 +114,15 @@ def _cubic(distance: Tensor, a: float) -> Tensor:
     return torch.where(t < 1, near, torch.where(t < 2, far, 0.0))
 
 
-def export_model(name_or_path: str | Path, out: Path, *, format: str | None = None) -> float:
+def export_model(name_or_path: str | Path, out: Path) -> float:
     """Write a network as ``out``.
 
     Parameters
     ----------
     name_or_path : str or Path
         As for :func:`mrsal.load_model`.
-    format : str, optional
-        ``"onnx"`` or ``"safetensors"``; None: by the suffix of ``out``.
+    out : Path
+        ONNX or safetensors: what its suffix says, ``.onnx`` or ``.safetensors``.
 
     Returns
     -------
@@ -132,17 +132,15 @@ def export_model(name_or_path: str | Path, out: Path, *, format: str | None = No
     Raises
     ------
     InputError
-        If the format is not known or ``mrsal[onnx]`` not installed.
+        If the suffix is another or ``mrsal[onnx]`` not installed.
     FileError, DataError
         If the network cannot be read, or the file not be written.
     """
-    format = format or out.suffix[1:].lower()
-    if format not in FORMATS:
-        raise InputError(f"expected a name that ends in .{' or .'.join(FORMATS)}, got {out.name!r}; or give --format")
-    if out.suffix.lower() != f".{format}":
-        raise InputError(f"{out.name} is to hold {format}; call it {out.with_suffix(f'.{format}').name}")
+    suffix = out.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"expected a name that ends in {' or '.join(SUFFIXES)}, got {out.name!r}")
     network, about = load_network(name_or_path)
-    if format == "onnx":
+    if suffix == ".onnx":
         return export_onnx(network, out)
     save_checkpoint(network, out, about=about)
     return 0.0

@@ -4,11 +4,11 @@ Every picture inside mrsal is an ``(H, W, 3)`` uint8 array in RGB order; ``image
 """
 
 import struct
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,8 @@ def read_image(path: str | Path | bytes, *, max_pixels: float | None = None) -> 
         applied; grey, palette, CMYK and [0, 1] float pictures become 8-bit RGB, 16-bit ones by their high byte; transparency
         is laid over white.
     max_pixels : float, optional
-        Refuse a picture with more of them, before any is decoded; the header says how many there are.
+        Refuse a picture with more of them, before any is decoded; the header says how many there are. None: PIL's limit,
+        89 million unless ``PIL.Image.MAX_IMAGE_PIXELS`` was changed. Of a TIFF, PIL never reads more than twice as many.
 
     Returns
     -------
@@ -140,34 +141,51 @@ def _label(path: str | Path | bytes) -> str:
 
 @contextmanager
 def _decoding(path: str | Path | bytes, *, max_pixels: float | None = None) -> Iterator[Image.Image]:
-    with _open(path) as image:
+    limit = Image.MAX_IMAGE_PIXELS if max_pixels is None else max_pixels
+    with _open(path) as file:
+        try:
+            image = _image_of(file)
+        except _DAMAGE as error:
+            heic = Path(path).suffix.lower() in (".heic", ".heif") if not isinstance(path, bytes) else False
+            kind = "is HEIC, which is not read here; convert it to" if heic else "is not an image that can be read; use"
+            raise DataError(f"{_label(path)} {kind} JPEG, PNG, WebP or TIFF") from error
         width, height = image.size
-        if max_pixels is not None and width * height > max_pixels:
+        if limit is not None and width * height > limit:
             raise DataError(
-                f"{_label(path)} has {width}x{height} pixels, and at most {max_pixels / 1e6:g} million are read; "
-                "make it smaller"
+                f"{_label(path)} has {width}x{height} pixels, and at most {limit / 1e6:.4g} million are read; make it smaller"
             )
         try:
             yield image
         except InputError as error:  # sound, but of a kind that has no one meaning as a picture
             raise DataError(f"{_label(path)}: {error}") from error
+        except Image.DecompressionBombError as error:
+            raise DataError(
+                f"{_label(path)} has more pixels than are read of a TIFF; save it as PNG or JPEG"
+            ) from error
         except _DAMAGE as error:
             raise DataError(f"{_label(path)} is damaged: {error}; replace or remove the file") from error
 
 
-def _open(path: str | Path | bytes) -> Image.Image:
+def _open(path: str | Path | bytes) -> IO[bytes]:
+    if isinstance(path, bytes):
+        return BytesIO(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return Image.open(BytesIO(path) if isinstance(path, bytes) else path, formats=_FORMATS)
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise DataError(f"{_label(path)} has too many pixels to read safely: {error}") from error
-    except _DAMAGE as error:
-        if isinstance(error, OSError) and error.errno is not None:  # the system's, where PIL's own have no number
-            raise FileError(f"cannot open {_label(path)}: {error.strerror}") from error
-        heic = Path(path).suffix.lower() in (".heic", ".heif") if not isinstance(path, bytes) else False
-        kind = "is HEIC, which is not read here; convert it to" if heic else "is not an image that can be read; use"
-        raise DataError(f"{_label(path)} {kind} JPEG, PNG, WebP or TIFF") from error
+        return Path(path).open("rb")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise FileError(f"cannot open {_label(path)}: {reason}") from error
+
+
+def _image_of(file: IO[bytes]) -> Image.Image:
+    """As ``PIL.Image.open``, without its limit of pixels, which is one for the whole process: here each caller has its own."""
+    Image.init()  # all formats; only the first time takes any
+    start = file.read(16)
+    for name in _FORMATS:
+        factory, accept = Image.OPEN[name]
+        if accept is not None and accept(start) is True:
+            file.seek(0)
+            return factory(file, "")
+    raise SyntaxError("it starts as no format that is read")
 
 
 def _sixteen_to_eight_bit(image: Image.Image) -> Image.Image:

@@ -2,9 +2,12 @@
 
 import csv
 import io
+import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +35,7 @@ DIFFERENCE_HEADINGS = ("area", "A %", "B %", "difference", "95 % from", "to")
 
 _LONGEST = 1400  # pixels of a side on the page; files have the picture's own size
 _KEPT = 6  # maps in memory
+_HOUR = 3600  # seconds
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,14 @@ class Studio:
     def __exit__(self, *_: object) -> None:
         """Remove the folder with all uploads."""
         self._folder.cleanup()
+
+    def new_folder(self) -> Path:
+        """An empty folder for results, which lasts an hour: it is removed when a later one is made."""
+        for folder in self.folder.glob("files-*"):
+            with suppress(FileNotFoundError):  # somebody else's request removes it
+                if time.time() - folder.stat().st_mtime > _HOUR:
+                    shutil.rmtree(folder, ignore_errors=True)
+        return Path(tempfile.mkdtemp(prefix="files-", dir=self.folder))
 
     def predict(self, path: Path, model: str, mode: str) -> Prediction:
         """The map of an uploaded picture.
@@ -182,12 +194,6 @@ def write_files(folder: Path, prediction: Prediction, shares: Sequence[AreaShare
 def shares_on(prediction: Prediction, areas: Sequence[Area]) -> list[AreaShare]:
     """The shares of areas, cut to the picture."""
     return attention_shares(prediction.full, [area.clipped(prediction.shape) for area in areas]) if areas else []
-
-
-def mirrored(areas: Iterable[Area], shape: tuple[int, int]) -> list[Area]:
-    """The areas of one design on another of ``shape`` (H, W), pixel for pixel; those that lie outside are left out."""
-    height, width = shape
-    return [area for area in areas if area.x0 < width and area.y0 < height]
 
 
 def _drawn(

@@ -164,9 +164,15 @@ def _predicted(
             groups.append(group)
             yield group[-1].image
 
+    # many at once read ahead; all frames between two that are predicted wait in memory, so these go one by one
+    maps = (
+        predictor.predict_many(images(), mode=mode)
+        if every == 1
+        else (predictor.predict(image, mode=mode) for image in images())
+    )
     before: NDArray[np.float32] | None = None
     began = 0.0
-    for map_ in predictor.predict_many(images(), mode=mode):
+    for map_ in maps:
         group, values = groups.popleft(), _on_grid(map_.values)
         ends = group[-1].time
         for frame in group[:-1]:

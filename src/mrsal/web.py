@@ -4,27 +4,25 @@ The page needs no internet: its fonts are the system's, its scripts come with Gr
 """
 
 import os
-import socket
-import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import webbrowser
+from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 from mrsal.areas import compare_shares
 from mrsal.areas_io import read_areas
-from mrsal.desk import Desk, areas_of_rows, is_complete, rows_of_areas
+from mrsal.desk import Designs, Desk, areas_of_rows, is_complete, rows_of_areas
 from mrsal.errors import FileError, InputError, MrsalError
+from mrsal.hosts import addresses, bare, free_port
 from mrsal.images import EXTENSIONS
 from mrsal.page import (
     DIFFERENCE_HEADINGS,
     SHARE_HEADINGS,
     SHOWN,
     Look,
+    Prediction,
     Studio,
     difference_rows,
-    mirrored,
     share_rows,
     shares_on,
     view,
@@ -53,7 +51,7 @@ def serve(studio: Studio, *, host: str = "127.0.0.1", port: int | None = None, b
     ----------
     studio : Studio
     host : str
-        Address to listen on; by default nobody but this machine can reach it.
+        Name or address to listen on; by default nobody but this machine can reach it.
     port : int, optional
         None: the first one that is free from 7860 on.
     browser : bool
@@ -71,15 +69,18 @@ def serve(studio: Studio, *, host: str = "127.0.0.1", port: int | None = None, b
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(studio.folder)  # uploads are gone when the server is
-    port = _free_port(host, [port] if port else range(_FIRST_PORT, _FIRST_PORT + 100))
+    everywhere = any(address.is_unspecified for address in addresses(host))
+    host = bare(host)
+    unproxied = [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "localhost", host]
+    os.environ["no_proxy"] = ",".join(filter(None, unproxied))  # Gradio asks its own page whether it is there
+    port = free_port(host, [port] if port else range(_FIRST_PORT, _FIRST_PORT + 100))
     page = build(studio)
     page.queue(max_size=studio.limits.waiting, default_concurrency_limit=2, api_open=False)
     try:
         page.launch(
-            server_name=host,
+            server_name=f"[{host}]" if ":" in host else host,
             server_port=port,
             share=False,
-            inbrowser=browser,
             prevent_thread_lock=True,
             max_file_size=int(studio.limits.megabytes * 1e6),
             state_session_capacity=100,
@@ -96,27 +97,19 @@ def serve(studio: Studio, *, host: str = "127.0.0.1", port: int | None = None, b
         )
     except OSError as error:
         raise FileError(f"cannot listen on {host}, port {port}: {error}; choose another --port") from error
+    if everywhere:
+        page.local_url = f"http://{'[::1]' if ':' in host else 'localhost'}:{port}/"
+    if browser:
+        webbrowser.open(page.local_url)
     return page
-
-
-def _free_port(host: str, ports: Sequence[int]) -> int:
-    """Gradio looks for one itself, but leaves sockets open on the way."""
-    reason = ""
-    for port in ports:
-        try:
-            with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
-                return port
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-    last = f" to {ports[-1]}" if len(ports) > 1 else ""
-    raise FileError(f"cannot listen on {host}, port {ports[0]}{last}: {reason}; choose another --host or --port")
 
 
 def build(studio: Studio) -> Any:
     """The page, a ``gradio.Blocks`` that is yet to be launched."""
     with gr.Blocks(title="mrsal", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         with gr.Row():
-            gr.Markdown("# mrsal\nWhere do people look in a picture?")
+            with gr.Column(min_width=240):
+                gr.Markdown("# mrsal\nWhere do people look in a picture?", elem_id="title")
             model = gr.Dropdown(list(studio.models), value=studio.models[0], label="Model", elem_id="model")
             mode = gr.Radio(["fast", "exact"], value="fast", label="Mode (fast is nearly exact)", elem_id="mode")
         with gr.Tab("Pictures"):
@@ -193,8 +186,7 @@ def _pictures(studio: Studio, model: Any, mode: Any) -> None:
         if on.path is None:
             raise InputError("drop a picture first")
         found = studio.predict(on.path, model, mode)
-        folder = Path(tempfile.mkdtemp(dir=studio.folder))
-        written = write_files(folder, found, shares_on(found, on.current), _look(*look))
+        written = write_files(studio.new_folder(), found, shares_on(found, on.current), _look(*look))
         return gr.File([str(path) for path in written], visible=True)
 
     _listen(files.change, on_files, [files, *inputs], [chosen, *outputs])
@@ -211,7 +203,7 @@ def _pictures(studio: Studio, model: Any, mode: Any) -> None:
 
 def _designs(studio: Studio, model: Any, mode: Any) -> None:
     """The tab with two designs side by side."""
-    desks, limits = [gr.State(Desk()), gr.State(Desk())], studio.limits
+    pair, limits = gr.State(Designs()), studio.limits
     with gr.Row():
         same = gr.Checkbox(True, label="B has A's areas, pixel for pixel", elem_id="same")
         opacity = gr.Slider(0, 1, 0.6, step=0.05, label="Opacity of the heatmap", elem_id="opacity_ab")
@@ -226,68 +218,64 @@ def _designs(studio: Studio, model: Any, mode: Any) -> None:
     table = _table(DIFFERENCE_HEADINGS, "Share of the attention in each design", "differences")
     gr.Markdown(_INTERVAL)
     with gr.Row():
-        tables = [_box_table(f"Areas of {letter} in pixels: edit, rename, add", f"areas_{letter}") for letter in "AB"]
+        tables = []
+        for letter in "AB":
+            with gr.Column():
+                tables.append(_box_table(f"Areas of {letter} in pixels: edit, rename, add", f"areas_{letter}"))
     clear = gr.Button("Remove all areas", size="sm", elem_id="clear_AB")
     looks = [model, mode, same, opacity]
-    inputs, outputs = [*desks, *looks], [*desks, *images, *tables, table]
+    inputs, outputs = [pair, *looks], [pair, *images, *tables, table]
 
-    def drawn(a: Desk, b: Desk, *look: Any) -> list[Any]:
-        model, mode, same, opacity = look
-        found = [studio.predict(on.path, model, mode) if on.path else None for on in (a, b)]
-        if same and a.path and found[1]:
-            b = replace(b.with_areas(mirrored(a.current, found[1].shape), limits), corner=a.corner)
-        got = [shares_on(one, on.current) if one else [] for one, on in zip(found, (a, b), strict=True)]
-        pictures = [
-            view(one, shares, Look(opacity=opacity), corner=on.corner) if one else None
-            for one, shares, on in zip(found, got, (a, b), strict=True)
-        ]
-        alike = {share.area.name for share in got[0]} & {share.area.name for share in got[1]}
-        differences = difference_rows(compare_shares(got[0], got[1])) if alike else []
-        return [a, b, *pictures, rows_of_areas(a.current), rows_of_areas(b.current), differences]
+    def predicted(on: Designs, model: str, mode: str) -> list[Prediction | None]:
+        return [studio.predict(desk.path, model, mode) if desk.path else None for desk in on.sides]
+
+    def drawn(on: Designs, model: str, mode: str, same: bool, opacity: float) -> list[Any]:
+        on = on.sharing(same)
+        pictures, rows, shares = [], [], []
+        for side, found in enumerate(predicted(on, model, mode)):
+            areas = on.areas(side, found.shape) if found else []
+            rows.append(rows_of_areas(areas))
+            shares.append(shares_on(found, areas) if found else [])
+            look = Look(opacity=opacity)
+            pictures.append(view(found, shares[side], look, corner=on.corner(side)) if found else None)
+        alike = {share.area.name for share in shares[0]} & {share.area.name for share in shares[1]}
+        differences = difference_rows(compare_shares(shares[0], shares[1])) if alike else []
+        return [on, *pictures, *rows, differences]
 
     def on_drop(side: int) -> Callable[..., list[Any]]:
-        def handle(path: str | None, a: Desk, b: Desk, *look: Any) -> list[Any]:
-            pair = [a, b]
-            pair[side], complaints = pair[side].with_files([path] if path else [], limits)
+        def handle(path: str | None, on: Designs, *look: Any) -> list[Any]:
+            on, complaints = on.with_file(side, path, limits)
             for complaint in complaints:
                 gr.Warning(_plain(complaint), duration=None)
-            return drawn(pair[0], pair[1], *look)
+            return drawn(on, *look)
 
         return handle
 
     def on_click(side: int) -> Callable[..., list[Any]]:
-        def handle(event: gr.SelectData, a: Desk, b: Desk, model: str, mode: str, same: bool, *look: Any) -> list[Any]:
-            pair = [a, b]
-            target = 0 if same and a.path else side  # what is drawn on B is drawn on A, of which B has a copy
-            if path := pair[side].path:
-                point = studio.predict(path, model, mode).point(*event.index)
-                pair[target] = pair[target].click(*point, limits)
-            return drawn(pair[0], pair[1], model, mode, same, *look)
+        def handle(event: gr.SelectData, on: Designs, model: str, mode: str, *look: Any) -> list[Any]:
+            if found := predicted(on, model, mode)[side]:
+                on = on.click(side, *found.point(*event.index), limits)
+            return drawn(on, model, mode, *look)
 
         return handle
 
     def on_edit(side: int) -> Callable[..., list[Any]]:
-        def handle(rows: list[list[Any]], a: Desk, b: Desk, model: str, mode: str, same: bool, *look: Any) -> list[Any]:
-            pair = [a, b]
-            target = 0 if same and a.path else side
-            if path := pair[target].path:
-                shape = studio.predict(path, model, mode).shape
-                pair[target] = pair[target].with_areas(areas_of_rows(rows, shape), limits)
-            found = drawn(pair[0], pair[1], model, mode, same, *look)
+        def handle(rows: list[list[Any]], on: Designs, model: str, mode: str, *look: Any) -> list[Any]:
+            shapes = [found.shape if found else (0, 0) for found in predicted(on, model, mode)]
+            if on.sides[side].path:
+                on = on.with_rows(side, rows, shapes, limits)
+            found = drawn(on, model, mode, *look)
             if not is_complete(rows):
-                found[4 + side] = gr.skip()
+                found[3 + side] = gr.skip()
             return found
 
         return handle
-
-    def on_clear(a: Desk, b: Desk, *look: Any) -> list[Any]:
-        return drawn(a.with_areas([], limits), b.with_areas([], limits), *look)
 
     for side in range(2):
         _listen(drops[side].change, on_drop(side), [drops[side], *inputs], outputs)
         _listen(images[side].select, on_click(side), inputs, outputs)
         _listen(tables[side].input, on_edit(side), [tables[side], *inputs], outputs)
-    _listen(clear.click, on_clear, inputs, outputs)
+    _listen(clear.click, lambda on, *look: drawn(on.cleared(), *look), inputs, outputs)
     for control in looks:
         _listen(control.change, drawn, inputs, outputs, trigger_mode="always_last")
 

@@ -1,19 +1,11 @@
 """``mrsal export``."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mrsal.cli._options import JsonOption, QuietOption, log, networks, one_of, print_json
-
-
-class Kind(StrEnum):
-    """What ``mrsal export`` writes."""
-
-    onnx = "onnx"
-    safetensors = "safetensors"
 
 
 def export(
@@ -26,14 +18,13 @@ def export(
         ),
     ],
     out: Annotated[Path, typer.Argument(help="File to write, .onnx or .safetensors.")],
-    format: Annotated[Kind | None, typer.Option(help="By default what OUT ends in.", show_default=False)] = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
     """Write a network as ONNX, which runs without torch and is verified, or as safetensors with its configuration."""
     from mrsal.export import export_model
 
-    difference = export_model(model, out, format=format and format.value)
+    difference = export_model(model, out)
     size = out.stat().st_size
     verified = f"; its maps differ by {difference:.1g} at most" if out.suffix.lower() == ".onnx" else ""
     log.info("wrote %s, %.1f MB%s", out, size / 1e6, verified)

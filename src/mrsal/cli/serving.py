@@ -15,7 +15,7 @@ def serve(
         typer.Option(help="A checkpoint, or package.module:function, to offer besides those that ship with mrsal."),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; with 0.0.0.0 everybody in the network can use the page.")
+        str, typer.Option(help="Address to listen on; with 0.0.0.0 or :: everybody in the network can use the page.")
     ] = "127.0.0.1",
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="By default the first free one from 7860 on.")
@@ -32,11 +32,12 @@ def serve(
     It needs no internet, and no picture leaves the machine. pip install 'mrsal[web]'
     """
     from mrsal.desk import Limits
+    from mrsal.hosts import is_private
     from mrsal.page import Studio
     from mrsal.web import serve as serve_page
 
     limits = Limits(megabytes=max_megabytes, megapixels=max_megapixels, waiting=max_waiting)
-    if host not in ("127.0.0.1", "localhost", "::1"):
+    if not is_private(host):
         console.print("everybody who can reach this machine can use the page; there is no password", style="yellow")
     with Studio(model, device=device.value, precision=precision.value, limits=limits) as studio:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uploads are removed then, too
