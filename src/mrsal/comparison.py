@@ -137,14 +137,14 @@ class Comparison:
         yield from ("", *self.explanation())
 
     def mean_table(self) -> Table:
-        """For the terminal: a row per model with its means."""
+        """For the terminal: a row per metric with the means of all models; names keep their room where it is narrow."""
         table = Table(title=escape(self._subject()), title_justify="left")
-        table.add_column("model", overflow="fold")
-        for metric in self.metrics:
-            table.add_column(self._title(metric), justify="right", no_wrap=True)
+        table.add_column("", no_wrap=True)
         for model in self.models:
-            cells = (f"{self.means[m][model]:.3f}{self._mark(m, model) or ' '}" for m in self.metrics)
-            table.add_row(escape(model), *cells)
+            table.add_column(escape(model), justify="right", overflow="fold")
+        for metric in self.metrics:
+            cells = (f"{self.means[metric][m]:.3f}{self._mark(metric, m) or ' '}" for m in self.models)
+            table.add_row(self._title(metric), *cells)
         return table
 
     def pair_table(self) -> Table:
