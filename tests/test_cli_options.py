@@ -17,6 +17,7 @@ from mrsal import cli, datasets
 from mrsal.cli import _options
 from mrsal.errors import TrainingError
 from mrsal.progress import progress_bar
+from mrsal.scores import Scores
 
 SOURCE = Path(mrsal.__file__).parents[1]
 MAIN = "import sys; sys.argv[0] = 'mrsal'; from mrsal.cli import main; main()"
@@ -167,6 +168,16 @@ def test_exit_statuses_tell_a_failure_from_a_wrong_command_and_from_a_stop(run, 
         status, _, err = run(*train)
         assert status == expected
         assert "Traceback" not in err
+
+
+def test_output_that_takes_only_ascii_breaks_nothing(tmp_path):
+    for name, value in (("ä", 0.5), ("b", 0.7)):
+        Scores(("1", "2", "3"), {"AUC": np.array([0, 0.1, 0.2]) + value}).save(tmp_path / f"{name}.csv")
+    arguments = ("compare", tmp_path / "ä.csv", tmp_path / "b.csv", "--resamples", 100, "--out", tmp_path / "out")
+    done = script(*arguments, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "") and "AUC ?" in done.stdout
+    done = script(*arguments, "--json", PYTHONIOENCODING="ascii")
+    assert json.loads(done.stdout)["models"] == ["ä", "b"]
 
 
 def test_names_are_completed(monkeypatch):
