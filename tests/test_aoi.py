@@ -62,6 +62,20 @@ def test_json_is_all_that_is_printed_even_with_a_warning(run, tmp_path):
     assert found["observers"] == 100
 
 
+def test_json_has_the_mode_that_was_used(run, exported):
+    for model, mode in (("own_light:light", None), (exported, "fast"), ("mrcnn-osie", "exact")):
+        status, out, _ = run("aoi", "a.png", "--boxes", "boxes.json", "--model", model, "--device", "cpu", "--json")
+        assert status == 0 and json.loads(out)["mode"] == mode
+
+
+def test_brackets_in_names_are_no_markup(run):
+    Path("a.png").rename("a [red] b.png")
+    Path("[red]").mkdir()
+    status, out, _ = run("aoi", "a [red] b.png", *LIGHT, "--out", "[red]/out.csv")
+    assert status == 0
+    assert out.startswith("a [red] b.png ") and out.endswith("\n[red]/out.csv\n")
+
+
 def test_two_designs_and_their_difference(run):
     status, out, _ = run("aoi", "a.png", *LIGHT, "--compare", "b.png", "--out", "both.png", "--out", "both.csv")
     assert status == 0
@@ -104,6 +118,11 @@ def test_another_design_may_have_boxes_and_a_size_of_its_own(run, tmp_path):
         (("gone.png", *LIGHT), "gone.png"),
         (("a.png", "--boxes", "gone.json"), "gone.json"),
         (("a.png", *LIGHT, "--out", "a.pdf"), "by the ending"),
+        (("a.png", *LIGHT, "--out", "./a.png"), "would overwrite what is read"),
+        (
+            ("a.png", *LIGHT, "--compare", "b.png", "--out", "both.csv", "--out", "b.png"),
+            "would overwrite what is read",
+        ),
         (("a.png", *LIGHT, "--compare_boxes", "boxes.json"), "--compare"),
         (("a.png", *LIGHT, "--level", "95"), "such as 0.95"),
         (("a.png", "--boxes", "boxes.json", "--model", "own_light:gone"), "own_light"),

@@ -162,3 +162,9 @@ def test_a_missing_file_and_one_that_is_no_text(tmp_path):
 def test_what_is_written_is_read_back(tmp_path):
     areas = [Area('Größe "1"', 0.125, 2, 3, 4), Area("cta", 1, 1, 1, 1)]
     assert read_areas(write_areas(areas, tmp_path / "new" / "boxes.json")) == areas
+
+
+def test_shares_of_the_size_in_the_place_of_pixels_are_noticed(written):
+    with pytest.raises(DataError, match="give pixels, not shares"):
+        read_areas(written({"cta": [0.4, 0.4, 0.1, 0.1], "all": [0, 0, 1, 1]}))
+    assert len(read_areas(written({"dot": [0, 0, 1, 1], "cta": [0, 0, 2, 1]}))) == 2

@@ -116,6 +116,13 @@ def test_wrong_improvements_is_an_error_and_not_a_wrong_score(run, native_folder
     assert not (tmp_path / "eval").exists()
 
 
+def test_what_is_wrong_with_an_evaluation_is_said_before_it_has_a_folder(run, native_folder, tmp_path):
+    arguments = ("evaluate", "--data_dir", native_folder, "--model_path", "centre", "--out_dir", tmp_path)
+    status, out, err = run(*arguments, "--protocol", "tubingen")
+    assert (status, out) == (2, "") and "no protocol is called 'tubingen'" in err
+    assert not (tmp_path / "eval").exists()
+
+
 def test_hyphens_do_as_well_as_underscores(run, native_folder, tmp_path):
     assert run("evaluate", "--data-dir", native_folder, "--out-dir", tmp_path, "--model-path", "uniform")[0] == 0
 
@@ -129,6 +136,7 @@ def test_hyphens_do_as_well_as_underscores(run, native_folder, tmp_path):
         (["train", "--data_dir", "{native}", "--out_dir", "{tmp}/file/below"], "cannot create the folder"),
         (["train", "--data_dir", "{native}", "--resume", "{tmp}"], "nothing to resume"),
         (["evaluate", "--data_dir", "{native}", "--model_path", "{tmp}/no.pth"], "no checkpoint at"),
+        (["evaluate", "--data_dir", "{native}", "--model_path", "mrcnn_osie"], "ships with mrsal: mrcnn-osie"),
         (["evaluate", "--data_dir", "{native}", "--model_path", "centre", "--split", "nope"], "no split"),
         (["prepare", "nope", "--root", "{tmp}", "--out", "{tmp}/out"], "choose one of"),
         (["prepare", "osie", "--root", "{tmp}", "--out", "{tmp}/out"], "expected a folder of images"),
@@ -255,6 +263,9 @@ def test_compare_reads_folders_and_files(run, tmp_path):
     assert json.loads(out)["pairs"][0]["winner"] == "A"
     assert run(*arguments, "--names", "A,A")[2].startswith("error: expected models with different names")
     assert "expected a name for each of 2" in run(*arguments, "--names", "A")[2]
+    assert "no score file or folder at gone" in run("compare", "gone", "other.csv")[2]
+    out = run(*arguments[:-2], "--out", tmp_path / "[red]", "--names", "[red]a,[red]b")[1]
+    assert "│ [red]a" in out and "[red]a −" in out and out.endswith("[red]\n")
 
 
 def test_submit_writes_and_checks_log_densities(run, dataset, tmp_path):

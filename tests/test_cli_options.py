@@ -1,5 +1,6 @@
 """The habits of all commands: what goes to which stream, silence, colours, exit statuses, completion."""
 
+import io
 import json
 import os
 import subprocess
@@ -9,11 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from rich.console import Console
 
 import mrsal
 from mrsal import cli, datasets
 from mrsal.cli import _options
 from mrsal.errors import TrainingError
+from mrsal.progress import progress_bar
+from mrsal.scores import Scores
 
 SOURCE = Path(mrsal.__file__).parents[1]
 MAIN = "import sys; sys.argv[0] = 'mrsal'; from mrsal.cli import main; main()"
@@ -76,7 +80,7 @@ def test_prepare_train_and_predict_print_one_json_object_and_nothing_else(run, f
     status, out, err = run("train", "--data_dir", "archive", "--epochs", 1, "--device", "cpu", "--json")
     assert status == 0 and "epoch 1: loss" in err
     result = json.loads(out)
-    assert result["epochs"][0]["epoch"] == 1
+    assert [str(row["epoch"]) for row in result["epochs"]] == ["1"]  # as in the names of checkpoints
     checkpoint = Path(result["folder"]) / "cnn_epoch_1.pth"
     images = sorted((folder_root / "stimuli").iterdir())[:1]
     arguments = ("predict", *images, "gone.jpg", "--model", checkpoint, "--mode", "fast", "--out", "maps", "--json")
@@ -124,6 +128,13 @@ def test_quiet_leaves_what_went_wrong(run, native_folder, folder_root):
     assert json.loads(run(*arguments, *quiet, "--json")[1])["images"] == 1
 
 
+def test_the_bar_shows_names_with_brackets_as_they_are():
+    console = Console(file=io.StringIO(), force_terminal=True, width=200, color_system=None)
+    with progress_bar(console) as bar:
+        bar.add_task("[red]film.mp4", total=1, note="a [red] b.png")
+    assert "[red]film.mp4" in console.file.getvalue() and "a [red] b.png" in console.file.getvalue()
+
+
 def test_numbers_that_are_none_are_null(capsys):
     _options.print_json({"a": float("nan"), "b": [np.float64("inf"), 1.5], "c": Path("d"), "e": {"f": ("ä", None)}})
     out = capsys.readouterr().out
@@ -157,6 +168,16 @@ def test_exit_statuses_tell_a_failure_from_a_wrong_command_and_from_a_stop(run, 
         status, _, err = run(*train)
         assert status == expected
         assert "Traceback" not in err
+
+
+def test_output_that_takes_only_ascii_breaks_nothing(tmp_path):
+    for name, value in (("ä", 0.5), ("b", 0.7)):
+        Scores(("1", "2", "3"), {"AUC": np.array([0, 0.1, 0.2]) + value}).save(tmp_path / f"{name}.csv")
+    arguments = ("compare", tmp_path / "ä.csv", tmp_path / "b.csv", "--resamples", 100, "--out", tmp_path / "out")
+    done = script(*arguments, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "") and "AUC ?" in done.stdout
+    done = script(*arguments, "--json", PYTHONIOENCODING="ascii")
+    assert json.loads(done.stdout)["models"] == ["ä", "b"]
 
 
 def test_names_are_completed(monkeypatch):

@@ -1,10 +1,12 @@
 """Comparisons find what was planted and nothing else, whatever the order of models and images."""
 
 import csv
+import io
 import json
 
 import numpy as np
 import pytest
+from rich.console import Console
 from scipy import stats
 
 from mrsal.comparison import compare
@@ -147,3 +149,13 @@ def test_what_is_saved(models, tmp_path):
     assert table[0] == "| model | AUC ↑ | KL ↓ |"
     assert table[2].startswith("| good | **")
     assert [line.count("|") for line in table[:5]] == [4] * 5
+
+
+def test_the_table_of_means_has_the_names_in_80_columns():
+    values = {
+        metric: np.linspace(0.1, 0.9, 12) for metric in ("IG", "AUC", "sAUC", "NSS", "CC", "KL", "SIM", "agreement")
+    }
+    models = {name: Scores(NAMES[:12], values) for name in ("centre", "uniform", "cnn_best")}
+    console = Console(file=io.StringIO(), width=80)
+    console.print(compare(models, **QUICK).mean_table())
+    assert all(name in console.file.getvalue() for name in models)

@@ -12,7 +12,9 @@ from PIL import Image
 import mrsal
 from mrsal import load_model
 from mrsal.errors import DataError, FileError, InputError
+from mrsal.predicting import open_predictor
 from mrsal.runtime import OnnxPredictor
+from mrsal.tasks import open_model
 
 SOURCE = Path(mrsal.__file__).parents[1]
 RNG = np.random.default_rng(0)
@@ -90,6 +92,13 @@ def test_other_modes_are_refused(predictor, mode):
         predictor.predict(np.zeros((5, 5, 3), np.uint8), mode=mode)
     with pytest.raises(InputError, match="fast only"):
         next(predictor.predict_many([], mode=mode))
+
+
+def test_another_precision_is_refused(exported):
+    for open_ in (open_predictor, open_model):
+        open_(str(exported), device="cpu", precision="fp32")
+        with pytest.raises(InputError, match="computes in fp32"):
+            open_(str(exported), device="cpu", precision="bf16")
 
 
 def test_wrong_files_and_devices_are_named(exported, tmp_path):

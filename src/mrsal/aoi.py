@@ -111,7 +111,7 @@ def saliency_of(model: Any, pixels: NDArray[np.uint8], *, name: str = "", mode: 
 
 def share_table(attention: Attention, *, level: float) -> Table:
     """What each area gets, most first."""
-    table = Table(title=attention.name, title_justify="left")
+    table = Table(title=escape(attention.name), title_justify="left")
     table.add_column("area")
     for heading in ("rank", "attention", f"{100 * level:g} %", "surface", "attention per surface"):
         table.add_column(heading, justify="right")
@@ -169,9 +169,11 @@ def json_dict(attentions: Sequence[Attention], differences: Sequence[AreaDiffere
     return found
 
 
-def check_out(paths: Sequence[Path]) -> None:
-    """Refuse endings that :func:`write_out` does not know, before anything is computed."""
+def check_out(paths: Sequence[Path], *, inputs: Sequence[Path] = ()) -> None:
+    """Refuse endings that :func:`write_out` does not know, and to overwrite what is read, before anything is computed."""
     for path in paths:
+        if path.resolve() in [read.resolve() for read in inputs]:
+            raise InputError(f"--out {path} would overwrite what is read; choose another name")
         if path.suffix.lower() not in (*PICTURES, ".csv"):
             raise InputError(f"--out writes {', '.join((*PICTURES, '.csv'))}, by the ending; got {path.name!r}")
 

@@ -46,7 +46,8 @@ def read_areas(path: str | Path, *, image: str | Path = "", shape: tuple[int, in
     FileError
         If the file cannot be read.
     DataError
-        If it is in none of the layouts, has no boxes for this image, turned ones, or ones drawn on another size.
+        If it is in none of the layouts, has no boxes for this image, turned ones, or ones drawn on another size
+        or given as shares of it.
     """
     path = Path(path)
     content = _read_json(path)
@@ -60,6 +61,8 @@ def read_areas(path: str | Path, *, image: str | Path = "", shape: tuple[int, in
         raise DataError(f"{path} is no complete list of boxes: {type(error).__name__}: {error}") from error
     if not found:
         raise DataError(f"{path} has no boxes{f' for {image}' if str(image) else ''}; draw at least one")
+    if all(max(area.x0 + area.width, area.y0 + area.height) <= 1 for area in found):
+        raise DataError(f"{path}: all boxes lie within the first pixel; give pixels, not shares of the image's size")
     return found
 
 

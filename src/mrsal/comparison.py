@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.markup import escape
 from rich.table import Table
 
 from mrsal.errors import InputError
@@ -136,14 +137,14 @@ class Comparison:
         yield from ("", *self.explanation())
 
     def mean_table(self) -> Table:
-        """For the terminal: a row per model with its means."""
-        table = Table(title=self._subject(), title_justify="left")
-        table.add_column("model", overflow="fold")
-        for metric in self.metrics:
-            table.add_column(self._title(metric), justify="right", no_wrap=True)
+        """For the terminal: a row per metric with the means of all models; names keep their room where it is narrow."""
+        table = Table(title=escape(self._subject()), title_justify="left")
+        table.add_column("", no_wrap=True)
         for model in self.models:
-            cells = (f"{self.means[m][model]:.3f}{self._mark(m, model) or ' '}" for m in self.metrics)
-            table.add_row(model, *cells)
+            table.add_column(escape(model), justify="right", overflow="fold")
+        for metric in self.metrics:
+            cells = (f"{self.means[metric][m]:.3f}{self._mark(metric, m) or ' '}" for m in self.models)
+            table.add_row(self._title(metric), *cells)
         return table
 
     def pair_table(self) -> Table:
@@ -152,7 +153,7 @@ class Comparison:
         for i, name in enumerate(self._pair_header()):
             table.add_column(name, justify="left" if i < 2 else "right", overflow="fold")
         for pair in self.pairs:
-            table.add_row(*self._pair_cells(pair), end_section=pair is self.of(pair.metric)[-1])
+            table.add_row(*map(escape, self._pair_cells(pair)), end_section=pair is self.of(pair.metric)[-1])
         return table
 
     def explanation(self) -> list[str]:

@@ -79,5 +79,6 @@ def run_demo(out: Path, *, seed: int = 0, console: Console, scenes: int = SCENES
     save_jpeg(load_model().predict(photograph, mode="fast").overlay(), out / "photograph_overlay.jpg")
 
     console.print(score_table(results, title=f"{len(examples)} test scenes that the network has not seen"))
-    console.print(f"done in {time.monotonic() - began:.0f} s; open {out / 'comparisons.jpg'} and {out / 'curves.png'}")
+    told = f"done in {time.monotonic() - began:.0f} s; open {out / 'comparisons.jpg'} and {out / 'curves.png'}"
+    console.print(told, markup=False)
     return out

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from mrsal.checkpoint import load_checkpoint
 from mrsal.dense import MODES, grid_logits
-from mrsal.errors import InputError
+from mrsal.errors import FileError, InputError
 from mrsal.grid import Grid
 from mrsal.hub import SCHEME, load_pretrained, push_to_hub, save_pretrained
 from mrsal.images import to_image
@@ -190,7 +190,13 @@ def load_network(name_or_path: str | Path | None = None) -> tuple[MrCNN, dict[st
     """A network and what was kept with its weights; ``name_or_path`` as for :func:`load_model`."""
     if name_or_path is not None and (str(name_or_path).startswith(SCHEME) or Path(name_or_path).is_dir()):
         return load_pretrained(name_or_path)
-    return load_checkpoint(checkpoint_path(name_or_path))
+    path = checkpoint_path(name_or_path)
+    if not path.is_file():
+        raise FileError(
+            f"no checkpoint at {path}; give the path of a .pth or .safetensors file, or the name of a network that ships with "
+            f"mrsal: {', '.join(BUNDLED)}"
+        )
+    return load_checkpoint(path)
 
 
 def load_model(

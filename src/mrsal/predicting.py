@@ -120,7 +120,7 @@ def open_predictor(
     ``"auto"`` goes by the suffix ``.onnx``.
     """
     if runtime == "onnx" or (runtime == "auto" and model.lower().endswith(".onnx")):
-        return OnnxPredictor(model, device=device)
+        return OnnxPredictor(model, device=device, precision=precision)
     from mrsal.inference import load_model
 
     return load_model(model, device=device, precision=precision)

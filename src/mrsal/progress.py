@@ -15,10 +15,10 @@ def progress_bar(console: Console) -> Progress:
     """The bar of all long jobs: what, how far, a note, time left. Silent where the output is no terminal."""
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("{task.fields[note]}", style="dim"),
+        TextColumn("{task.fields[note]}", style="dim", markup=False),
         TimeRemainingColumn(),
         console=console,
         disable=not console.is_terminal,

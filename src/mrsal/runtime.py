@@ -32,25 +32,33 @@ class OnnxPredictor:
         An ``.onnx`` file of ``mrsal export``.
     device : str
         ``"cpu"``, ``"cuda"``, or ``"auto"``: a GPU if the installed onnxruntime can use one.
+    precision : str
+        ``"auto"`` or ``"fp32"``: that of the file.
     threads : int
         Of the CPU; 0: as many as there are cores.
 
     Attributes
     ----------
+    mode : str
+        ``"fast"``.
     config : dict
         What the network is: variant, mean, std and so on, as :meth:`mrsal.model.ModelConfig.to_dict` gives it.
 
     Raises
     ------
     InputError
-        If onnxruntime is missing, or the device.
+        If onnxruntime is missing, or the device, or for another precision.
     FileError, DataError
         If the file is missing, damaged, or no saliency network.
     """
 
-    def __init__(self, path: str | Path, *, device: str = "auto", threads: int = 0) -> None:
+    mode = MODE
+
+    def __init__(self, path: str | Path, *, device: str = "auto", precision: str = "auto", threads: int = 0) -> None:
         onnxruntime = import_onnxruntime()
         path = Path(path)
+        if precision not in ("auto", "fp32"):
+            raise InputError(f"an exported network computes in fp32, got {precision!r}; leave it out, or use torch")
         if not path.is_file():
             raise FileError(f"no file at {path}; give an .onnx file, which this writes: mrsal export MODEL FILE.onnx")
         providers = _providers(onnxruntime, device)

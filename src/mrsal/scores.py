@@ -206,9 +206,9 @@ def _score_file(path: Path) -> Path:
         if not found:
             raise FileError(f"no scores.csv or scores.parquet in {path}; give a folder that `mrsal evaluate` made")
         return found[0]
-    _check_suffix(path)
     if not path.is_file():
-        raise FileError(f"no score file at {path}; `mrsal evaluate` writes one")
+        raise FileError(f"no score file or folder at {path}; `mrsal evaluate` writes one")
+    _check_suffix(path)
     return path
 
 

@@ -34,7 +34,7 @@ from mrsal.evaluation import (
 from mrsal.files import atomic_path, make_folder, new_folder
 from mrsal.inference import Predictor
 from mrsal.maps import StoredMaps
-from mrsal.metrics import PROTOCOLS
+from mrsal.metrics.protocols import protocol as protocol_called
 from mrsal.native import open_archive
 from mrsal.progress import log_file, progress_bar
 from mrsal.report import Panel, pick, write_report
@@ -100,11 +100,15 @@ def evaluate_job(
         "mode": mode,
         "resize": resize_maps,
     }
+    protocol_about = protocol_called(protocol).about
     task = ScoringTask(data_dir.absolute(), split, skip_first, everywhere(model_path), opening, protocol, optimal)
     examples = task.examples()
     model = task.open_model(examples)
     if isinstance(model, StoredMaps):
         model.require(example.name for example in examples)
+    validation = list(open_archive(data_dir).examples("val", skip_first=skip_first)) if adjust else []
+    if adjust and not validation:
+        raise InputError("--adjust fits on validation images, and the data have none")
     name = Path(model_path).stem if Path(model_path).exists() else model_path
     about = {
         "command": " ".join(sys.argv),
@@ -121,7 +125,6 @@ def evaluate_job(
         log.info("model %s on %d images (%s) of %s", model_path, len(examples), split, data_dir)
         log.info("first fixation of each trial %s", about["first fixation of each trial"])
         if adjust:
-            validation = list(open_archive(data_dir).examples("val", skip_first=skip_first))
             task = replace(task, adjustment=_adjustment(model, validation, bar))
             model = task.open_model(examples)
             about["adjustment"] = str(task.adjustment)
@@ -150,14 +153,14 @@ def evaluate_job(
             run / "report.html",
             {name: results[name], **results},  # the report is about the first one
             title=f"{name} on {results[name].dataset or data_dir.name}, {split}",
-            protocol_about=PROTOCOLS[protocol].about,
+            protocol_about=protocol_about,
             panels=_panels(model, examples, results[name], bar),
             history=read_history(history.parent) if history.is_file() else (),
             floor=FLOOR if FLOOR in results and name != FLOOR else None,
             ceiling=CEILING if CEILING in results else None,
             notes=[f"Maps are adjusted: {about['adjustment']}."] if adjust else (),
         )
-        log.info("protocol %s. %s", results[name].protocol, PROTOCOLS[protocol].about)
+        log.info("protocol %s. %s", results[name].protocol, protocol_about)
         if all(metric in NEEDS_NO_FIXATIONS for metric in results[name].values):
             log.info("the data hold no fixations, only maps: AUC, sAUC, NSS and IG need a native archive")
         log.info("%.1f s, %.2f s per image; written to %s", seconds, seconds / len(examples), run)
@@ -187,8 +190,6 @@ def _scored(
 
 
 def _adjustment(model: Model, validation: list[Example], bar: Progress) -> Adjustment:
-    if not validation:
-        raise InputError("--adjust fits on validation images, and the data have none")
     task = bar.add_task("adjusting on validation images", total=len(validation), note="")
 
     def maps() -> Iterator[NDArray]:

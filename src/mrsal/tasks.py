@@ -110,7 +110,7 @@ def open_model(
     if name in BASELINES:
         return BASELINES[name]
     if path.suffix.lower() == ".onnx":
-        return OnnxPredictor(path, device=device)
+        return OnnxPredictor(path, device=device, precision=precision)
     is_maps = path.is_dir() and not (path / WEIGHTS_FILE).is_file()
     if is_maps or path.suffix.lower() in SUFFIXES:
         return open_maps(path, resize=resize)

@@ -6,6 +6,7 @@ A file per family of commands, which are plain functions; here they are register
 """
 
 import faulthandler
+import io
 import logging
 import signal
 import sys
@@ -82,6 +83,9 @@ def _run(application: typer.Typer) -> None:
     """
     if not faulthandler.is_enabled() and sys.__stderr__:
         faulthandler.enable(sys.__stderr__)  # a memory-mapped file that shrinks under us is a bus error: say where
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # not every console and pipe takes ↑ or a name in Greek
     handler = Terminal(logging.INFO)
     speak_normally()
     log.addHandler(handler)

@@ -73,8 +73,10 @@ def _only_results_on_stdout() -> Iterator[None]:
 
 def print_json(value: Mapping[str, Any]) -> None:
     """The result of a command for a program: one object, the only thing on standard output; what is not a number is null."""
-    text = json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False, default=str)
-    (_results or sys.stdout).write(text + "\n")
+    out = _results or sys.stdout
+    escaped = (out.encoding or "").lower() not in ("utf-8", "utf8")
+    text = json.dumps(_plain(value), indent=1, ensure_ascii=escaped, allow_nan=False, default=str)
+    out.write(text + "\n")
 
 
 def _plain(value: Any) -> Any:

@@ -48,7 +48,7 @@ def aoi(
     from mrsal.images import image_size
     from mrsal.tasks import open_model
 
-    check_out(out or [])
+    check_out(out or [], inputs=[path for path in (image, boxes, compare, compare_boxes) if path])
     if compare_boxes and not compare:
         raise InputError("--compare_boxes are the areas of another design; give that one with --compare")
     if compare and not compare_boxes and image_size(image) != image_size(compare):
@@ -64,7 +64,12 @@ def aoi(
     for path in out or []:
         write_out(path, found)
     if json:
-        settings = {"model": model, "mode": mode.value, **study, "warnings": [str(c.message) for c in complaints or []]}
+        settings = {
+            "model": model,
+            "mode": getattr(opened, "mode", None),
+            **study,
+            "warnings": [str(c.message) for c in complaints or []],
+        }
         print_json({**json_dict(found, differences), **settings})
         return
     for one in found:
@@ -77,7 +82,7 @@ def aoi(
         soft_wrap=True,
     )
     for path in out or []:
-        console.print(str(path), soft_wrap=True)
+        console.print(str(path), markup=False, soft_wrap=True)
 
 
 def check(

@@ -122,7 +122,7 @@ def evaluate(
         print_json({"folder": run, "images": images, "protocol": protocol, "models": models})
         return
     console.print(score_table(results, title=f"{images} images, protocol {protocol}", intervals=True))
-    console.print(str(run), soft_wrap=True)
+    console.print(str(run), markup=False, soft_wrap=True)
 
 
 def _means(scores: "Scores") -> dict[str, dict[str, float]]:
@@ -165,7 +165,7 @@ def compare(
         console.print(f"{len(found.pairs)} pairs of models are in comparison.md; --reference makes them fewer")
     for line in found.explanation():
         console.print(line, markup=False)
-    console.print(str(folder), soft_wrap=True)
+    console.print(str(folder), markup=False, soft_wrap=True)
 
 
 def submit(

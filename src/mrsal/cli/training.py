@@ -138,7 +138,8 @@ def train(
     )
     run = train_job(data_dir, out_dir, config, use_val=use_val, resume=resume, console=console)
     if json:
-        first_only(print_json)({"folder": run, "epochs": read_history(run)})
+        rows = [{**row, "epoch": int(row["epoch"])} for row in read_history(run)]
+        first_only(print_json)({"folder": run, "epochs": rows})
 
 
 def demo(
