@@ -112,13 +112,14 @@ def main() -> None:
         dataset = scenes(arguments.osie, arguments.train_images, arguments.test_images, Path(folder))
         native = NativeArchive(write_native(dataset, Path(folder) / "native"))
         pth = PthArchive(write_pth(dataset, Path(folder) / "pth"))
-        lines += speeds(native, pth, device, arguments.seconds / arguments.rounds, arguments.rounds)
+        data = PlainDataset(pth, native.samples.mean, native.samples.std)
+        lines += speeds(native.samples, data, device, arguments.seconds / arguments.rounds, arguments.rounds)
         if arguments.compile:
             lines += compiled(native.samples, device)
         if arguments.epochs:
             lines += outcomes(
                 native,
-                pth,
+                data,
                 device,
                 Path(folder),
                 epochs=arguments.epochs,
@@ -142,9 +143,7 @@ def scenes(osie: Path | None, train: int, test: int, folder: Path) -> FixationDa
     return dataclasses.replace(dataset, splits=kept)
 
 
-def speeds(native: NativeArchive, pth: PthArchive, device: str, stretch: float, rounds: int) -> list[str]:
-    data = PlainDataset(pth, native.samples.mean, native.samples.std)
-
+def speeds(samples: Samples, data: PlainDataset, device: str, stretch: float, rounds: int) -> list[str]:
     def plain() -> float:
         steps = plain_loop(data, plain_start(), device=device, epochs=1000)
         next(steps)  # warms up
@@ -155,7 +154,7 @@ def speeds(native: NativeArchive, pth: PthArchive, device: str, stretch: float, 
                 break
         return seen / (time.perf_counter() - began)
 
-    def ours(precision: str, samples: Samples) -> float:
+    def ours(precision: str) -> float:
         config = fit_input(TrainConfig(epochs=1000, precision=precision, device=device), samples)
         began: list[float] = []
         seen = [0]
@@ -177,7 +176,7 @@ def speeds(native: NativeArchive, pth: PthArchive, device: str, stretch: float, 
     precisions = ["fp32", "bf16"] if has_bf16(device) else ["fp32"]
     rows: dict[str, Callable[[], float]] = {"plain loop, fp32": plain}
     for precision in precisions:
-        rows[f"mrsal, {precision}"] = lambda p=precision: ours(p, native.samples)
+        rows[f"mrsal, {precision}"] = lambda p=precision: ours(p)
     rates: dict[str, list[float]] = {row: [] for row in rows}
     for _ in range(rounds):
         for row, work in rows.items():
@@ -226,13 +225,12 @@ def compiled(samples: Samples, device: str, steps: int = 5) -> list[str]:
 
 
 def outcomes(
-    native: NativeArchive, pth: PthArchive, device: str, folder: Path, *, epochs: int, batch_size: int, seeds: int
+    native: NativeArchive, data: PlainDataset, device: str, folder: Path, *, epochs: int, batch_size: int, seeds: int
 ) -> list[str]:
     """The same run to its end, both ways, from the same weights and with the same channel statistics, once for each seed."""
     examples = list(native.examples("test"))
     precisions = ["fp32", "bf16"] if has_bf16(device) else ["fp32"]
     config = fit_input(TrainConfig(epochs=epochs, batch_size=batch_size, device=device), native.samples)
-    data = PlainDataset(pth, native.samples.mean, native.samples.std)
 
     def scored(network: MrCNN) -> list[float]:
         mean = evaluate(Predictor(network, mode="fast", device=device), examples).mean()

@@ -162,9 +162,12 @@ def _write_tensorboard(folder: Path, row: dict[str, float]) -> None:
 
 
 def read_history(run: str | Path) -> list[dict[str, float]]:
-    """The rows of a run's ``metrics.csv``."""
+    """The rows of a run's ``metrics.csv``; epochs are whole numbers."""
     path = Path(run) / "metrics.csv"
     if not path.is_file():
         raise FileError(f"no history of a run: {path} does not exist; give the folder of a run")
     with path.open(newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+        rows = list(csv.DictReader(file))
+    return [
+        {name: int(value) if name == "epoch" else float(value) for name, value in row.items() if value} for row in rows
+    ]

@@ -138,8 +138,7 @@ def train(
     )
     run = train_job(data_dir, out_dir, config, use_val=use_val, resume=resume, console=console)
     if json:
-        rows = [{**row, "epoch": int(row["epoch"])} for row in read_history(run)]
-        first_only(print_json)({"folder": run, "epochs": rows})
+        first_only(print_json)({"folder": run, "epochs": read_history(run)})
 
 
 def demo(
