@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrsal import cli
+from mrsal import cli, video
 from mrsal.checkpoint import load_checkpoint, save_checkpoint
 from mrsal.images import read_image
 from mrsal.model import ModelConfig, MrCNN
@@ -182,10 +182,13 @@ def test_predict_tells_by_its_exit_status_how_much_could_be_done(run, folder_roo
     assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == ["s3.npy", "s3_overlay.jpg"]
     status, out, _ = run(*arguments, "overlay", "--skip-existing", stimulus, "https://example.org/a.jpg")
     assert (status, "download it first" in out) == (1, True)
-    assert run(*arguments, "overlay", "gone.jpg")[0] == 2
+    assert run("predict", "--out", "new", "gone.jpg")[0] == 2
+    assert not (tmp_path / "new").exists()
 
 
-def test_predict_writes_a_video(run, checkpoint, tmp_path):
+@pytest.fixture
+def film(tmp_path):
+    """A video of two frames."""
     av = pytest.importorskip("av")
     with av.open(str(tmp_path / "film.mkv"), "w") as container:
         video = container.add_stream("ffv1", rate=10)
@@ -193,10 +196,29 @@ def test_predict_writes_a_video(run, checkpoint, tmp_path):
         for value in (0, 200):
             container.mux(video.encode(av.VideoFrame.from_ndarray(np.full((30, 40, 3), value, np.uint8))))
         container.mux(video.encode(None))
+    return tmp_path / "film.mkv"
+
+
+def test_predict_writes_a_video(run, film, checkpoint, tmp_path):
     options = ("--model", checkpoint, "--out", "maps", "--smoothing", "0.2", "--every", "2", "--format")
-    assert run("predict", "film.mkv", *options, "overlay", "--format", "npy")[0] == 0
+    assert run("predict", film, *options, "overlay", "--format", "npy")[0] == 0
     assert {path.name for path in (tmp_path / "maps").iterdir()} == {"film_overlay.mp4", "film.npy", "film_times.npy"}
     assert np.load(tmp_path / "maps" / "film.npy").shape == (2, 50, 50)
+
+
+def test_what_a_terminated_command_had_begun_to_write_is_removed(run, film, checkpoint, tmp_path, monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+    begun = []
+
+    def terminated(*_):
+        begun.extend((tmp_path / "maps").iterdir())
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(video._Heat, "__call__", terminated)
+    assert run("predict", film, "--model", checkpoint, "--out", "maps")[0] == 128 + signal.SIGTERM
+    assert len(begun) == 1
+    assert not list((tmp_path / "maps").iterdir())
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])

@@ -87,11 +87,13 @@ def test_it_is_called_as_a_predictor_is(predictor):
 
 
 @pytest.mark.parametrize("mode", ["exact", "crops"])
-def test_other_modes_are_refused(predictor, mode):
+def test_other_modes_are_refused(predictor, exported, mode):
     with pytest.raises(InputError, match="fast only"):
         predictor.predict(np.zeros((5, 5, 3), np.uint8), mode=mode)
     with pytest.raises(InputError, match="fast only"):
         next(predictor.predict_many([], mode=mode))
+    with pytest.raises(InputError, match="in the mode fast only"):
+        open_model(str(exported), mode=mode)
 
 
 def test_another_precision_is_refused(exported):

@@ -73,4 +73,13 @@ def test_tables_show_every_metric_and_a_dash_where_there_is_none():
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(score_table({"a": a, "[b]": b}, intervals=True))
     text = console.export_text()
-    assert "AUC ↑" in text and "KL ↓" in text and "[b]" in text and "0.25 to 0.75" in text
+    assert "AUC ↑" in text and "KL ↓" in text and "[b]" in text and "0.500 0.25 to 0.75" in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_narrow_terminal_breaks_no_interval(width):
+    scores = Scores(("i", "j"), {"agreement": np.array([-1.25, 0.25])})
+    results = dict.fromkeys(["a", "b", "c", "d"][: max(1, width // 25)], scores)
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(score_table(results, intervals=True, width=width))
+    assert console.export_text().count("-1.25 to 0.25") == len(results)

@@ -85,7 +85,8 @@ def predict_job(
         log.error("skipped: %s", complaint)
     summary = Summary(failed=len(complaints), failures=[str(complaint) for complaint in complaints])
     _refuse_overwriting(sources, out, formats)
-    make_folder(out)
+    if sources:
+        make_folder(out)
     if skip_existing:
         todo = [source for source in sources if not source.is_done(out, formats)]
         summary = replace(summary, skipped=len(sources) - len(todo))

@@ -34,6 +34,8 @@ class OnnxPredictor:
         ``"cpu"``, ``"cuda"``, or ``"auto"``: a GPU if the installed onnxruntime can use one.
     precision : str
         ``"auto"`` or ``"fp32"``: that of the file.
+    mode : str, optional
+        None or ``"fast"``.
     threads : int
         Of the CPU; 0: as many as there are cores.
 
@@ -47,14 +49,23 @@ class OnnxPredictor:
     Raises
     ------
     InputError
-        If onnxruntime is missing, or the device, or for another precision.
+        If onnxruntime is missing, or the device, or for another precision or mode.
     FileError, DataError
         If the file is missing, damaged, or no saliency network.
     """
 
     mode = MODE
 
-    def __init__(self, path: str | Path, *, device: str = "auto", precision: str = "auto", threads: int = 0) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        mode: str | None = None,
+        threads: int = 0,
+    ) -> None:
+        _check_mode(mode)
         onnxruntime = import_onnxruntime()
         path = Path(path)
         if precision not in ("auto", "fp32"):

@@ -47,6 +47,8 @@ __all__ = ["compare_job", "evaluate_job", "limits_of", "open_model", "score_tabl
 
 log = logging.getLogger("mrsal")
 
+_METRIC_WIDTH, _SPAN_WIDTH = 15, len("│ -0.000 -0.00 to -0.00 ")  # of the columns of a table
+
 
 def evaluate_job(
     data_dir: Path,
@@ -56,7 +58,7 @@ def evaluate_job(
     improvements: int | None = None,
     num_saved_images: int = -1,
     split: str = "test",
-    mode: str = "exact",
+    mode: str | None = None,
     skip_first: bool = False,
     protocol: str = "tuebingen",
     optimal: bool = False,
@@ -116,8 +118,8 @@ def evaluate_job(
         "data": str(data_dir),
         "split": split,
         "first fixation of each trial": "left out" if skip_first else "kept",
-        **({"mode": mode} if isinstance(model, Predictor) else {}),
-        **({"mode": "fast, exported"} if isinstance(model, OnnxPredictor) else {}),
+        **({"mode": model.mode} if isinstance(model, Predictor) else {}),
+        **({"mode": f"{model.mode}, exported"} if isinstance(model, OnnxPredictor) else {}),
         **versions(),
     }
     run = new_folder(out_dir / "eval")
@@ -235,8 +237,14 @@ def versions() -> dict[str, str]:
     }
 
 
-def score_table(results: Mapping[str, Scores], *, title: str = "", intervals: bool = False) -> Table:
-    """A table with a row per metric and a column per model, which a terminal has room for; 95 % intervals behind the means."""
+def score_table(
+    results: Mapping[str, Scores], *, title: str = "", intervals: bool = False, width: int | None = None
+) -> Table:
+    """A table with a row per metric and a column per model, which a terminal has room for.
+
+    95 % intervals stand behind the means, or below them where a terminal of ``width`` characters would break them.
+    """
+    apart = "\n" if width is not None and width < _METRIC_WIDTH + len(results) * _SPAN_WIDTH else " "
     table = Table(title=title or None, title_justify="left")
     table.add_column("", no_wrap=True)
     spans = {name: scores.intervals() if intervals else {} for name, scores in results.items()}
@@ -247,7 +255,7 @@ def score_table(results: Mapping[str, Scores], *, title: str = "", intervals: bo
         cells = []
         for name in results:
             low, high = spans[name].get(metric, (np.nan, np.nan))
-            span = f" [dim]{low:.2f} to {high:.2f}[/dim]" if high > low else ""  # NaN where there is none
+            span = f"{apart}[dim]{low:.2f} to {high:.2f}[/dim]" if high > low else ""  # NaN where there is none
             cells.append(_number(means[name].get(metric, np.nan)) + span)
         table.add_row(f"{metric} {'↑' if HIGHER_IS_BETTER.get(metric, True) else '↓'}", *cells)
     return table

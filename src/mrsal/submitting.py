@@ -43,7 +43,7 @@ def find_stimuli(paths: list[Path]) -> list[Stimulus]:
 def submit_job(stimuli: list[Stimulus], out: Path, model: str, *, console: Console, **options: Any) -> None:
     """Write a submission of a model, which :func:`open_model` opens with ``options``."""
     opened = open_model(model, **options)
-    label = json.dumps([model, options.get("mode")])
+    label = json.dumps([model, getattr(opened, "mode", None)])
     with progress_bar(console) as bar:
         task = bar.add_task("predicting", total=len(stimuli), note="")
         write_submission(opened, stimuli, out, label=label, progress=lambda n: bar.update(task, advance=n))

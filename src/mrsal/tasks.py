@@ -101,16 +101,16 @@ def open_model(
     improvements: int | None = None,
     device: str = "auto",
     precision: str = "auto",
-    mode: str = "exact",
+    mode: str | None = None,
     resize: bool = False,
 ) -> Any:
     """Open whatever can be scored: a baseline's name, a folder or HDF5 file of maps, ``package.module:function`` (which runs
-    that code), an exported network, which predicts in the mode fast, or a network by its name or checkpoint."""
+    that code), an exported network, or a network by its name or checkpoint. ``mode`` None is exact, fast for exported ones."""
     path = Path(name)
     if name in BASELINES:
         return BASELINES[name]
     if path.suffix.lower() == ".onnx":
-        return OnnxPredictor(path, device=device, precision=precision)
+        return OnnxPredictor(path, device=device, precision=precision, mode=mode)
     is_maps = path.is_dir() and not (path / WEIGHTS_FILE).is_file()
     if is_maps or path.suffix.lower() in SUFFIXES:
         return open_maps(path, resize=resize)
@@ -118,7 +118,7 @@ def open_model(
         return load_callable(name)
     network, _ = load_network(name)
     check_improvements(network, improvements, name)
-    return Predictor(network, device=device, precision=precision, mode=mode)
+    return Predictor(network, device=device, precision=precision, mode=mode or "exact")
 
 
 def everywhere(model: str) -> str:

@@ -79,7 +79,7 @@ def _run(application: typer.Typer) -> None:
     """Run with one line of explanation instead of a traceback.
 
     The exit status is 0 if all went well, 1 if something failed or the answer is no, 2 if the command or its input is wrong,
-    75 if a run was told to stop and is saved, and 130 if the user stopped it.
+    75 if a run was told to stop and is saved, 130 if the user stopped it, and 143 if something else ended it.
     """
     if not faulthandler.is_enabled() and sys.__stderr__:
         faulthandler.enable(sys.__stderr__)  # a memory-mapped file that shrinks under us is a bus error: say where
@@ -90,6 +90,7 @@ def _run(application: typer.Typer) -> None:
     speak_normally()
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)  # the log files of the jobs hold more than the terminal shows
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # unfinished files are removed
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: log.warning("warning: %s", message)
@@ -101,4 +102,5 @@ def _run(application: typer.Typer) -> None:
         errors.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(1 if isinstance(error, TrainingError) else 2)
     finally:
+        signal.signal(signal.SIGTERM, before)
         log.removeHandler(handler)

@@ -154,6 +154,13 @@ class Engine(StrEnum):
 
 
 DataDir = Annotated[Path, typer.Option("--data_dir", help="Folder with the *.pth.tar files or a native archive.")]
+ModeOption = Annotated[
+    Mode | None,
+    typer.Option(
+        help="fast is several times faster and nearly exact. Default: exact, but fast for exported networks.",
+        show_default=False,
+    ),
+]
 PrecisionOption = Annotated[Precision, typer.Option(help="auto: bf16 where the hardware has it.")]
 DeviceOption = Annotated[Device, typer.Option(help="auto: a GPU where there is one.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say only what went wrong.", callback=_be_quiet)]

@@ -6,7 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from mrsal.cli._options import Device, DeviceOption, JsonOption, Mode, Precision, PrecisionOption, console, print_json
+from mrsal.cli._options import (
+    Device,
+    DeviceOption,
+    JsonOption,
+    ModeOption,
+    Precision,
+    PrecisionOption,
+    console,
+    print_json,
+)
 from mrsal.errors import InputError
 
 Boxes = Annotated[
@@ -16,7 +25,6 @@ Boxes = Annotated[
 Model = Annotated[
     str, typer.Option(help="A network, baseline, folder or HDF5 file of maps, or package.module:function.")
 ]
-ModeOption = Annotated[Mode, typer.Option(help="fast is several times faster and nearly exact.")]
 
 
 def aoi(
@@ -34,7 +42,7 @@ def aoi(
     fixations: Annotated[int, typer.Option(min=1, help="Of each observer on the picture, in that study.")] = 6,
     level: Annotated[float, typer.Option(help="Of the interval.")] = 0.95,
     model: Model = "mrcnn-osie",
-    mode: ModeOption = Mode.exact,
+    mode: ModeOption = None,
     precision: PrecisionOption = Precision.auto,
     device: DeviceOption = Device.auto,
 ) -> None:
@@ -55,7 +63,7 @@ def aoi(
         raise InputError(f"{image} and {compare} differ in size; give the second one's areas with --compare_boxes")
     study: dict[str, Any] = {"observers": observers, "fixations": fixations, "level": level}
     with warnings.catch_warnings(record=json, action="always" if json else None) as complaints:
-        opened = open_model(model, mode=mode.value, precision=precision.value, device=device.value)
+        opened = open_model(model, mode=mode and mode.value, precision=precision.value, device=device.value)
         found = [measure(image, boxes, opened, **study)]
         if compare:
             of_other = compare_boxes or [share.area for share in found[0].shares]
@@ -94,7 +102,7 @@ def check(
     ],
     json: JsonOption = False,
     model: Model = "mrcnn-osie",
-    mode: ModeOption = Mode.exact,
+    mode: ModeOption = None,
     precision: PrecisionOption = Precision.auto,
     device: DeviceOption = Device.auto,
 ) -> None:
@@ -111,7 +119,7 @@ def check(
     with warnings.catch_warnings(record=json, action="always" if json else None) as complaints:
         areas = read_areas(boxes, image=image, shape=image_size(image))
         rules = [parse_rule(text, [area.name for area in areas]) for text in rule]
-        opened = open_model(model, mode=mode.value, precision=precision.value, device=device.value)
+        opened = open_model(model, mode=mode and mode.value, precision=precision.value, device=device.value)
         outcomes = check_rules(rules, measure(image, areas, opened).shares)
     if json:
         results = [{"rule": str(o.rule), "holds": o.holds, "left": o.left, "right": o.right} for o in outcomes]

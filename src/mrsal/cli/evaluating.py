@@ -15,7 +15,7 @@ from mrsal.cli._options import (
     Engine,
     EngineOption,
     JsonOption,
-    Mode,
+    ModeOption,
     Precision,
     PrecisionOption,
     QuietOption,
@@ -52,7 +52,7 @@ def evaluate(
     ] = None,
     num_saved_images: Annotated[int, typer.Option("--num_saved_images", min=-1, help="Comparisons; -1: all.")] = -1,
     split: Annotated[str, typer.Option(help="test, val, train, or (native archives) all.")] = "test",
-    mode: Annotated[Mode, typer.Option(help="How maps are computed; fast is nearly exact.")] = Mode.exact,
+    mode: ModeOption = None,
     skip_first: Annotated[
         bool, typer.Option("--skip_first", help="Leave out the first fixation of each trial.")
     ] = False,
@@ -103,7 +103,7 @@ def evaluate(
             improvements=improvements,
             num_saved_images=num_saved_images,
             split=split,
-            mode=mode.value,
+            mode=mode and mode.value,
             skip_first=skip_first,
             protocol=protocol,
             optimal=optimal,
@@ -121,7 +121,8 @@ def evaluate(
         models = {name: _means(scores) for name, scores in results.items()}
         print_json({"folder": run, "images": images, "protocol": protocol, "models": models})
         return
-    console.print(score_table(results, title=f"{images} images, protocol {protocol}", intervals=True))
+    title = f"{images} images, protocol {protocol}"
+    console.print(score_table(results, title=title, intervals=True, width=console.width))
     console.print(str(run), markup=False, soft_wrap=True)
 
 
@@ -181,7 +182,7 @@ def submit(
     dry_run: Annotated[
         Path | None, typer.Option("--dry_run", help="Write nothing; check this file as the benchmark does.")
     ] = None,
-    mode: Annotated[Mode, typer.Option(help="fast is several times faster and nearly exact.")] = Mode.exact,
+    mode: ModeOption = None,
     resize_maps: Annotated[
         bool, typer.Option("--resize_maps", help="Bring stored maps to the stimulus's size, bilinear.")
     ] = False,
@@ -197,7 +198,7 @@ def submit(
         raise InputError("give either --out, the file to write, or --dry_run, the file to check")
     stimuli = find_stimuli(paths)
     if out:
-        how = {"mode": mode.value, "precision": precision.value, "device": device.value, "resize": resize_maps}
+        how = {"mode": mode and mode.value, "precision": precision.value, "device": device.value, "resize": resize_maps}
         submit_job(stimuli, out, model, console=console, **how)
     file = out or dry_run or Path()
     problems = report_problems(file, stimuli)
