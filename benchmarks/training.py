@@ -3,8 +3,8 @@
     python benchmarks/training.py [--device cuda] [--seconds 30] [--epochs 6 --seeds 5] [--osie FOLDER] [--out training.md]
 
 Needs no data: made-up scenes are prepared in a temporary folder, unless OSIE's folder is given. Speeds are measured in turns
-of a few steps each, so that whatever else the machine does falls on all of them; then, on request, each trains the same
-small run to its end, and is scored.
+of a few steps each, so that whatever else the machine does falls on all of them, and each turn in a process of its own, since
+training changes how a process keeps its memory; then, on request, each trains the same small run to its end, and is scored.
 """
 
 import argparse
@@ -15,7 +15,10 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,10 +35,10 @@ from mrsal.datasets.synthetic import write_synthetic
 from mrsal.evaluation import evaluate
 from mrsal.inference import Predictor
 from mrsal.model import RGB, MrCNN, channels_last
-from mrsal.native import NativeArchive, write_native
+from mrsal.native import NativeArchive, NativeSamples, write_native
 from mrsal.patches import to_unit
 from mrsal.precision import has_bf16, resolve_device
-from mrsal.recipe import Samples, TrainConfig, fit_input
+from mrsal.recipe import TrainConfig, fit_input
 
 BATCH, CHUNK = 256, 64
 SCORES = ("AUC", "sAUC", "NSS", "CC")
@@ -110,18 +113,15 @@ def main() -> None:
     ]
     with tempfile.TemporaryDirectory() as folder:
         dataset = scenes(arguments.osie, arguments.train_images, arguments.test_images, Path(folder))
-        native = NativeArchive(write_native(dataset, Path(folder) / "native"))
-        pth = PthArchive(write_pth(dataset, Path(folder) / "pth"))
-        data = PlainDataset(pth, native.samples.mean, native.samples.std)
-        lines += speeds(native.samples, data, device, arguments.seconds / arguments.rounds, arguments.rounds)
+        write_native(dataset, Path(folder) / "native")
+        write_pth(dataset, Path(folder) / "pth")
+        lines += speeds(Path(folder), device, arguments.seconds / arguments.rounds, arguments.rounds)
         if arguments.compile:
-            lines += compiled(native.samples, device)
+            lines += alone(compiled, Path(folder), device)
         if arguments.epochs:
             lines += outcomes(
-                native,
-                data,
-                device,
                 Path(folder),
+                device,
                 epochs=arguments.epochs,
                 batch_size=arguments.batch_size,
                 seeds=arguments.seeds,
@@ -143,60 +143,80 @@ def scenes(osie: Path | None, train: int, test: int, folder: Path) -> FixationDa
     return dataclasses.replace(dataset, splits=kept)
 
 
-def speeds(samples: Samples, data: PlainDataset, device: str, stretch: float, rounds: int) -> list[str]:
-    def plain() -> float:
-        steps = plain_loop(data, plain_start(), device=device, epochs=1000)
-        next(steps)  # warms up
-        began, seen = time.perf_counter(), 0
-        for count in steps:
-            seen += count
-            if time.perf_counter() - began > stretch:
-                break
-        return seen / (time.perf_counter() - began)
+def samples_in(folder: Path) -> NativeSamples:
+    return NativeArchive(folder / "native").samples
 
-    def ours(precision: str) -> float:
-        config = fit_input(TrainConfig(epochs=1000, precision=precision, device=device), samples)
-        began: list[float] = []
-        seen = [0]
 
-        def on_progress(state: training.Progress) -> None:
-            done = ((state.epoch - 1) * state.steps + state.step) * config.batch_size
-            if not began:
-                began.append(time.perf_counter())
-                seen[0] = done
-            elif time.perf_counter() - began[0] > stretch:
-                began.append(time.perf_counter())
-                seen[0] = done - seen[0]
-                raise Stop
+def plain_data(folder: Path) -> PlainDataset:
+    samples = samples_in(folder)
+    return PlainDataset(PthArchive(folder / "pth"), samples.mean, samples.std)
 
-        with tempfile.TemporaryDirectory() as run, contextlib.suppress(Stop):
-            training.train(samples, run, config, on_progress=on_progress)
-        return seen[0] / (began[1] - began[0])
 
-    precisions = ["fp32", "bf16"] if has_bf16(device) else ["fp32"]
-    rows: dict[str, Callable[[], float]] = {"plain loop, fp32": plain}
-    for precision in precisions:
-        rows[f"mrsal, {precision}"] = lambda p=precision: ours(p)
-    rates: dict[str, list[float]] = {row: [] for row in rows}
+def speeds(folder: Path, device: str, stretch: float, rounds: int) -> list[str]:
+    rates: dict[str, list[float]] = {way: [] for way in ("plain", *precisions(device))}
     for _ in range(rounds):
-        for row, work in rows.items():
-            rates[row].append(work())
-    reference = statistics.median(rates["plain loop, fp32"])
+        for way, values in rates.items():
+            values.append(alone(plain_rate if way == "plain" else our_rate, folder, device, stretch, way))
+    reference = statistics.median(rates["plain"])
     lines = [
         f"Batch size {BATCH}, medians of {rounds} turns:",
         "",
         "| way | samples/s | times the plain loop | 20 epochs of 15,000 samples |",
         "| --- | ---: | ---: | ---: |",
     ]
-    for row, values in rates.items():
+    for way, values in rates.items():
         rate = statistics.median(values)
-        lines.append(f"| {row} | {rate:.0f} | {rate / reference:.2f} | {300_000 / rate:.0f} s |")
+        lines.append(f"| {label(way)} | {rate:.0f} | {rate / reference:.2f} | {300_000 / rate:.0f} s |")
     return [*lines, ""]
 
 
-def compiled(samples: Samples, device: str, steps: int = 5) -> list[str]:
+def alone(work: Callable[..., Any], *arguments: Any) -> Any:
+    """What ``work`` returns, done in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
+
+
+def plain_rate(folder: Path, device: str, stretch: float, _: str) -> float:
+    steps = plain_loop(plain_data(folder), plain_start(), device=device, epochs=1000)
+    next(steps)  # warms up
+    began, seen = time.perf_counter(), 0
+    for count in steps:
+        seen += count
+        if time.perf_counter() - began > stretch:
+            break
+    return seen / (time.perf_counter() - began)
+
+
+def our_rate(folder: Path, device: str, stretch: float, precision: str) -> float:
+    samples = samples_in(folder)
+    config = fit_input(TrainConfig(epochs=1000, precision=precision, device=device), samples)
+    marks: list[tuple[float, int]] = []  # time, samples done; the first one after what warms up
+
+    def on_progress(state: training.Progress) -> None:
+        done = (state.epoch - 1) * len(samples) + min(state.step * config.batch_size, len(samples))
+        marks.append((time.perf_counter(), done))
+        if marks[-1][0] - marks[0][0] > stretch:
+            raise Stop
+
+    with tempfile.TemporaryDirectory() as run, contextlib.suppress(Stop):
+        training.train(samples, run, config, on_progress=on_progress)
+    return (marks[-1][1] - marks[0][1]) / (marks[-1][0] - marks[0][0])
+
+
+def precisions(device: str) -> list[str]:
+    return ["fp32", "bf16"] if has_bf16(device) else ["fp32"]
+
+
+def label(way: str) -> str:
+    return "plain loop, fp32" if way == "plain" else f"mrsal, {way}"
+
+
+def compiled(folder: Path, device: str, steps: int = 5) -> list[str]:
     """Forward and backward of the network alone, in chunks as training has them on a CPU, with and without torch.compile."""
+    samples = samples_in(folder)
     crops, labels = (tensor.to(device) for tensor in samples.batch(np.arange(BATCH) % len(samples)))
+    if device == "cpu":
+        training.keep_freed_memory()
     crops, kind = to_unit(crops), torch.bfloat16 if has_bf16(device) else torch.float32
     size = CHUNK if device == "cpu" else BATCH
     lines = ["| network alone | samples/s | first two steps, s |", "| --- | ---: | ---: |"]
@@ -224,31 +244,29 @@ def compiled(samples: Samples, device: str, steps: int = 5) -> list[str]:
     return [*lines, ""]
 
 
-def outcomes(
-    native: NativeArchive, data: PlainDataset, device: str, folder: Path, *, epochs: int, batch_size: int, seeds: int
-) -> list[str]:
+def outcomes(folder: Path, device: str, *, epochs: int, batch_size: int, seeds: int) -> list[str]:
     """The same run to its end, both ways, from the same weights and with the same channel statistics, once for each seed."""
+    native, data = NativeArchive(folder / "native"), plain_data(folder)
     examples = list(native.examples("test"))
-    precisions = ["fp32", "bf16"] if has_bf16(device) else ["fp32"]
     config = fit_input(TrainConfig(epochs=epochs, batch_size=batch_size, device=device), native.samples)
 
     def scored(network: MrCNN) -> list[float]:
         mean = evaluate(Predictor(network, mode="fast", device=device), examples).mean()
         return [mean[metric] for metric in SCORES]
 
-    scores: dict[str, list[list[float]]] = {"plain loop, fp32": [], **{f"mrsal, {p}": [] for p in precisions}}
+    scores: dict[str, list[list[float]]] = {way: [] for way in ("plain", *precisions(device))}
     for seed in range(seeds):
         plain = plain_start(seed)
         for _ in plain_loop(data, plain, device=device, epochs=epochs, batch_size=batch_size):
             pass
         trained = MrCNN(config.model)
         trained.load_state_dict(plain.state_dict())
-        scores["plain loop, fp32"].append(scored(trained))
-        for precision in precisions:
+        scores["plain"].append(scored(trained))
+        for precision in precisions(device):
             one = dataclasses.replace(config, seed=seed, precision=precision)
             run = training.train(native.samples, folder / f"run-{precision}-{seed}", one)
-            scores[f"mrsal, {precision}"].append(scored(mrsal.load_model(run, device=device).network))
-        print(f"seed {seed}: " + "; ".join(f"{way} {values[-1]}" for way, values in scores.items()), flush=True)
+            scores[precision].append(scored(mrsal.load_model(run, device=device).network))
+        print(f"seed {seed}: " + "; ".join(f"{label(way)} {values[-1]}" for way, values in scores.items()), flush=True)
 
     lines = [
         f"{epochs} epochs on {len(native.samples)} samples in batches of {batch_size}, {seeds} seeds, scores on "
@@ -258,15 +276,17 @@ def outcomes(
         "| way | " + " | ".join(SCORES) + " |",
         "| --- |" + " ---: |" * len(SCORES),
     ]
-    reference = np.array(scores["plain loop, fp32"])
+    reference = np.array(scores["plain"])
     for way, values in scores.items():
         mean, spread = np.mean(values, axis=0), np.std(values, axis=0, ddof=1)
-        lines.append(f"| {way} | " + " | ".join(f"{m:.3f} ± {s:.3f}" for m, s in zip(mean, spread, strict=True)) + " |")
-    for precision in precisions:
-        gaps = np.array(scores[f"mrsal, {precision}"]) - reference
+        lines.append(
+            f"| {label(way)} | " + " | ".join(f"{m:.3f} ± {s:.3f}" for m, s in zip(mean, spread, strict=True)) + " |"
+        )
+    for precision in precisions(device):
+        gaps = np.array(scores[precision]) - reference
         half = stats.t.ppf(1 - 0.025 / len(SCORES), seeds - 1) * gaps.std(axis=0, ddof=1) / np.sqrt(seeds)
         cells = [f"{m:+.3f} [{m - h:+.3f}, {m + h:+.3f}]" for m, h in zip(gaps.mean(axis=0), half, strict=True)]
-        lines.append(f"| mrsal, {precision}, less plain | " + " | ".join(cells) + " |")
+        lines.append(f"| {label(precision)}, less plain | " + " | ".join(cells) + " |")
     return [*lines, ""]
 
 

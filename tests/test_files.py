@@ -1,12 +1,16 @@
 """A file or folder appears whole or not at all."""
 
+import os
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from conftest import small_disk
 
 from mrsal.errors import DataError, FileError
-from mrsal.files import atomic_folder, atomic_path, make_folder
+from mrsal.files import atomic_folder, atomic_path, make_folder, new_folder
 
 
 def names(folder):
@@ -80,6 +84,51 @@ def test_an_exception_leaves_the_old_folder_and_no_other(tmp_path):
         raise RuntimeError
     assert names(target) == ["old"]
     assert names(tmp_path) == ["archive"]
+
+
+@pytest.mark.parametrize("ending", [SystemExit, OSError])
+def test_a_folder_whose_place_cannot_be_taken_stays(ending, tmp_path, monkeypatch):
+    target = tmp_path / "archive"
+    target.mkdir()
+    (target / "old").touch()
+    rename = Path.rename
+
+    def fail(path, to):
+        if path.suffix == ".part":
+            raise ending
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises((SystemExit, FileError)), atomic_folder(target) as temporary:
+        (temporary / "new").touch()
+    assert names(target) == ["old"]
+    assert names(tmp_path) == ["archive"]
+
+
+def test_systems_that_open_no_folders_can_be_written_on(tmp_path, monkeypatch):
+    open_ = os.open
+
+    def windows(path, *arguments, **options):
+        if Path(path).is_dir():
+            raise PermissionError(13, "Permission denied")
+        return open_(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", windows)
+    with atomic_path(tmp_path / "file") as temporary:
+        temporary.write_text("new")
+    with atomic_folder(tmp_path / "folder") as temporary:
+        (temporary / "file").touch()
+    assert names(tmp_path) == ["file", "folder"]
+
+
+def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(time, "strftime", lambda _: "now")
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(new_folder, [tmp_path / "runs"] * 8))
+    assert names(tmp_path / "runs") == sorted(path.name for path in made) == ["now", *(f"now_{i}" for i in range(2, 9))]
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match="cannot create the folder"):
+        new_folder(tmp_path / "file")
 
 
 def test_a_file_is_not_replaced_by_a_folder_nor_a_folder_by_a_file(tmp_path):

@@ -447,6 +447,7 @@ def test_no_samples_are_refused(tmp_path):
         {"devices": 0},
         {"average": 0},
         {"timeout": 0},
+        {"seed": -1},
     ],
 )
 def test_impossible_settings_are_refused_by_name(settings):
@@ -497,6 +498,14 @@ def test_patience_outlives_an_interruption(tmp_path):
     best = train(Crops(2), tmp_path, config, validate=scripted(0.45), resume=True)
     assert load_checkpoint(best)[1]["epoch"] == 1
     assert len(read_history(tmp_path)) == 3
+
+
+def test_patience_begins_with_the_first_validation(tmp_path):
+    train(Crops(2), tmp_path, replace(ONE_STEP, epochs=3))
+    config = replace(ONE_STEP, epochs=9, patience=2)
+    best = train(Crops(2), tmp_path, config, validate=scripted(0.5, 0.4, 0.3), resume=True)
+    assert load_checkpoint(best)[1]["epoch"] == 4
+    assert len(read_history(tmp_path)) == 6
 
 
 def test_validation_sees_the_network_with_dropout_off_and_training_goes_on_with_it_on(tmp_path):

@@ -102,7 +102,7 @@ class PthSamples:
 
     def batch(self, index: NDArray) -> tuple[Tensor, Tensor]:
         """Crops ``(B, S, C, P, P)`` and labels ``(B,)``."""
-        chosen = torch.from_numpy(index).to(self.labels.device)
+        chosen = torch.from_numpy(index).to(self.labels.device, non_blocking=True)
         return self.crops[chosen], self.labels[chosen]
 
 

@@ -66,8 +66,13 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
         if target.exists():
             old = target.with_name(f".{target.name}.old")
             shutil.rmtree(old, ignore_errors=True)
-            target.rename(old)
-            temporary.rename(target)
+            try:
+                target.rename(old)
+                temporary.rename(target)
+            except BaseException:
+                if old.exists() and not target.exists():
+                    old.rename(target)
+                raise
             shutil.rmtree(old)
         else:
             temporary.rename(target)
@@ -103,7 +108,10 @@ def _umask() -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folders, and syncs renames by itself
+        return
     try:
         os.fsync(descriptor)
     finally:
@@ -113,7 +121,14 @@ def _sync_folder(folder: Path) -> None:
 def new_folder(parent: Path) -> Path:
     """Make and return ``parent/<date>_<time>``, with a number behind it where that is taken."""
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
-    folder, attempt = parent / stamp, 2
-    while folder.exists():
-        folder, attempt = parent / f"{stamp}_{attempt}", attempt + 1
-    return make_folder(folder)
+    folder, attempt = make_folder(parent) / stamp, 1
+    while True:
+        try:
+            folder.mkdir()
+        except FileExistsError:  # another job's, perhaps of this very moment
+            attempt += 1
+            folder = parent / f"{stamp}_{attempt}"
+        except OSError as error:
+            raise FileError(f"cannot create the folder {folder}: {error.strerror}; choose another one") from error
+        else:
+            return folder

@@ -93,7 +93,7 @@ class NativeSamples:
 
     def batch(self, index: NDArray) -> tuple[Tensor, Tensor]:
         """Crops ``(B, S, C, P, P)`` uint8 and labels ``(B,)`` float32."""
-        at = torch.from_numpy(index).to(self.labels.device)
+        at = torch.from_numpy(index).to(self.labels.device, non_blocking=True)
         cut = [
             crop(level, self.stimulus[at], rows[at], columns[at])
             for level, (rows, columns) in zip(self.levels, self.centres, strict=True)

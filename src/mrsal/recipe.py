@@ -97,6 +97,7 @@ class TrainConfig:
             "average must be at least 1": self.average >= 1,
             "devices must be at least 1": self.devices >= 1,
             "timeout must be positive": self.timeout > 0,
+            "seed must not be negative": self.seed >= 0,
         }
         for complaint, fine in checks.items():
             if not fine:

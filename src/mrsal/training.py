@@ -34,7 +34,7 @@ Scores = dict[str, float]
 Validate = Callable[[MrCNN], Scores]
 
 _GPU_LOG_EVERY = 10  # steps; reading the loss makes a GPU wait, a CPU not
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of glibc's malloc.h
 _CPU_CHUNK = 64  # on a CPU: larger chunks are no faster, and fewer of them are harder to share among processes
 _HINT = "lower --batch_size. The checkpoints of earlier epochs are complete"
 
@@ -126,7 +126,7 @@ def train(
     with readable_failures(fabric, hint=_HINT):
         samples = _on_device(samples, fabric.device)
         if fabric.device.type == "cpu":
-            _keep_freed_memory()
+            keep_freed_memory()
         model, optimiser = fabric.setup(network, optimiser)
         run = _Run(fabric, model, network, optimiser, samples, config, out, should_stop, on_progress)
         run.start(resume=resume)
@@ -146,14 +146,16 @@ def train(
     return out / f"cnn_epoch_{run.history.epoch}.pth"
 
 
-def _keep_freed_memory() -> None:
-    """Let glibc keep what a step frees for the next one, instead of having the kernel clear it again, which costs a tenth.
+def keep_freed_memory() -> None:
+    """Let glibc keep what a step frees for the next one, instead of having the kernel clear it again.
 
     A process-wide setting, and no more than a hint: other C libraries know no ``mallopt`` and go on as they are.
     """
-    with contextlib.suppress(AttributeError, OSError):
+    with contextlib.suppress(
+        AttributeError, OSError, TypeError
+    ):  # the last on Windows, which has no library of this process
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_MMAP_THRESHOLD, 1 << 30)
+        mallopt(_MMAP_MAX, 0)
         mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
@@ -312,4 +314,7 @@ def _validate(network: MrCNN, validate: Validate, config: TrainConfig) -> Scores
 
 
 def _is_enough(history: History, config: TrainConfig) -> bool:
-    return config.patience >= 0 and history.epoch - history.best_epoch >= config.patience and history.epoch > 0
+    scored = [
+        row["epoch"] for row in history.rows if f"val_{config.watch}" in row
+    ]  # a resumed run may have begun without
+    return config.patience >= 0 and sum(epoch > history.best_epoch for epoch in scored) >= config.patience

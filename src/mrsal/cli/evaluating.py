@@ -144,7 +144,7 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="Folder for table and charts; by default compare/<time>/.")] = None,
     level: Annotated[float, typer.Option(help="Of confidence.")] = 0.95,
     resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:

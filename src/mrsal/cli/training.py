@@ -41,7 +41,7 @@ def prepare(
     root: Annotated[Path, typer.Option(help="Where the data set was unpacked.")],
     out: Annotated[Path, typer.Option(help="Folder for the archive.")],
     format: Annotated[Format, typer.Option(help="native: small and fast; pth: the *.pth.tar files.")] = Format.native,
-    seed: Annotated[int, typer.Option(help="Of the sampled locations.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the sampled locations.")] = 0,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -102,7 +102,7 @@ def train(
     ] = "CC",
     precision: PrecisionOption = Precision.auto,
     device: DeviceOption = Device.auto,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same run.")] = 0,
     resume: Annotated[
         str | None,
         typer.Option(help="A run's folder, to go on where it stopped; last: the newest one in OUT_DIR, or a new one."),
@@ -143,7 +143,7 @@ def train(
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("mrsal-demo"),
-    seed: Annotated[int, typer.Option(help="Of the scenes, the observers and the training.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the scenes, the observers and the training.")] = 0,
     quiet: QuietOption = False,
 ) -> None:
     """Make a small data set, train on it, evaluate and draw: the whole way in under 3 minutes, offline."""
