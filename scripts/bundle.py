@@ -46,10 +46,15 @@ def main() -> None:
             "stimuli sha256 (over the files, sorted by name)": sha256(*sorted((osie / "data" / "stimuli").iterdir())),
         },
         "recipe": {key: value for key, value in config.items() if key != "model"},
-        "command": "python benchmarks/osie.py --work WORK --variants base",
+        "command": "python benchmarks/osie.py --work WORK --variants base --modes fast exact && "
+        f"python scripts/bundle.py WORK --name {arguments.name} --commit COMMIT",
         "commit": arguments.commit,
         "weights": f"mean of those after epochs {', '.join(map(str, about['mean of epochs']))}",
         "last epoch": read_history(run)[-1],
+        "scored on": {
+            "osie": "test split, 100 images",
+            "mit1003": "100 images, first fixation of each trial left out",
+        },
         "scores": {
             path.stem.removeprefix("scores-"): means(path)
             for path in sorted(arguments.work.glob("scores-*-base-*-average-*"))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
+from mrsal import images
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.images import find_images, image_size, read_grey, read_image, resize, to_image
 
@@ -152,6 +153,21 @@ def test_grey_with_alpha_is_laid_over_white():
     for kind in ("PNG", "TIFF", "WEBP"):
         options = {"lossless": True} if kind == "WEBP" else {}
         assert read_image(encode(picture, kind, **options))[0, :, 0].tolist() == [90, 255]
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this PIL was built without AVIF")
+def test_avif_is_read_where_pil_can(tmp_path):
+    Image.new("RGB", (9, 7), (200, 30, 60)).save(tmp_path / "a.avif", quality=100)
+    pixels = read_image(tmp_path / "a.avif")
+    assert pixels.shape == (7, 9, 3)
+    np.testing.assert_allclose(pixels, np.full((7, 9, 3), (200, 30, 60)), atol=4)
+
+
+def test_avif_gets_a_message_where_pil_cannot(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "_FORMATS", ("JPEG", "NO SUCH FORMAT"))
+    (tmp_path / "a.avif").write_bytes(bytes([0, 0, 0, 24]) + b"ftypavif" + bytes(40))
+    with pytest.raises(DataError, match="is AVIF, which is not read here; convert it to JPEG"):
+        read_image(tmp_path / "a.avif")
 
 
 def test_heic_gets_a_message_of_its_own(tmp_path):

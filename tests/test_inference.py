@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mrsal import precision
+from mrsal import precision, saliency_map
 from mrsal.checkpoint import save_checkpoint
 from mrsal.dense import grid_logits
 from mrsal.errors import FileError, InputError
@@ -283,6 +283,20 @@ def test_an_overlay_shows_the_picture_where_the_map_is_low_and_the_colours_where
     np.testing.assert_allclose(overlay[:, -1], np.tile(np.array(colormaps["viridis"](1.0)[:3]) * 255, (20, 1)), atol=1)
     np.testing.assert_array_equal(ramp.overlay(opacity=0), ramp.image)
     assert (ramp.overlay(opacity=0.5)[:, -1] != overlay[:, -1]).any()
+
+
+def test_an_overlay_in_strips_is_the_overlay_as_it_is_defined(monkeypatch):
+    from matplotlib import colormaps
+
+    rng = np.random.default_rng(0)
+    map_ = SaliencyMap(rng.random((37, 23), np.float32), rng.integers(0, 256, (37, 23, 3), np.uint8))
+    scaled = map_.scaled()[..., None]
+    colours = colormaps["inferno"](map_.scaled())[..., :3] * 255
+    expected = map_.image * (1 - 0.6 * scaled) + colours * 0.6 * scaled
+    whole = map_.overlay()
+    np.testing.assert_allclose(whole, expected, atol=4)  # of 256 levels, between which the colours of inferno jump by 3
+    monkeypatch.setattr(saliency_map, "_STRIP", 100)
+    np.testing.assert_array_equal(map_.overlay(), whole)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 """From what users type to files, names that never clash, and a job that goes on past what is broken."""
 
 import io
+import os
+import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,10 +95,42 @@ def test_two_files_never_get_one_name(tmp_path):
     assert len({name.casefold() for name in found}) == len(paths)
 
 
+def test_folders_below_a_folder_stay_where_names_clash(tmp_path):
+    for name in ("x/a.jpg", "x/a.png", "y/a.jpg", "y/a.png", "y/a_jpg.png"):
+        picture(tmp_path / "d" / name)
+    found = names([tmp_path / "d"], recursive=True)
+    assert found == ["x/a_jpg", "x/a_png", "y/a_jpg_jpg", "y/a_png", "y/a_jpg_png"]
+    assert names([tmp_path / "d" / "x"]) == ["a_jpg", "a_png"]
+
+
+def test_a_name_may_begin_with_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    picture(tmp_path / "~no-such-user.png")
+    assert names(["~no-such-user.png"]) == ["~no-such-user"]
+
+
+def test_what_cannot_be_looked_at_is_reported(tmp_path, monkeypatch):
+    def closed(path, **options):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:  # root may look everywhere
+        patched.setattr(Path, "stat", closed)
+        assert "Permission denied" in str(find_sources(["closed/a.png"])[1][0])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    assert "neither a file nor a folder" in str(find_sources([str(tmp_path / "a.jpg")])[1][0])
+
+
 @pytest.mark.parametrize(
     ("path", "complaint"),
     [
         ("https://example.org/a.jpg", "download it first"),
+        ("", "a path is empty"),
+        (5000 * "a", "File name too long"),
+        ("a\0b.png", "null"),
         ("gone.jpg", "no file or folder"),
         ("gone*.jpg", "no image or video matches"),
         ("@gone.txt", "cannot read the list"),
@@ -145,6 +180,38 @@ def test_inputs_are_never_overwritten_nor_results_read(job, photos, tmp_path, ca
     assert "choose another folder" in caplog.text
     assert job(["photos"], "photos/maps", recursive=True) == Summary(done=4)
     assert job(["photos"], "photos/maps", recursive=True) == Summary(done=4)
+
+
+def test_a_file_beside_the_picture_that_may_be_the_users_is_not_overwritten(job, photos):
+    (photos / "a.npy").write_bytes(b"mine")
+    with pytest.raises(InputError, match="may be no map"):
+        job(["photos/a.jpg"], "photos", formats=["npy"])
+    assert (photos / "a.npy").read_bytes() == b"mine"
+    assert (
+        job(["photos/a.jpg"], "photos") == job(["photos/a.jpg"], "photos") == Summary(done=1)
+    )  # a_overlay.jpg is ours
+
+
+def test_the_times_of_a_video_are_not_overwritten(job, tmp_path):
+    picture(tmp_path / "a_times.png")
+    (tmp_path / "a.mp4").touch()
+    with pytest.raises(InputError, match=r"a_times\.npy would be the map of a_times\.png and the times of a\.mp4"):
+        job(["a_times.png", "a.mp4"], formats=["npy"])
+
+
+def test_each_picture_of_a_tar_has_its_result(job, tmp_path):
+    for name in ("a.png", "b.jpg"):
+        picture(tmp_path / name)
+    with tarfile.open(tmp_path / "s.tar", "w") as tar:
+        tar.add("a.png")
+        tar.add("b.jpg", "deep/b.jpg")
+    expected = {
+        f"s.tar/{name}": {"npy": str(tmp_path / "out" / "s.tar" / f"{name[:-4]}.npy")}
+        for name in ("a.png", "deep/b.jpg")
+    }
+    assert job(["s.tar"], formats=["npy"]).results == expected
+    summary = job(["s.tar"], formats=["npy"], skip_existing=True)
+    assert (summary.skipped, summary.results) == (2, expected)
 
 
 @pytest.mark.parametrize("options", [{"opacity": 2}, {"colormap": "nope"}])

@@ -95,7 +95,7 @@ def test_what_a_damaged_tar_still_gives_is_taken(tmp_path):
 
 def test_a_broken_picture_in_a_tar_is_named(tmp_path):
     (source,), _ = pictures(write_tar(tmp_path / "s.tar", {"bad.png": b"\x89PNG"}))
-    with pytest.raises(DataError, match="s.tar, picture bad: "):
+    with pytest.raises(DataError, match="s.tar/bad.png: "):
         source.read()
 
 

@@ -28,8 +28,9 @@ from mrsal.errors import InputError, MrsalError
 from mrsal.files import atomic_path, make_folder
 from mrsal.inference import Predictor, load_model, load_network
 from mrsal.model import MrCNN
-from mrsal.predicting import Summary, check_colours, predict_sources
+from mrsal.predicting import Summary, predict_sources
 from mrsal.progress import progress_bar
+from mrsal.saliency_map import Heat
 from mrsal.shards import SIZE, Manifest, Shards, cut_into_shards
 from mrsal.sources import COLUMN, Source, list_sources
 from mrsal.tasks import ScoringTask, ShareOut, everywhere
@@ -96,7 +97,7 @@ def predict_on_ray(
     FileError
         If a worker cannot read the lists in ``out``, or write there.
     """
-    check_colours(opacity, colormap)
+    Heat(opacity, colormap)  # what is wrong with them is said before anything is started
     _import_ray()
     if model.lower().endswith(".onnx"):
         raise InputError(f"--engine ray predicts with torch, and {model} is an exported network; give its checkpoint")

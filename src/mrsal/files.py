@@ -25,7 +25,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     target = Path(target)
     make_folder(target.parent)
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".part")
         os.close(handle)
     except OSError as error:
         raise FileError(f"cannot write into {target.parent}: {error.strerror}; choose another folder") from error
@@ -40,7 +40,8 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     except FileError:  # about another file, such as one that the block reads
         raise
     except OSError as error:
-        raise FileError(f"cannot write {target}: {error.strerror or error}") from error
+        # NumPy says how many bytes were written, and not why no more were
+        raise FileError(f"cannot write {target}: {error.strerror or f'{error}; is the disk full?'}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -50,10 +51,10 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
     """Like :func:`atomic_path` for a folder of files; an older folder at ``target`` is replaced at the very end."""
     target = Path(target)
     make_folder(target.parent)
-    if target.exists() and not target.is_dir():
+    if os.path.exists(target) and not os.path.isdir(target):  # noqa: PTH110, PTH112 - no error if the name is too long
         raise FileError(f"{target} is a file, but a folder is to be written; choose another name")
     try:
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".part"))
     except OSError as error:
         raise FileError(f"cannot write into {target.parent}: {error.strerror}; choose another folder") from error
     try:

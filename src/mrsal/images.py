@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from mrsal.errors import DataError, FileError, InputError
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".ppm", ".pgm")
 
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N")
 _ORIENTATION = 0x0112  # EXIF
@@ -25,7 +25,8 @@ _GREY_TOLERANCE = 3  # between the channels of a grey JPEG that was saved as a c
 
 
 # not what else PIL opens: PostScript, for one, is run by Ghostscript
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF")
+_OTHERS = (".heic", ".heif", ".avif")  # the last is read where PIL can
 # what PIL raises on damaged files; odd tags of EXIF and TIFF come as errors of struct and of type
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, TypeError, LookupError, ArithmeticError, struct.error)
 
@@ -36,9 +37,9 @@ def read_image(path: str | Path | bytes, *, max_pixels: float | None = None) -> 
     Parameters
     ----------
     path : str, Path or bytes
-        A file, or the encoded bytes of one: JPEG, PNG, WebP, TIFF, BMP or GIF (first frame). The EXIF orientation is
-        applied; grey, palette, CMYK and [0, 1] float pictures become 8-bit RGB, 16-bit ones by their high byte; transparency
-        is laid over white.
+        A file, or the encoded bytes of one: JPEG, PNG, WebP, TIFF, BMP, PPM, GIF (first frame), or AVIF where PIL was built
+        with it. The EXIF orientation is applied; grey, palette, CMYK and [0, 1] float pictures become 8-bit RGB, 16-bit ones by
+        their high byte; transparency is laid over white.
     max_pixels : float, optional
         Refuse a picture with more of them, before any is decoded; the header says how many there are. None: PIL's limit,
         89 million unless ``PIL.Image.MAX_IMAGE_PIXELS`` was changed. Of a TIFF, PIL never reads more than twice as many.
@@ -146,8 +147,9 @@ def _decoding(path: str | Path | bytes, *, max_pixels: float | None = None) -> I
         try:
             image = _image_of(file)
         except _DAMAGE as error:
-            heic = Path(path).suffix.lower() in (".heic", ".heif") if not isinstance(path, bytes) else False
-            kind = "is HEIC, which is not read here; convert it to" if heic else "is not an image that can be read; use"
+            suffix = "" if isinstance(path, bytes) else Path(path).suffix.lower()
+            other = f"is {suffix[1:].upper()}, which is not read here; convert it to"
+            kind = other if suffix in _OTHERS else "is not an image that can be read; use"
             raise DataError(f"{_label(path)} {kind} JPEG, PNG, WebP or TIFF") from error
         width, height = image.size
         if limit is not None and width * height > limit:
@@ -180,7 +182,7 @@ def _image_of(file: IO[bytes]) -> Image.Image:
     """As ``PIL.Image.open``, without its limit of pixels, which is one for the whole process: here each caller has its own."""
     Image.init()  # all formats; only the first time takes any
     start = file.read(16)
-    for name in _FORMATS:
+    for name in filter(Image.OPEN.__contains__, _FORMATS):
         factory, accept = Image.OPEN[name]
         if accept is not None and accept(start) is True:
             file.seek(0)

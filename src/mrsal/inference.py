@@ -143,7 +143,7 @@ class Predictor:
         for probabilities, grid in zip(torch.sigmoid(logits), grids, strict=True):
             full = F.interpolate(probabilities[None, None], grid.shape, mode="bicubic", align_corners=grid.corners)
             low, high = probabilities.aminmax()  # bicubic overshoots; a zero would be a density that allows no fixation
-            maps.append(full[0, 0].clamp(low, high).cpu().numpy())
+            maps.append(full[0, 0].clamp_(low, high).cpu().numpy())
         return maps
 
     def _check_range(self, pyramid: Pyramid) -> None:

@@ -4,6 +4,7 @@ What cannot be read is reported and left out; the rest is done.
 """
 
 import logging
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,7 +23,7 @@ from mrsal.files import make_folder
 from mrsal.plots import save_jpeg
 from mrsal.progress import progress_bar
 from mrsal.runtime import OnnxPredictor
-from mrsal.saliency_map import SaliencyMap
+from mrsal.saliency_map import Heat
 from mrsal.sources import COLUMN, Source, find_sources
 
 if TYPE_CHECKING:
@@ -78,22 +79,21 @@ def predict_job(
     ``model``, ``runtime``, ``device`` and ``precision`` are as for :func:`open_predictor`.
     A damaged video counts as failed, though what could be decoded of it is written.
     """
-    check_colours(opacity, colormap)
+    Heat(opacity, colormap)  # what is wrong with them is said before the first image is read
     files, complaints = find_sources(paths, recursive=recursive, out=out, column=column)
     sources = [picture for file in files for picture in file.pictures(complaints.append)]
     for complaint in complaints:
         log.error("skipped: %s", complaint)
     summary = Summary(failed=len(complaints), failures=[str(complaint) for complaint in complaints])
+    if skip_existing:
+        done = [source for source in sources if source.is_done(out, formats)]
+        summary = replace(summary, skipped=len(done))
+        for source in done:
+            summary.results[str(source)] = _as_text(source.results(out, formats))
+        sources = [source for source in sources if str(source) not in summary.results]
     _refuse_overwriting(sources, out, formats)
     if sources:
         make_folder(out)
-    if skip_existing:
-        todo = [source for source in sources if not source.is_done(out, formats)]
-        summary = replace(summary, skipped=len(sources) - len(todo))
-        for source in sources:
-            summary.results[str(source.path)] = _as_text(source.results(out, formats))
-        sources = todo
-    if sources:
         predictor = open_predictor(model, runtime=runtime, device=device, precision=precision)
         with progress_bar(console) as bar:
             task = bar.add_task("predicting", total=len(sources), note="")
@@ -102,9 +102,8 @@ def predict_job(
                 if error:
                     log.error("%s%s", "" if source.is_video else "skipped: ", error)
                     summary.failures.append(str(error))
-                    summary.results.pop(str(source.path), None)
                 else:
-                    summary.results[str(source.path)] = _as_text(source.results(out, formats))
+                    summary.results[str(source)] = _as_text(source.results(out, formats))
                 summary = replace(summary, done=summary.done + (not error), failed=summary.failed + bool(error))
                 bar.update(task, advance=1, note=source.path.name)
     total = summary.done + summary.skipped + summary.failed
@@ -133,10 +132,18 @@ def _as_text(results: dict[str, Path]) -> dict[str, str]:
 
 def _refuse_overwriting(sources: list[Source], out: Path, formats: Iterable[str]) -> None:
     inputs = {source.path.resolve() for source in sources}
+    times = {source.times(out): source for source in sources if source.is_video and "npy" in formats}
     for source in sources:
-        for path in source.results(out, formats).values():
+        for one, path in source.results(out, formats).items():
             if path.resolve() in inputs:
                 raise InputError(f"the result for {source.path} would overwrite {path}; choose another --out")
+            beside = path.parent.resolve() == source.path.parent.resolve()
+            if beside and one != "overlay" and os.path.isfile(path):  # noqa: PTH113 - no error if the name is too long
+                raise InputError(
+                    f"{path} is there already, beside {source.path.name}, and may be no map; remove it, or choose another --out"
+                )
+            if path in times:
+                raise InputError(f"{path} would be the map of {source} and the times of {times[path]}; rename one")
             if source.is_video and path.is_dir() and any(not _is_frame(file) for file in path.iterdir()):
                 raise InputError(f"the frames of {source.path} would replace the folder {path}; choose another --out")
     frames = {path for s in sources if s.is_video for path in s.results(out, formats).values() if not path.suffix}
@@ -150,12 +157,6 @@ def _refuse_overwriting(sources: list[Source], out: Path, formats: Iterable[str]
 
 def _is_frame(path: Path) -> bool:
     return path.suffix == ".png" and len(path.stem) == 6 and path.stem.isdigit()
-
-
-def check_colours(opacity: float, colormap: str) -> None:
-    """Before the first image is read, by colouring a map of one pixel."""
-    one = np.zeros((1, 1), np.float32)
-    SaliencyMap(one, np.zeros((1, 1, 3), np.uint8)).overlay(opacity=opacity, colormap=colormap)
 
 
 def predict_sources(

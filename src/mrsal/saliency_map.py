@@ -11,6 +11,49 @@ from PIL import Image
 from mrsal.errors import InputError
 from mrsal.files import atomic_path
 
+_STRIP = 1 << 20  # pixels that are coloured at a time, so that a large picture takes little memory
+
+
+class Heat:
+    """Lays the colours of a map over a picture: the more salient, the less see-through.
+
+    Parameters
+    ----------
+    opacity : float
+        Where the map is hottest, from 0 to 1.
+    colormap : str
+        Of matplotlib.
+
+    Raises
+    ------
+    InputError
+        If the opacity is out of range, or the colormap is not known.
+    """
+
+    def __init__(self, opacity: float = 0.6, colormap: str = "inferno") -> None:
+        from matplotlib import colormaps  # a slow import
+
+        if not 0 <= opacity <= 1:
+            raise InputError(f"opacity must be between 0 and 1, got {opacity}")
+        if colormap not in colormaps:
+            raise InputError(f"expected a colormap of matplotlib, such as inferno or viridis, got {colormap!r}")
+        weight = np.linspace(0, opacity, 256)
+        colours = colormaps[colormap](np.arange(256) / 255)[:, :3] * 255
+        # per level: what is left of the picture, out of 255, and what is added, times 255
+        self._kept = np.round(255 * (1 - weight)).astype(np.uint16)
+        self._added = np.round(255 * weight[:, None] * colours).astype(np.uint16)
+
+    def over(self, image: NDArray[np.uint8], scaled: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """``(H, W, 3)`` uint8: the picture, of this shape, under a map ``(H, W)`` whose coldest is 0 and hottest 1."""
+        out = np.empty_like(image)
+        step = max(1, _STRIP // image.shape[1])
+        for top in range(0, len(image), step):
+            rows = slice(top, top + step)
+            level = np.round(scaled[rows].clip(0, 1) * 255).astype(np.uint8)
+            mixed = image[rows] * self._kept[level][..., None] + self._added[level]
+            out[rows] = (mixed + 127) // 255
+        return out
+
 
 @dataclass(frozen=True)
 class SaliencyMap:
@@ -36,16 +79,7 @@ class SaliencyMap:
 
     def overlay(self, *, opacity: float = 0.6, colormap: str = "inferno") -> NDArray[np.uint8]:
         """The stimulus with the map laid over it: ``(H, W, 3)`` uint8; the more salient, the less see-through."""
-        from matplotlib import colormaps  # a slow import
-
-        if not 0 <= opacity <= 1:
-            raise InputError(f"opacity must be between 0 and 1, got {opacity}")
-        if colormap not in colormaps:
-            raise InputError(f"expected a colormap of matplotlib, such as inferno or viridis, got {colormap!r}")
-        scaled = self.scaled()
-        colours = colormaps[colormap](scaled)[..., :3] * 255
-        weight = (opacity * scaled)[..., None]
-        return np.round(self.image * (1 - weight) + colours * weight).astype(np.uint8)
+        return Heat(opacity, colormap).over(self.image, self.scaled())
 
     def scaled(self) -> NDArray[np.float32]:
         """The map stretched to [0, 1] by its own minimum and maximum; zero where it is constant."""

@@ -206,7 +206,7 @@ def _named(sources: Iterable[Source], out: Path) -> Iterator[tuple[str, str]]:
     """Paths and the names of their results, each once, ordered by path; a database on disk stands in for memory."""
     with tempfile.TemporaryDirectory(prefix="mrsal-") as folder, closing(sqlite3.connect(f"{folder}/sources")) as db:
         db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE;")
-        for function, arguments in ((_by_folder, 4), (_by_suffix, 4), (_fold, 1)):
+        for function, arguments in ((_by_folder, 4), (_by_suffix, 4), (_fold, 1), (_parent, 1)):
             db.create_function(function.__name__, arguments, function, deterministic=True)
         # blobs, as file names need not be text; they sort by byte on every machine
         db.execute("CREATE TABLE source (n INTEGER PRIMARY KEY, real BLOB, name BLOB, key BLOB)")
@@ -216,9 +216,10 @@ def _named(sources: Iterable[Source], out: Path) -> Iterator[tuple[str, str]]:
             "DELETE FROM source WHERE n IN (SELECT n FROM (SELECT n, real, LAG(real) OVER (ORDER BY real, n) AS before "
             "FROM source) WHERE real = before)"
         )
-        for rename in ("_by_folder", "_by_suffix"):
+        several_folders = "MIN(_parent(real)) <> MAX(_parent(real))"
+        for rename, too in (("_by_folder", several_folders), ("_by_suffix", "1"), ("_by_suffix", "1")):
             clash = "CREATE TEMP TABLE clash AS SELECT key, MIN(real) AS low, MAX(real) AS high FROM source"
-            db.execute(f"{clash} GROUP BY key HAVING COUNT(*) > 1")
+            db.execute(f"{clash} GROUP BY key HAVING COUNT(*) > 1 AND {too}")
             db.execute("CREATE UNIQUE INDEX temp.by_key ON clash (key)")
             db.execute(
                 f"UPDATE source SET name = {rename}(name, real, low, high) FROM clash WHERE source.key = clash.key"
@@ -251,6 +252,10 @@ def _rows(sources: Iterable[Source], out: Path) -> Iterator[tuple[bytes, bytes, 
 
 def _fold(name: bytes) -> bytes:
     return os.fsencode(os.fsdecode(name).casefold())  # on some disks A and a are one file
+
+
+def _parent(real: bytes) -> bytes:
+    return os.path.dirname(real)  # noqa: PTH120 - bytes
 
 
 def _by_folder(name: bytes, real: bytes, low: bytes, high: bytes) -> bytes:

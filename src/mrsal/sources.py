@@ -6,6 +6,7 @@ Files, folders, patterns, text lists, Parquet tables of paths, and WebDataset sh
 import glob
 import os
 import re
+import stat
 import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -37,11 +38,17 @@ class Source:
     path, name : Path
     span : (int, int), optional
         Of a picture inside of a ``.tar``: where it begins and how long it is, in bytes.
+    member : str
+        What it is called there.
     """
 
     path: Path
     name: Path
     span: tuple[int, int] | None = None
+    member: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}/{self.member}" if self.member else str(self.path)
 
     @property
     def is_video(self) -> bool:
@@ -56,9 +63,13 @@ class Source:
         endings = _VIDEO_ENDINGS if self.is_video else _ENDINGS
         return {one: out / self.name.with_name(self.name.name + endings[one]) for one in formats}
 
+    def times(self, out: Path) -> Path:
+        """Of a video: where the times of the frames in its ``.npy`` go."""
+        return out / self.name.with_name(f"{self.name.name}_times.npy")
+
     def is_done(self, out: Path, formats: Iterable[str]) -> bool:
         """Whether all its results are there."""
-        return all(path.exists() for path in self.results(out, formats).values())
+        return all(map(os.path.exists, self.results(out, formats).values()))  # False where a name is too long
 
     def read(self) -> NDArray[np.uint8]:
         """The picture as :func:`mrsal.images.read_image` gives it; errors name it."""
@@ -72,7 +83,7 @@ class Source:
         except OSError as error:
             raise FileError(f"cannot read {self.path}: {error.strerror or error}") from error
         except DataError as error:
-            raise DataError(f"{self.path}, picture {self.name.name}: {error}") from error
+            raise DataError(f"{self}: {error}") from error
 
     def pictures(self, complain: Callable[[MrsalError], None]) -> "Iterator[Source]":
         """This file itself; of a ``.tar`` the pictures in it, ``out/<name of the tar>/<name in the tar>``.
@@ -110,7 +121,7 @@ class Source:
         for inside, span in spans.items():
             name = inside.with_suffix("")
             alone = times[str(name).casefold()] == 1
-            yield Source(self.path, self.name / (name if alone else with_suffix(name, inside)), span)
+            yield Source(self.path, self.name / (name if alone else with_suffix(name, inside)), span, str(inside))
 
 
 def find_sources(
@@ -177,20 +188,23 @@ class _Listing:
     def expand(self, text: str, base: Path, *, in_list: bool = False) -> Iterator[Source]:
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
             raise InputError(f"{text} is an address; download it first and give the file")
-        path = base / Path(text).expanduser()
-        if not in_list and (text.startswith("@") or path.suffix.lower() == ".txt") and not path.is_dir():
-            file = Path(text.removeprefix("@")).expanduser()
+        if not text:
+            raise InputError("a path is empty; name a file or folder, . for this one")
+        path = base / _expanded(text)
+        is_folder, is_file = _kind(path)
+        if not in_list and (text.startswith("@") or path.suffix.lower() == ".txt") and not is_folder:
+            file = _expanded(text.removeprefix("@"))
             for number, line in _lines(file):
                 try:
                     yield from self.expand(line, file.parent, in_list=True)
                 except MrsalError as error:
                     self.complain(InputError(f"{file}, line {number}: {error}"))
-        elif path.is_dir():
+        elif is_folder:
             yield from self._in_folder(path)
-        elif path.suffix.lower() == ".parquet" and path.exists():
+        elif path.suffix.lower() == ".parquet" and is_file:
             # no look at each file: for millions that takes long, and whoever reads it will say so
             yield from (_source(path.parent / name) for name in _column(path, self.column))
-        elif path.exists():
+        elif is_file:
             yield _source(path)
         elif glob.has_magic(text):
             names = glob.iglob(str(path), recursive=True)  # noqa: PTH207 - takes absolute patterns
@@ -219,6 +233,34 @@ class _Listing:
             yield source
         if empty:
             raise FileError(complaint)
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~ here is no user, but the beginning of a name
+        return Path(text)
+
+
+def _kind(path: Path) -> tuple[bool, bool]:
+    """Whether it is a folder, and whether a file; neither, if nothing is there, as with a pattern.
+
+    Raises
+    ------
+    FileError
+        If that cannot be told, or it is something else, such as a pipe, which cannot be read twice.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False, False
+    except (OSError, ValueError) as error:
+        if glob.has_magic(str(path)):  # of which some are no names
+            return False, False
+        raise FileError(f"cannot open {path}: {getattr(error, 'strerror', None) or error}") from error
+    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+        raise FileError(f"{path} is neither a file nor a folder; save what it gives as a file")
+    return stat.S_ISDIR(mode), stat.S_ISREG(mode)
 
 
 def stem(path: Path) -> Path:
@@ -293,7 +335,7 @@ def _column(file: Path, column: str) -> Iterator[str]:
 
 
 def _told_apart(sources: list[Source]) -> list[Source]:
-    for rename in (_with_folders, _with_suffixes):
+    for rename in (_with_folders, _with_suffixes, _with_suffixes):  # a second time, where there is an a_jpg.png as well
         groups: dict[str, list[Source]] = {}
         for source in sources:
             groups.setdefault(_key(source), []).append(source)
@@ -313,6 +355,8 @@ def _key(source: Source) -> str:
 
 def _with_folders(clashing: list[Source]) -> Iterator[tuple[Source, Source]]:
     paths = [source.path.resolve() for source in clashing]
+    if len({path.parent for path in paths}) == 1:
+        return
     try:
         common = os.path.commonpath([path.parent for path in paths])
     except ValueError:  # two drives of Windows

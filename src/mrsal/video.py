@@ -22,6 +22,7 @@ from scipy import ndimage
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_folder, atomic_path
 from mrsal.grid import GRID, Grid
+from mrsal.saliency_map import Heat
 
 if TYPE_CHECKING:
     from mrsal.inference import Predictor
@@ -209,17 +210,7 @@ class _Heat:
     """Lays maps over frames, in a range of colours that widens at once and narrows slowly."""
 
     def __init__(self, opacity: float, colormap: str) -> None:
-        from matplotlib import colormaps  # a slow import
-
-        if not 0 <= opacity <= 1:
-            raise InputError(f"opacity must be between 0 and 1, got {opacity}")
-        if colormap not in colormaps:
-            raise InputError(f"expected a colormap of matplotlib, such as inferno or viridis, got {colormap!r}")
-        weight = np.linspace(0, opacity, 256)
-        colours = colormaps[colormap](np.arange(256) / 255)[:, :3] * 255
-        # per level: what is left of the picture, out of 255, and what is added, times 255
-        self._kept = np.round(255 * (1 - weight)).astype(np.uint16)
-        self._added = np.round(255 * weight[:, None] * colours).astype(np.uint16)
+        self._heat = Heat(opacity, colormap)
         self._range: tuple[float, float] | None = None
         self._time = 0.0
 
@@ -228,9 +219,7 @@ class _Heat:
         scaled = (values - low) / (high - low) if high > low else np.zeros_like(values)
         height, width, _ = frame.image.shape
         large = np.asarray(Image.fromarray(scaled).resize((width, height), Image.Resampling.BICUBIC))
-        level = np.round(large.clip(0, 1) * 255).astype(np.uint8)
-        mixed = frame.image * self._kept[level][..., None] + self._added[level]
-        return ((mixed + 127) // 255).astype(np.uint8)
+        return self._heat.over(frame.image, large)
 
     def _follow(self, low: float, high: float, time: float) -> tuple[float, float]:
         if self._range is not None:

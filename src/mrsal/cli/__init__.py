@@ -12,6 +12,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -75,6 +76,12 @@ def _single(command: Callable[..., Any]) -> typer.Typer:
     return alone
 
 
+def _end(number: int, _: FrameType | None) -> None:
+    """Exit so that unfinished files are removed; if that takes too long, a second signal ends it at once."""
+    signal.signal(number, signal.SIG_DFL)
+    sys.exit(128 + number)
+
+
 def _run(application: typer.Typer) -> None:
     """Run with one line of explanation instead of a traceback.
 
@@ -90,7 +97,7 @@ def _run(application: typer.Typer) -> None:
     speak_normally()
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)  # the log files of the jobs hold more than the terminal shows
-    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # unfinished files are removed
+    before = signal.signal(signal.SIGTERM, _end)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: log.warning("warning: %s", message)
