@@ -84,7 +84,10 @@ class SaliencyMap:
     def scaled(self) -> NDArray[np.float32]:
         """The map stretched to [0, 1] by its own minimum and maximum; zero where it is constant."""
         low, high = self.values.min(), self.values.max()
-        return (self.values - low) / (high - low) if high > low else np.zeros_like(self.values)
+        scaled = self.values - low
+        if high > low:
+            scaled /= high - low
+        return scaled
 
     def save(self, path: str | Path) -> Path:
         """Write the map: ``.npy`` as float32, ``.png`` as 16-bit grey of ``values`` times 65535."""
