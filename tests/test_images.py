@@ -166,7 +166,7 @@ def test_avif_is_read_where_pil_can(tmp_path):
 def test_avif_gets_a_message_where_pil_cannot(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "_FORMATS", ("JPEG", "NO SUCH FORMAT"))
     (tmp_path / "a.avif").write_bytes(bytes([0, 0, 0, 24]) + b"ftypavif" + bytes(40))
-    with pytest.raises(DataError, match="is AVIF, which is not read here; convert it to JPEG"):
+    with pytest.raises(DataError, match="is AVIF that cannot be read here; convert it to JPEG"):
         read_image(tmp_path / "a.avif")
 
 

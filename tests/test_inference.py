@@ -299,6 +299,18 @@ def test_an_overlay_in_strips_is_the_overlay_as_it_is_defined(monkeypatch):
     np.testing.assert_array_equal(map_.overlay(), whole)
 
 
+@pytest.mark.parametrize("colormap", ["inferno", "jet", "autumn", "gray"])
+@pytest.mark.parametrize("opacity", [0.3, 0.5, 0.6, 1])
+def test_white_stays_bright_under_bright_colours(colormap, opacity):
+    from matplotlib import colormaps
+
+    scaled = np.tile(np.linspace(0, 1, 256, dtype=np.float32), (2, 1))
+    overlay = SaliencyMap(scaled, np.full((2, 256, 3), 255, np.uint8)).overlay(opacity=opacity, colormap=colormap)
+    weight = opacity * np.linspace(0, 1, 256)[:, None]
+    expected = 255 * (1 - weight) + 255 * colormaps[colormap](np.arange(256))[:, :3] * weight
+    np.testing.assert_allclose(overlay[0], expected, atol=2)
+
+
 @pytest.mark.parametrize(
     "options", [{"opacity": 1.5}, {"opacity": -0.1}, {"opacity": float("nan")}, {"colormap": "none"}]
 )

@@ -187,6 +187,7 @@ def test_a_file_beside_the_picture_that_may_be_the_users_is_not_overwritten(job,
     with pytest.raises(InputError, match="may be no map"):
         job(["photos/a.jpg"], "photos", formats=["npy"])
     assert (photos / "a.npy").read_bytes() == b"mine"
+    assert job(["photos/a.jpg"], "photos", formats=["npy"], skip_existing=True) == Summary(skipped=1)
     assert (
         job(["photos/a.jpg"], "photos") == job(["photos/a.jpg"], "photos") == Summary(done=1)
     )  # a_overlay.jpg is ours
@@ -195,8 +196,11 @@ def test_a_file_beside_the_picture_that_may_be_the_users_is_not_overwritten(job,
 def test_the_times_of_a_video_are_not_overwritten(job, tmp_path):
     picture(tmp_path / "a_times.png")
     (tmp_path / "a.mp4").touch()
-    with pytest.raises(InputError, match=r"a_times\.npy would be the map of a_times\.png and the times of a\.mp4"):
+    with pytest.raises(InputError, match=r"a_times\.npy would be written for a_times\.png and for a\.mp4"):
         job(["a_times.png", "a.mp4"], formats=["npy"])
+    (tmp_path / "a_times.npy").touch()
+    with pytest.raises(InputError, match="beside a.mp4"):
+        job(["a.mp4"], ".", formats=["npy"])
 
 
 def test_each_picture_of_a_tar_has_its_result(job, tmp_path):

@@ -74,6 +74,22 @@ def test_a_tar_gives_its_pictures_under_its_own_name(tmp_path):
     assert [int(s.read().mean()) for s in found] == [10, 90, 50]
 
 
+def test_two_pictures_of_a_tar_never_get_one_name(tmp_path):
+    found, _ = pictures(write_tar(tmp_path / "s.tar", dict.fromkeys(["a.jpg", "a.png", "a_jpg.png"], encoded(1))))
+    assert [s.name.name for s in found] == ["a_jpg_jpg", "a_png", "a_jpg_png"]
+
+
+def test_a_list_may_come_through_a_pipe(tmp_path):
+    (tmp_path / "a.png").write_bytes(encoded(1))
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as pipe:
+        pipe.write(f"{tmp_path / 'a.png'}\na\0b/*.png\n")
+    (source,), (complaint,) = find_sources([f"@/dev/fd/{reading}"])
+    os.close(reading)
+    assert source.path == tmp_path / "a.png"
+    assert "line 2" in str(complaint) and "null" in str(complaint)
+
+
 def test_a_tar_cannot_write_outside_of_the_output_folder(tmp_path):
     members = {"../evil.png": encoded(1), "/evil.png": encoded(1), "good.png": encoded(3)}
     found, complaints = pictures(write_tar(tmp_path / "s.tar", members))

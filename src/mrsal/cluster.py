@@ -9,6 +9,8 @@ import json
 import logging
 import os
 import pickle
+import signal
+import threading
 import time
 import uuid
 from collections import Counter
@@ -371,6 +373,7 @@ def _connected(address: str | None, workers: int | None) -> Iterator[bool]:
         os.environ.setdefault("RAY_worker_niceness", "0")  # else whatever runs beside them keeps workers from starting
         cores = max(workers or 1, os.cpu_count() or 1)
         options |= {"include_dashboard": False, "object_store_memory": _STORE, "num_cpus": cores}
+    before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(**options)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
@@ -379,6 +382,8 @@ def _connected(address: str | None, workers: int | None) -> Iterator[bool]:
             if address
             else f"Ray cannot start here: {error}"
         ) from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)  # Ray's own ends the process with another status
     try:
         yield address is None
     finally:

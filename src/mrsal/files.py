@@ -65,8 +65,7 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
                     os.fsync(file.fileno())
         temporary.chmod(0o777 & ~_umask())
         if target.exists():
-            old = target.with_name(f".{target.name}.old")
-            shutil.rmtree(old, ignore_errors=True)
+            old = temporary.with_suffix(".old")
             try:
                 target.rename(old)
                 temporary.rename(target)

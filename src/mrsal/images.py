@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 from mrsal.errors import DataError, FileError, InputError
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".ppm", ".pgm")
+UNREAD = (".heic", ".heif")  # but people have them
 
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N")
 _ORIENTATION = 0x0112  # EXIF
@@ -26,7 +27,6 @@ _GREY_TOLERANCE = 3  # between the channels of a grey JPEG that was saved as a c
 
 # not what else PIL opens: PostScript, for one, is run by Ghostscript
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF")
-_OTHERS = (".heic", ".heif", ".avif")  # the last is read where PIL can
 # what PIL raises on damaged files; odd tags of EXIF and TIFF come as errors of struct and of type
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, TypeError, LookupError, ArithmeticError, struct.error)
 
@@ -148,8 +148,8 @@ def _decoding(path: str | Path | bytes, *, max_pixels: float | None = None) -> I
             image = _image_of(file)
         except _DAMAGE as error:
             suffix = "" if isinstance(path, bytes) else Path(path).suffix.lower()
-            other = f"is {suffix[1:].upper()}, which is not read here; convert it to"
-            kind = other if suffix in _OTHERS else "is not an image that can be read; use"
+            other = f"is {suffix[1:].upper()} that cannot be read here; convert it to"
+            kind = other if suffix in (*UNREAD, ".avif") else "is not an image that can be read; use"
             raise DataError(f"{_label(path)} {kind} JPEG, PNG, WebP or TIFF") from error
         width, height = image.size
         if limit is not None and width * height > limit:

@@ -85,13 +85,13 @@ def predict_job(
     for complaint in complaints:
         log.error("skipped: %s", complaint)
     summary = Summary(failed=len(complaints), failures=[str(complaint) for complaint in complaints])
+    _refuse_overwriting(sources, out, formats, resuming=skip_existing)
     if skip_existing:
         done = [source for source in sources if source.is_done(out, formats)]
         summary = replace(summary, skipped=len(done))
         for source in done:
             summary.results[str(source)] = _as_text(source.results(out, formats))
         sources = [source for source in sources if str(source) not in summary.results]
-    _refuse_overwriting(sources, out, formats)
     if sources:
         make_folder(out)
         predictor = open_predictor(model, runtime=runtime, device=device, precision=precision)
@@ -130,29 +130,28 @@ def _as_text(results: dict[str, Path]) -> dict[str, str]:
     return {one: str(path) for one, path in results.items()}
 
 
-def _refuse_overwriting(sources: list[Source], out: Path, formats: Iterable[str]) -> None:
+def _refuse_overwriting(sources: list[Source], out: Path, formats: Iterable[str], *, resuming: bool) -> None:
     inputs = {source.path.resolve() for source in sources}
-    times = {source.times(out): source for source in sources if source.is_video and "npy" in formats}
+    writers: dict[Path, Source] = {}
     for source in sources:
-        for one, path in source.results(out, formats).items():
+        for path in source.files(out, formats):
             if path.resolve() in inputs:
                 raise InputError(f"the result for {source.path} would overwrite {path}; choose another --out")
+            if writers.setdefault(path, source) is not source:
+                raise InputError(f"{path} would be written for {writers[path]} and for {source}; rename one of them")
             beside = path.parent.resolve() == source.path.parent.resolve()
-            if beside and one != "overlay" and os.path.isfile(path):  # noqa: PTH113 - no error if the name is too long
+            # os.path, which has no error if the name is too long
+            if beside and not resuming and path.suffix in (".npy", ".png") and os.path.isfile(path):  # noqa: PTH113
                 raise InputError(
                     f"{path} is there already, beside {source.path.name}, and may be no map; remove it, or choose another --out"
                 )
-            if path in times:
-                raise InputError(f"{path} would be the map of {source} and the times of {times[path]}; rename one")
-            if source.is_video and path.is_dir() and any(not _is_frame(file) for file in path.iterdir()):
+            is_folder = source.is_video and os.path.isdir(path)  # noqa: PTH112
+            if is_folder and any(not _is_frame(file) for file in path.iterdir()):
                 raise InputError(f"the frames of {source.path} would replace the folder {path}; choose another --out")
-    frames = {path for s in sources if s.is_video for path in s.results(out, formats).values() if not path.suffix}
-    for source in sources:
-        for path in source.results(out, formats).values():
-            if not frames.isdisjoint(path.parents):
-                raise InputError(
-                    f"a video's frames would replace the folder of {path}; predict videos into another --out"
-                )
+    frames = {path for path, source in writers.items() if source.is_video and not path.suffix}
+    for path in writers:
+        if not frames.isdisjoint(path.parents):
+            raise InputError(f"a video's frames would replace the folder of {path}; predict videos into another --out")
 
 
 def _is_frame(path: Path) -> bool:

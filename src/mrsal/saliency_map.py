@@ -37,11 +37,11 @@ class Heat:
             raise InputError(f"opacity must be between 0 and 1, got {opacity}")
         if colormap not in colormaps:
             raise InputError(f"expected a colormap of matplotlib, such as inferno or viridis, got {colormap!r}")
-        weight = np.linspace(0, opacity, 256)
-        colours = colormaps[colormap](np.arange(256) / 255)[:, :3] * 255
-        # per level: what is left of the picture, out of 255, and what is added, times 255
-        self._kept = np.round(255 * (1 - weight)).astype(np.uint16)
-        self._added = np.round(255 * weight[:, None] * colours).astype(np.uint16)
+        # per level: what is left of the picture, out of 255, and what is added, times 255; no more than 255 * 255 in all
+        kept = np.round(255 * (1 - np.linspace(0, opacity, 256)))
+        colours = 255 * colormaps[colormap](np.arange(256) / 255)[:, :3]
+        self._kept = kept.astype(np.uint16)
+        self._added = np.round((255 - kept)[:, None] * colours).astype(np.uint16)
 
     def over(self, image: NDArray[np.uint8], scaled: NDArray[np.float32]) -> NDArray[np.uint8]:
         """``(H, W, 3)`` uint8: the picture, of this shape, under a map ``(H, W)`` whose coldest is 0 and hottest 1."""

@@ -11,7 +11,8 @@ import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +23,13 @@ from mrsal.errors import DataError, FileError, InputError, MrsalError
 COLUMN = "path"  # of a Parquet table
 TAR = ".tar"
 
-_HEIC = (".heic", ".heif")  # not read, but people have them: say so rather than pass over them
-_PICTURES = (*images.EXTENSIONS, *_HEIC)
+_PICTURES = (*images.EXTENSIONS, *images.UNREAD)  # say so rather than pass over them
 _KNOWN = (*_PICTURES, *video.EXTENSIONS, TAR)
 _ENDINGS = {"npy": ".npy", "png": ".png", "overlay": "_overlay.jpg"}
 _VIDEO_ENDINGS = {"npy": ".npy", "png": "", "overlay": "_overlay.mp4"}
+
+
+AnyPath = TypeVar("AnyPath", bound=PurePath)
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,15 @@ class Source:
         endings = _VIDEO_ENDINGS if self.is_video else _ENDINGS
         return {one: out / self.name.with_name(self.name.name + endings[one]) for one in formats}
 
-    def times(self, out: Path) -> Path:
-        """Of a video: where the times of the frames in its ``.npy`` go."""
-        return out / self.name.with_name(f"{self.name.name}_times.npy")
+    def files(self, out: Path, formats: Iterable[str]) -> list[Path]:
+        """All that is written for it: its results, and beside the maps of a video the times of the frames."""
+        results = self.results(out, formats)
+        times = [video.times_path(results["npy"])] if self.is_video and "npy" in results else []
+        return [*results.values(), *times]
 
     def is_done(self, out: Path, formats: Iterable[str]) -> bool:
-        """Whether all its results are there."""
-        return all(map(os.path.exists, self.results(out, formats).values()))  # False where a name is too long
+        """Whether all of them are there."""
+        return all(map(os.path.exists, self.files(out, formats)))  # False where a name is too long
 
     def read(self) -> NDArray[np.uint8]:
         """The picture as :func:`mrsal.images.read_image` gives it; errors name it."""
@@ -117,11 +122,14 @@ class Source:
         else:
             if not spans:
                 complain(DataError(f"{self.path} holds no picture"))
-        times = Counter(str(inside.with_suffix("")).casefold() for inside in spans)
+        names = {inside: inside.with_suffix("") for inside in spans}
+        for _ in range(2):  # a second time, where there is an a_jpg.png as well
+            times = Counter(str(name).casefold() for name in names.values())
+            for inside, name in names.items():
+                if times[str(name).casefold()] > 1:
+                    names[inside] = with_suffix(name, inside)
         for inside, span in spans.items():
-            name = inside.with_suffix("")
-            alone = times[str(name).casefold()] == 1
-            yield Source(self.path, self.name / (name if alone else with_suffix(name, inside)), span, str(inside))
+            yield Source(self.path, self.name / names[inside], span, str(inside))
 
 
 def find_sources(
@@ -191,15 +199,17 @@ class _Listing:
         if not text:
             raise InputError("a path is empty; name a file or folder, . for this one")
         path = base / _expanded(text)
-        is_folder, is_file = _kind(path)
-        if not in_list and (text.startswith("@") or path.suffix.lower() == ".txt") and not is_folder:
+        is_list = text.startswith("@") or path.suffix.lower() == ".txt"
+        if is_list and not in_list and not os.path.isdir(path):  # noqa: PTH112 - no error if the name is too long
             file = _expanded(text.removeprefix("@"))
             for number, line in _lines(file):
                 try:
                     yield from self.expand(line, file.parent, in_list=True)
                 except MrsalError as error:
                     self.complain(InputError(f"{file}, line {number}: {error}"))
-        elif is_folder:
+            return
+        is_folder, is_file = _kind(path)
+        if is_folder:
             yield from self._in_folder(path)
         elif path.suffix.lower() == ".parquet" and is_file:
             # no look at each file: for millions that takes long, and whoever reads it will say so
@@ -254,10 +264,12 @@ def _kind(path: Path) -> tuple[bool, bool]:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return False, False
-    except (OSError, ValueError) as error:
-        if glob.has_magic(str(path)):  # of which some are no names
+    except OSError as error:
+        if glob.has_magic(str(path)):  # not every pattern can be a name
             return False, False
-        raise FileError(f"cannot open {path}: {getattr(error, 'strerror', None) or error}") from error
+        raise FileError(f"cannot open {path}: {error.strerror}") from error
+    except ValueError as error:  # a NUL in it
+        raise FileError(f"cannot open {path}: {error}") from error
     if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
         raise FileError(f"{path} is neither a file nor a folder; save what it gives as a file")
     return stat.S_ISDIR(mode), stat.S_ISREG(mode)
@@ -268,7 +280,7 @@ def stem(path: Path) -> Path:
     return path if path.suffix.lower() == TAR else path.with_suffix("")
 
 
-def with_suffix(name: PurePosixPath | Path, path: PurePosixPath | Path) -> PurePosixPath | Path:
+def with_suffix(name: AnyPath, path: PurePath) -> AnyPath:
     """``a_jpg``, which is told apart from ``a_png``."""
     return name.with_name(f"{name.name}_{path.suffix[1:].lower()}")
 
@@ -335,7 +347,8 @@ def _column(file: Path, column: str) -> Iterator[str]:
 
 
 def _told_apart(sources: list[Source]) -> list[Source]:
-    for rename in (_with_folders, _with_suffixes, _with_suffixes):  # a second time, where there is an a_jpg.png as well
+    # suffixes a second time, where there is an a_jpg.png as well
+    for rename in (_with_folders, _with_suffixes, _with_suffixes):
         groups: dict[str, list[Source]] = {}
         for source in sources:
             groups.setdefault(_key(source), []).append(source)
@@ -367,4 +380,4 @@ def _with_folders(clashing: list[Source]) -> Iterator[tuple[Source, Source]]:
 
 def _with_suffixes(clashing: list[Source]) -> Iterator[tuple[Source, Source]]:
     for source in clashing:
-        yield source, replace(source, name=Path(with_suffix(source.name, source.path)))
+        yield source, replace(source, name=with_suffix(source.name, source.path))

@@ -151,9 +151,8 @@ def keep_freed_memory() -> None:
 
     A process-wide setting, and no more than a hint: other C libraries know no ``mallopt`` and go on as they are.
     """
-    with contextlib.suppress(
-        AttributeError, OSError, TypeError
-    ):  # the last on Windows, which has no library of this process
+    # a TypeError on Windows, which has no library of this process
+    with contextlib.suppress(AttributeError, OSError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_MMAP_MAX, 0)
         mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
@@ -314,7 +313,6 @@ def _validate(network: MrCNN, validate: Validate, config: TrainConfig) -> Scores
 
 
 def _is_enough(history: History, config: TrainConfig) -> bool:
-    scored = [
-        row["epoch"] for row in history.rows if f"val_{config.watch}" in row
-    ]  # a resumed run may have begun without
+    # a resumed run may have begun without validation
+    scored = [row["epoch"] for row in history.rows if f"val_{config.watch}" in row]
     return config.patience >= 0 and sum(epoch > history.best_epoch for epoch in scored) >= config.patience

@@ -373,6 +373,11 @@ def _set_up(context: Any, shape: tuple[int, ...], source: _Source) -> None:
         context.sample_aspect_ratio = 1 / aspect if turned else aspect
 
 
+def times_path(maps: Path) -> Path:
+    """Where the times of the frames go whose maps are in this ``.npy``."""
+    return maps.with_name(f"{maps.stem}_times.npy")
+
+
 @contextmanager
 def _npy(path: Path) -> Iterator[_Write]:
     times: list[float] = []
@@ -391,7 +396,7 @@ def _npy(path: Path) -> Iterator[_Write]:
         yield write
         file.seek(0)
         head()
-    with atomic_path(path.with_name(f"{path.stem}_times.npy")) as temporary, temporary.open("wb") as file:
+    with atomic_path(times_path(path)) as temporary, temporary.open("wb") as file:
         np.save(file, np.array(times))
 
 
