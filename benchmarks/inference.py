@@ -149,10 +149,12 @@ def matrix_peak(device: str, precision: str) -> float:
     size = 2048 if device == "cpu" else 8192
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
     a = torch.rand(size, size, device=device, dtype=kind)
+    before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32  # as the convolutions it is compared with
     for _ in range(2):
         a @ a
     taken = min(seconds(lambda: [a @ a for _ in range(5)]) for _ in range(3))
+    torch.backends.cuda.matmul.allow_tf32 = before
     return 5 * 2 * size**3 / taken
 
 

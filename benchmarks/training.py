@@ -10,7 +10,6 @@ training changes how a process keeps its memory; then, on request, each trains t
 import argparse
 import contextlib
 import dataclasses
-import platform
 import statistics
 import tempfile
 import time
@@ -23,10 +22,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from inference import header, matrix_peak
 from plain import PlainMrCNN
 from scipy import stats
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.flop_counter import FlopCounterMode
 
 import mrsal
 from mrsal import datasets, training
@@ -106,12 +107,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the tables here too")
     arguments = parser.parse_args()
     device = resolve_device(arguments.device)
-    name = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} CPU cores"
-    capability = "" if device == "cuda" else f" ({torch.backends.cpu.get_cpu_capability()})"
-    lines = [
-        f"mrsal {mrsal.__version__}, torch {torch.__version__}, Python {platform.python_version()}, {name}{capability}.",
-        "",
-    ]
+    lines = [header(device), ""]
     with tempfile.TemporaryDirectory() as folder:
         dataset = scenes(arguments.osie, arguments.train_images, arguments.test_images, Path(folder))
         write_native(dataset, Path(folder) / "native")
@@ -162,13 +158,30 @@ def speeds(folder: Path, device: str, stretch: float, rounds: int) -> list[str]:
     lines = [
         f"Batch size {BATCH}, medians of {rounds} turns:",
         "",
-        "| way | samples/s | times the plain loop | 20 epochs of 15,000 samples |",
-        "| --- | ---: | ---: | ---: |",
+        "| way | samples/s | times the plain loop | 20 epochs of 15,000 samples | GFLOP/s | share of a matrix product's |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
+    flop, peaks = sample_flop(), {precision: matrix_peak(device, precision) for precision in precisions(device)}
     for way, values in rates.items():
         rate = statistics.median(values)
-        lines.append(f"| {label(way)} | {rate:.0f} | {rate / reference:.2f} | {300_000 / rate:.0f} s |")
-    return [*lines, ""]
+        work, peak = rate * flop, peaks.get(way, peaks["fp32"])
+        cells = (
+            f"{rate:.0f}",
+            f"{rate / reference:.2f}",
+            f"{300_000 / rate:.0f} s",
+            f"{work / 1e9:.0f}",
+            f"{work / peak:.0%}",
+        )
+        lines.append(f"| {label(way)} | " + " | ".join(cells) + " |")
+    return [*lines, "", f"A sample takes {flop / 1e9:.2f} GFLOP, forward and backward.", ""]
+
+
+def sample_flop() -> float:
+    """Floating-point operations of a sample in the network, forward and backward."""
+    network = MrCNN()
+    with FlopCounterMode(display=False) as counter:
+        network(torch.zeros(2, 3, 3, 42, 42)).sum().backward()
+    return counter.get_total_flops() / 2
 
 
 def alone(work: Callable[..., Any], *arguments: Any) -> Any:

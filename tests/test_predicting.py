@@ -188,9 +188,8 @@ def test_a_file_beside_the_picture_that_may_be_the_users_is_not_overwritten(job,
         job(["photos/a.jpg"], "photos", formats=["npy"])
     assert (photos / "a.npy").read_bytes() == b"mine"
     assert job(["photos/a.jpg"], "photos", formats=["npy"], skip_existing=True) == Summary(skipped=1)
-    assert (
-        job(["photos/a.jpg"], "photos") == job(["photos/a.jpg"], "photos") == Summary(done=1)
-    )  # a_overlay.jpg is ours
+    for _ in range(2):  # a_overlay.jpg is ours
+        assert job(["photos/a.jpg"], "photos") == Summary(done=1)
 
 
 def test_the_times_of_a_video_are_not_overwritten(job, tmp_path):

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,13 +134,14 @@ def _as_text(results: dict[str, Path]) -> dict[str, str]:
 def _refuse_overwriting(sources: list[Source], out: Path, formats: Iterable[str], *, resuming: bool) -> None:
     inputs = {source.path.resolve() for source in sources}
     writers: dict[Path, Source] = {}
+    resolved = cache(Path.resolve)  # of folders, which are few
     for source in sources:
         for path in source.files(out, formats):
             if path.resolve() in inputs:
                 raise InputError(f"the result for {source.path} would overwrite {path}; choose another --out")
             if writers.setdefault(path, source) is not source:
                 raise InputError(f"{path} would be written for {writers[path]} and for {source}; rename one of them")
-            beside = path.parent.resolve() == source.path.parent.resolve()
+            beside = resolved(path.parent) == resolved(source.path.parent)
             # os.path, which has no error if the name is too long
             if beside and not resuming and path.suffix in (".npy", ".png") and os.path.isfile(path):  # noqa: PTH113
                 raise InputError(

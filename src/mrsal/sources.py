@@ -208,13 +208,13 @@ class _Listing:
                 except MrsalError as error:
                     self.complain(InputError(f"{file}, line {number}: {error}"))
             return
-        is_folder, is_file = _kind(path)
-        if is_folder:
+        mode = _mode(path)
+        if stat.S_ISDIR(mode):
             yield from self._in_folder(path)
-        elif path.suffix.lower() == ".parquet" and is_file:
+        elif path.suffix.lower() == ".parquet" and mode:
             # no look at each file: for millions that takes long, and whoever reads it will say so
             yield from (_source(path.parent / name) for name in _column(path, self.column))
-        elif is_file:
+        elif mode:
             yield _source(path)
         elif glob.has_magic(text):
             names = glob.iglob(str(path), recursive=True)  # noqa: PTH207 - takes absolute patterns
@@ -252,8 +252,8 @@ def _expanded(text: str) -> Path:
         return Path(text)
 
 
-def _kind(path: Path) -> tuple[bool, bool]:
-    """Whether it is a folder, and whether a file; neither, if nothing is there, as with a pattern.
+def _mode(path: Path) -> int:
+    """The mode of a file or folder; 0 if nothing is there, as with a pattern.
 
     Raises
     ------
@@ -263,16 +263,16 @@ def _kind(path: Path) -> tuple[bool, bool]:
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return False, False
+        return 0
     except OSError as error:
         if glob.has_magic(str(path)):  # not every pattern can be a name
-            return False, False
+            return 0
         raise FileError(f"cannot open {path}: {error.strerror}") from error
     except ValueError as error:  # a NUL in it
         raise FileError(f"cannot open {path}: {error}") from error
     if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
         raise FileError(f"{path} is neither a file nor a folder; save what it gives as a file")
-    return stat.S_ISDIR(mode), stat.S_ISREG(mode)
+    return mode
 
 
 def stem(path: Path) -> Path:
