@@ -5,15 +5,17 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mrsal import cli, video
+from mrsal import archive, cli, video
 from mrsal.checkpoint import load_checkpoint, save_checkpoint
 from mrsal.images import read_image
 from mrsal.model import ModelConfig, MrCNN
+from mrsal.patches import sample_locations
 from mrsal.scores import Scores
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -264,6 +266,55 @@ def test_the_scripts_at_the_root_offer_the_known_flags(script):
     help_ = subprocess.run([sys.executable, ROOT / script, "--help"], capture_output=True, text=True, check=True).stdout
     for flag in known[script].split():
         assert f"--{flag}" in help_
+
+
+@pytest.fixture(scope="module")
+def few_samples(dataset, tmp_path_factory):
+    """The historical files of ``dataset`` with a tenth of its training samples."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(archive, "sample_locations", partial(sample_locations, fixated=1, unfixated=2))
+        return archive.write_pth(dataset, tmp_path_factory.mktemp("data") / "few")
+
+
+@pytest.mark.parametrize(
+    ("entry", "form", "validates"),
+    [
+        ("train_script", "--use_val", True),
+        ("main", "--use_val --using_windows", True),
+        ("main", "--use-val --early_stopping_patience 3", True),
+        ("train_script", "--use_val=1", True),
+        ("main", "--use_val=1", True),
+        ("train_script", "--use_val 1 --using_windows 0", True),
+        ("main", "--use_val 1 --using_windows 0", True),
+        ("train_script", "--use_val=0", False),
+        ("main", "--use_val 0 --using_windows=1", False),
+        ("train_script", "--using-windows 1 --use-val=0", False),
+    ],
+)
+def test_a_switch_stands_alone_or_takes_0_or_1(run, few_samples, entry, form, validates, tmp_path):
+    command = ["train"] if entry == "main" else []
+    options = ["--data_dir", few_samples, "--out_dir", tmp_path, *QUICK, "--num_gpus", 1]
+    status, _, err = run(*command, *options, *form.split(), entry=getattr(cli, entry))
+    assert (status, err) == (0, "")
+    assert (only(tmp_path / "trained") / "cnn_epoch_1.pth").is_file()
+    assert (only(tmp_path / "trained") / "cnn_best.pth").is_file() == validates
+
+
+@pytest.mark.parametrize("value", ["=2", " yes", "=", " 01"])
+@pytest.mark.parametrize("name", ["--use_val", "--using-windows"])
+def test_a_switch_takes_nothing_but_0_and_1(run, native_folder, name, value):
+    argument = [name, value.strip()] if value[0] == " " else [name + value]
+    status, _, err = run("train", "--data_dir", native_folder, *argument, *QUICK)
+    assert status == 2
+    complaint = err.splitlines()[-1]
+    assert name.replace("-w", "_w") in complaint and f"expected 0 or 1, got '{value[1:]}'" in complaint
+
+
+def test_the_script_trains_as_users_of_the_method_call_it(few_samples, tmp_path):
+    command = [sys.executable, ROOT / "train.py", "--data_dir", few_samples, "--out_dir", tmp_path, *QUICK]
+    done = subprocess.run([*command, "--use_val", "1", "--using_windows", "0"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (only(tmp_path / "trained") / "cnn_best.pth").is_file()
 
 
 def test_compare_reads_folders_and_files(run, tmp_path):

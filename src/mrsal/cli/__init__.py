@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from mrsal import __version__
-from mrsal.cli._options import CONTEXT, Terminal, console, errors, log, speak_normally
+from mrsal.cli._options import CONTEXT, Command, Terminal, console, errors, log, speak_normally
 from mrsal.cli.areas import aoi, check
 from mrsal.cli.checking import doctor
 from mrsal.cli.evaluating import compare, evaluate, submit
@@ -41,7 +41,7 @@ app = typer.Typer(
 _USING = (demo, predict, serve, aoi, check)
 _SCIENCE = (prepare, train, evaluate, compare, submit, export, doctor)
 for command in (*_USING, *_SCIENCE):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 @app.callback(invoke_without_command=True)
@@ -72,7 +72,7 @@ def _single(command: Callable[..., Any]) -> typer.Typer:
     alone = typer.Typer(
         add_completion=False, context_settings=CONTEXT, rich_markup_mode=None, pretty_exceptions_enable=False
     )
-    alone.command()(command)
+    alone.command(cls=Command)(command)
     return alone
 
 

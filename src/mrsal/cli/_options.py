@@ -16,6 +16,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand
 
 from mrsal.errors import InputError
 
@@ -177,6 +178,40 @@ AddressOption = Annotated[
 WorkersOption = Annotated[
     int | None, typer.Option(min=1, help="Processes for --engine ray. Default: one per GPU, or else per CPU core.")
 ]
+
+
+_ZERO_OR_ONE = "[0|1]"  # what help shows behind a switch, and what tells a switch from other options
+
+
+def switch(name: str, *, help: str) -> Any:
+    """An option that is on with ``--name``, ``--name 1`` or ``--name=1``, and off with ``--name 0`` or ``--name=0``.
+
+    For a parameter of type ``int`` with the default 0, of a command whose class is :class:`Command`.
+    """
+    return typer.Option(name, metavar=_ZERO_OR_ONE, parser=_zero_or_one, help=f"{help} The name alone means 1.")
+
+
+def _zero_or_one(text: str) -> int:
+    if str(text) not in ("0", "1"):
+        raise typer.BadParameter(f"expected 0 or 1, got {text!r}")
+    return int(text)
+
+
+class Command(TyperCommand):
+    """A command whose options may be made by :func:`switch`. Typer has no option whose value can be left out.
+
+    A command that takes arguments should have no switch: the argument behind a bare switch would be read as its value.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give a 1 to each switch that stands at the end or before another option."""
+        normalise = ctx.token_normalize_func or str
+        switches = {normalise(name) for option in self.params if option.metavar == _ZERO_OR_ONE for name in option.opts}
+        completed = []
+        for argument, following in zip(args, [*args[1:], "--"], strict=True):
+            is_bare = normalise(argument) in switches and following.startswith("-")
+            completed.append(f"{argument}=1" if is_bare else argument)
+        return super().parse_args(ctx, completed)
 
 
 def only_with_ray(engine: Engine, **options: object) -> None:

@@ -20,6 +20,7 @@ from mrsal.cli._options import (
     log,
     one_of,
     print_json,
+    switch,
 )
 
 
@@ -74,9 +75,8 @@ def train(
         int, typer.Option("--num_gpus", min=1, help="GPUs to use, a process each, as far as there are any.")
     ] = 2,
     use_val: Annotated[
-        bool,
-        typer.Option("--use_val", help="Score the validation images after each epoch; keep the best checkpoint."),
-    ] = False,
+        int, switch("--use_val", help="1: score the validation images after each epoch and keep the best checkpoint.")
+    ] = 0,
     batch_size: Annotated[int, typer.Option("--batch_size", min=1, help="Samples per step and process.")] = 256,
     learning_rate: Annotated[float, typer.Option("--learning_rate", help="Of SGD.")] = 0.002,
     start_momentum: Annotated[float, typer.Option("--start_momentum", help="At the first step.")] = 0.9,
@@ -87,8 +87,8 @@ def train(
         typer.Option("--conv1_weight_constraint", help="Largest norm of a first-layer filter; 0: none."),
     ] = 0.1,
     using_windows: Annotated[
-        bool, typer.Option("--using_windows", help="Accepted for old scripts; nothing needs it any more.")
-    ] = False,
+        int, switch("--using_windows", help="Accepted because old command lines have it; it changes nothing.")
+    ] = 0,
     improvements: Annotated[int, typer.Option(min=0, max=1, help="1: learned blur in front of each stream.")] = 0,
     early_stopping_patience: Annotated[
         int,
@@ -136,7 +136,7 @@ def train(
         timeout=timeout,
         model=ModelConfig(variant="blur" if improvements else "base"),
     )
-    run = train_job(data_dir, out_dir, config, use_val=use_val, resume=resume, console=console)
+    run = train_job(data_dir, out_dir, config, use_val=bool(use_val), resume=resume, console=console)
     if json:
         first_only(print_json)({"folder": run, "epochs": read_history(run)})
 
