@@ -208,7 +208,7 @@ class Command(TyperCommand):
         normalise = ctx.token_normalize_func or str
         switches = {normalise(name) for option in self.params if option.metavar == _ZERO_OR_ONE for name in option.opts}
         completed = []
-        for argument, following in zip(args, [*args[1:], "--"], strict=True):
+        for argument, following in zip(args, [*args, "--"][1:], strict=True):
             is_bare = normalise(argument) in switches and following.startswith("-")
             completed.append(f"{argument}=1" if is_bare else argument)
         return super().parse_args(ctx, completed)
