@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from mrsal import archive, native
 from mrsal.datasets import FixationDataset, load
 from mrsal.export import export_model
+from mrsal.patches import sample_locations
 
 # height and width; odd, even, square, portrait and narrower than a crop
 SIZES = [(61, 83), (90, 121), (83, 64), (50, 50), (47, 99), (120, 90), (75, 75), (41, 55), (99, 81), (64, 97)]
@@ -73,6 +75,14 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> FixationDataset:
 def pth_folder(dataset: FixationDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The historical files of ``dataset``. Not to be changed."""
     return archive.write_pth(dataset, tmp_path_factory.mktemp("data") / "pth")
+
+
+@pytest.fixture(scope="session")
+def few_samples(dataset: FixationDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As ``pth_folder``, with a tenth of the training samples. Not to be changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(archive, "sample_locations", partial(sample_locations, fixated=1, unfixated=2))
+        return archive.write_pth(dataset, tmp_path_factory.mktemp("data") / "few")
 
 
 @pytest.fixture(scope="session")

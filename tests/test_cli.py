@@ -5,17 +5,15 @@ import re
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mrsal import archive, cli, video
+from mrsal import cli, video
 from mrsal.checkpoint import load_checkpoint, save_checkpoint
 from mrsal.images import read_image
 from mrsal.model import ModelConfig, MrCNN
-from mrsal.patches import sample_locations
 from mrsal.scores import Scores
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -266,14 +264,6 @@ def test_the_scripts_at_the_root_offer_the_known_flags(script):
     help_ = subprocess.run([sys.executable, ROOT / script, "--help"], capture_output=True, text=True, check=True).stdout
     for flag in known[script].split():
         assert f"--{flag}" in help_
-
-
-@pytest.fixture(scope="module")
-def few_samples(dataset, tmp_path_factory):
-    """The historical files of ``dataset`` with a tenth of its training samples."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archive, "sample_locations", partial(sample_locations, fixated=1, unfixated=2))
-        return archive.write_pth(dataset, tmp_path_factory.mktemp("data") / "few")
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,10 @@ import torch
 from PIL import Image
 from pyarrow import parquet
 from rich.console import Console
-from test_predicting import Brightness
+from test_predicting import Brightness, film, grey_ramp
 from test_sources import encoded, write_tar
 
-from mrsal import cluster
+from mrsal import cluster, predicting
 from mrsal.checkpoint import save_checkpoint
 from mrsal.cluster import FAILURES, predict_on_ray, scoring_on_ray
 from mrsal.errors import FileError, InputError, MrsalError
@@ -271,6 +271,17 @@ def test_a_shard_of_which_workers_die_is_given_up(in_process, tmp_path, monkeypa
     monkeypatch.setattr(Brightness, "network", None, raising=False)
     assert in_process() == Summary(failed=5)
     assert "died 3 times" in caplog.text
+
+
+def test_workers_do_what_one_process_does_with_every_option(in_process, tmp_path, monkeypatch):
+    options = {"opacity": 0.25, "colormap": "gray", "smoothing": 0.2, "every": 2, "formats": ["overlay", "npy"]}
+    Image.fromarray(grey_ramp()).save(tmp_path / "in" / "ramp.png")
+    film(tmp_path / "in" / "film.mkv", [np.full((64, 64, 3), value, np.uint8) for value in (0, 250, 90, 160, 20)])
+    monkeypatch.setattr(predicting, "open_predictor", lambda *_, **__: Brightness())
+    local = predict_job([str(tmp_path / "in")], tmp_path / "local", "any", **options, console=QUIET)
+    assert in_process(**options).done == local.done == 7
+    for path in (tmp_path / "local").iterdir():
+        assert path.suffix == ".mp4" or (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def test_results_that_are_there_are_left_out_on_request(in_process, tmp_path):

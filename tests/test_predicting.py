@@ -12,7 +12,7 @@ from rich.console import Console
 
 from mrsal import predicting
 from mrsal.errors import InputError
-from mrsal.images import image_size, to_image
+from mrsal.images import image_size, read_image, to_image
 from mrsal.predicting import Summary, predict_job
 from mrsal.saliency_map import SaliencyMap
 from mrsal.sources import find_sources
@@ -21,10 +21,12 @@ from mrsal.sources import find_sources
 class Brightness:
     """A predictor whose maps are known: how bright a picture is."""
 
+    def predict(self, image, *, mode):
+        pixels = to_image(image)
+        return SaliencyMap((pixels.mean(axis=2) / 255).astype(np.float32), pixels)
+
     def predict_many(self, images, *, mode):
-        for image in images:
-            pixels = to_image(image)
-            yield SaliencyMap((pixels.mean(axis=2) / 255).astype(np.float32), pixels)
+        return (self.predict(image, mode=mode) for image in images)
 
 
 @pytest.fixture
@@ -41,6 +43,31 @@ def picture(path, value=128):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (8, 6), (value,) * 3).save(path)
     return path
+
+
+def grey_ramp(size=64):
+    """A grey picture that gets brighter from left to right: ``(H, W, 3)`` uint8."""
+    return np.repeat(np.tile(np.linspace(40, 215, size).astype(np.uint8), (size, 1))[..., None], 3, axis=2)
+
+
+def film(path, pictures):
+    """A video without loss, ten pictures a second."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.height, stream.width, stream.pix_fmt = *pictures[0].shape[:2], "bgr0"
+        for pixels in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def first_picture(path):
+    """Of a video, or a picture: ``(H, W, 3)`` int."""
+    if path.suffix == ".jpg":
+        return read_image(path).astype(int)
+    with pytest.importorskip("av").open(str(path)) as container:
+        return next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
 
 
 def names(paths, **options):
@@ -222,3 +249,38 @@ def test_wrong_colours_are_refused_before_anything_is_done(job, photos, tmp_path
     with pytest.raises(InputError):
         job([photos], **options)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["a.jpg", "a.mp4"])
+def test_an_overlay_has_the_colours_and_the_opacity_that_were_asked_for(job, tmp_path, kind):
+    if kind == "a.jpg":
+        Image.fromarray(grey_ramp()).save(source := tmp_path / "a.png")
+    else:
+        source = film(tmp_path / "a.mkv", [grey_ramp()])
+
+    def overlay(**options):
+        assert job([source], **options).done == 1
+        return first_picture(tmp_path / "out" / f"a_overlay{kind[1:]}")
+
+    def colourfulness(picture):
+        return np.ptp(picture, axis=2).max()
+
+    assert colourfulness(overlay(colormap="inferno")) > 60
+    grey = overlay(colormap="gray", opacity=1)
+    assert colourfulness(grey) < 20
+    np.testing.assert_allclose(overlay(opacity=0), grey_ramp(), atol=12)
+    weak, strong = (np.abs(overlay(opacity=opacity) - grey_ramp()).mean() for opacity in (0.2, 0.8))
+    assert 0 < 2 * weak < strong
+
+
+def test_a_video_is_smoothed_and_predicted_at_intervals_as_asked_for(job, tmp_path):
+    dark, bright = (np.full((64, 64, 3), value, np.uint8) for value in (0, 255))
+
+    def brightness(*pictures, **options):
+        assert job([film(tmp_path / "a.mkv", pictures)], formats=["npy"], **options).done == 1
+        return np.load(tmp_path / "out" / "a.npy")[:, 20, 20]
+
+    np.testing.assert_allclose(brightness(dark, bright, dark, bright, dark), [0, 1, 0, 1, 0], atol=1e-3)
+    np.testing.assert_allclose(brightness(dark, bright, dark, bright, dark, every=4), 0, atol=1e-3)
+    smooth = brightness(dark, bright, bright, bright, smoothing=0.2)  # seconds; pictures are 0.1 s apart
+    np.testing.assert_allclose(smooth, 1 - np.exp(-np.arange(4) / 2), atol=1e-3)

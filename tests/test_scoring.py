@@ -3,13 +3,17 @@
 import io
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+from mrsal.adjustment import Adjusted, fit_adjustment
+from mrsal.baselines import centre
 from mrsal.errors import InputError
-from mrsal.native import write_native
+from mrsal.evaluation import evaluate
+from mrsal.native import open_archive, write_native
 from mrsal.scores import Scores
 from mrsal.scoring import evaluate_job, score_table, table_lines
 
@@ -64,6 +68,39 @@ def test_adjustments_are_fitted_on_validation_images_and_said(dataset, native_fo
     without = write_native(replace(dataset, splits={"val": np.arange(0), "test": np.arange(10)}), tmp_path / "no-val")
     with pytest.raises(InputError, match="--adjust fits on validation images"):
         job(without, tmp_path, adjust=True)
+
+
+def in_parts(task):
+    """Scores images as a worker does, which has nothing but the task."""
+    return partial(map, task.scorer())
+
+
+@pytest.fixture(scope="module")
+def halves(dataset, tmp_path_factory):
+    """An archive with five images for validation and five for testing."""
+    splits = {"val": np.arange(5), "test": np.arange(5, 10)}
+    return write_native(replace(dataset, splits=splits), tmp_path_factory.mktemp("halves") / "native")
+
+
+@pytest.mark.parametrize("share_out", [None, in_parts])
+@pytest.mark.parametrize("option", ["skip_first", "optimal", "adjust"])
+def test_an_option_of_an_evaluation_has_its_effect(halves, tmp_path, option, share_out):
+    _, plain = job(halves, tmp_path, limits=False)
+    _, results = job(halves, tmp_path, limits=False, share_out=share_out, **{option: True})
+    test, val = (
+        list(open_archive(halves).examples(split, skip_first=option == "skip_first")) for split in ("test", "val")
+    )
+    model = centre
+    if option == "adjust":
+        model = Adjusted(centre_of, fit_adjustment(map(centre_of, val), val))
+    expected = evaluate(model, test, optimal=option == "optimal")
+    for metric, values in expected.values.items():
+        np.testing.assert_allclose(results["centre"].values[metric], values, rtol=1e-6)
+    assert results["centre"].mean()["KL"] != pytest.approx(plain["centre"].mean()["KL"], rel=1e-3)
+
+
+def centre_of(example):
+    return centre(example.stimulus())
 
 
 def test_tables_show_every_metric_and_a_dash_where_there_is_none():

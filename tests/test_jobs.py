@@ -1,0 +1,62 @@
+"""The job of training: settings go to the run as they are, and its files say so."""
+
+import io
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from mrsal.checkpoint import load_checkpoint
+from mrsal.jobs import train_job
+from mrsal.model import ModelConfig
+from mrsal.recipe import TrainConfig
+from mrsal.runs import read_history
+
+# nothing as by default, but that there is one process
+SETTINGS = TrainConfig(
+    epochs=2,
+    batch_size=8,
+    learning_rate=0.02,
+    start_momentum=0.3,
+    end_momentum=0.6,
+    weight_decay=0.01,
+    conv1_limit=0.4,
+    patience=7,
+    watch="KL",
+    average=2,
+    precision="fp32",
+    device="cpu",
+    timeout=50.0,
+    seed=5,
+    model=ModelConfig(variant="blur"),
+)
+
+
+@pytest.fixture(scope="module")
+def run(few_samples, tmp_path_factory):
+    """A run with these settings, validated. Not to be changed."""
+    out = tmp_path_factory.mktemp("job")
+    return train_job(few_samples, out, SETTINGS, use_val=True, console=Console(file=io.StringIO()))
+
+
+def test_the_settings_are_those_of_the_run(run):
+    found = json.loads((run / "config.json").read_text())
+    for name, value in asdict(SETTINGS).items():
+        assert name == "model" or found[name] == value, name
+    assert found["model"]["variant"] == "blur"
+
+
+def test_momentum_seed_and_limit_are_in_the_files(run):
+    assert [row["momentum"] for row in read_history(run)] == pytest.approx([0.42, 0.6])  # after 3 and 6 of 6 steps
+    network, about = load_checkpoint(run / "cnn_epoch_2.pth")
+    assert about["seed"] == 5
+    norms = [stream.conv1.weight.flatten(1).norm(dim=1).max().item() for stream in network.streams]
+    assert norms == pytest.approx([0.4] * 3, rel=1e-4)
+
+
+def test_the_best_checkpoint_has_the_lowest_of_the_metric_that_is_watched(run):
+    best = int(np.argmin([row["val_KL"] for row in read_history(run)])) + 1
+    assert load_checkpoint(run / "cnn_best.pth")[1]["epoch"] == best
+    assert load_checkpoint(run / "cnn_average.pth")[1]["mean of epochs"] == [1, 2]
