@@ -74,17 +74,16 @@ def test_the_network_of_the_demo_predicts_its_test_scenes_far_better_than_a_cent
 def test_each_row_of_the_table_has_the_scores_of_its_model(demo, examples):
     """The network is the one of the last epoch, not the one that training began with; nor are rows exchanged."""
     (checkpoint,) = demo.glob("trained/*/cnn_epoch_1.pth")
-    models = BASELINES | {"Mr-CNN": load_model(checkpoint, mode="fast")}
+    network = evaluate(load_model(checkpoint, mode="fast"), examples)
     rows = rows_of(demo)
-    assert list(rows) == list(models)
-    for name, model in models.items():
-        scores = evaluate(model, examples)
-        assert rows[name] == pytest.approx(scores.mean(), abs=0.002), name
-        if name == "Mr-CNN":
-            saved = Scores.load(demo / "scores.csv")
-            assert saved.names == tuple(example.name for example in examples)
-            for metric, column in scores.values.items():
-                assert saved.values[metric] == pytest.approx(column, abs=1e-3)
+    assert list(rows) == [*BASELINES, "Mr-CNN"]
+    assert rows["Mr-CNN"] == pytest.approx(network.mean(), abs=0.002)
+    assert rows["centre"] == pytest.approx(evaluate(BASELINES["centre"], examples).mean(), abs=0.002)
+    assert (rows["uniform"]["AUC"], rows["uniform"]["NSS"]) == (0.5, 0)
+    saved = Scores.load(demo / "scores.csv")
+    assert saved.names == tuple(example.name for example in examples)
+    for metric, column in network.values.items():
+        assert saved.values[metric] == pytest.approx(column, abs=1e-3)
     shown = (demo / "terminal.txt").read_text()
     assert all(f"{row['sAUC']:.3f}" in shown for row in rows.values())
 
@@ -92,13 +91,15 @@ def test_each_row_of_the_table_has_the_scores_of_its_model(demo, examples):
 def test_the_comparisons_of_the_demo_show_its_test_scenes(demo, examples):
     """Each row is a scene, its prediction and its fixations; both maps are bright at the same places."""
     page = np.asarray(Image.open(demo / "comparisons.jpg").convert("L")).astype(float)
-    assert page.shape[1] == 900
-    rows = np.array_split(page, len(examples))
-    for row, example in zip(rows, examples, strict=True):
-        height = round(HEIGHT * 900 / (3 * WIDTH + 16))  # of a panel on the page
-        scene, prediction, target = np.array_split(row[-height - 8 : -8], 3, axis=1)
-        stimulus = np.asarray(Image.fromarray(example.stimulus()).convert("L").resize(scene.shape[::-1]))
-        assert np.corrcoef(scene.ravel(), stimulus.ravel())[0, 1] > 0.8
+    gutter, scale = 8, 900 / (3 * WIDTH + 2 * 8)
+    row = (len(page) - gutter * (len(examples) - 1)) / len(examples)
+    height, width = round(HEIGHT * scale), round(WIDTH * scale)
+    for i, example in enumerate(examples):
+        bottom = round((i + 1) * row + i * gutter)
+        lefts = [round(column * (WIDTH + gutter) * scale) for column in range(3)]
+        scene, prediction, target = (page[bottom - height : bottom, left : left + width] for left in lefts)
+        stimulus = np.asarray(Image.fromarray(example.stimulus()).convert("L").resize((width, height)))
+        assert np.corrcoef(scene.ravel(), stimulus.ravel())[0, 1] > 0.9
         assert np.corrcoef(prediction.ravel(), target.ravel())[0, 1] > 0.4
 
 

@@ -72,7 +72,7 @@ def test_a_caption_stands_above_the_prediction_where_there_is_room_for_it():
     plain, said = (comparison(grey(100, 300), values, values, caption=text) for text in ("", "sAUC 0.70"))
     changed = np.argwhere((plain != said).any(axis=2))
     assert changed[:, 0].max() < plain.shape[0] - 100
-    assert 308 + 150 < changed[:, 1].min() and changed[:, 1].max() < 308 + 300
+    assert changed[:, 1].min() > 308 + 150 and changed[:, 1].max() < 308 + 300
     crowded = comparison(grey(100, 300), values, values, caption="sAUC 0.70 " * 9)
     np.testing.assert_array_equal(crowded, plain)
 
@@ -167,8 +167,8 @@ def test_a_contour_runs_where_the_density_has_the_level_of_the_share():
     density = np.exp(-((rows - 60) ** 2 + (columns - 80) ** 2) / (2 * 20.0**2))
     picture = with_contours(grey(120, 160), density, [0.5])
     radius = 20 * np.sqrt(2 * np.log(2))  # which holds half of a round Gaussian
-    white = np.argwhere((picture[70:] == 255).all(axis=2)) + [70, 0]  # below the label
-    away = np.hypot(white[:, 0] + 0.5 - 60, white[:, 1] + 0.5 - 80)
+    white = np.argwhere((picture[70:] == 255).all(axis=2))  # below the label
+    away = np.hypot(white[:, 0] + 70.5 - 60, white[:, 1] + 0.5 - 80)
     assert len(white) > 40
     assert abs(away - radius).max() < 2
     changed = np.argwhere((picture != GREY).any(axis=2))
