@@ -89,12 +89,12 @@ def test_two_pictures_stand_side_by_side_each_at_its_own_size():
 
 def test_a_sheet_keeps_the_order_and_the_proportions():
     shades = [grey(100, 300) // 2 + shade for shade in (0, 30, 60)]
-    one = sheet(shades, width=150)
-    assert one.shape == (50 * 3 + 16, 150, 3)
-    assert [int(one[top + 25, 75, 0]) for top in (0, 58, 116)] == [64, 94, 124]
-    two = sheet(shades, width=150, columns=2)
-    assert two.shape == (50 * 2 + 8, 308, 3)
-    assert [int(two[y, x, 0]) for y, x in ((25, 75), (25, 233), (83, 75), (83, 233))] == [64, 94, 124, 255]
+    column = sheet(shades, width=150)
+    assert column.shape == (50 * 3 + 16, 150, 3)
+    assert [int(column[top + 25, 75, 0]) for top in (0, 58, 116)] == [64, 94, 124]
+    grid = sheet(shades, width=150, columns=2)
+    assert grid.shape == (50 * 2 + 8, 308, 3)
+    assert [int(grid[y, x, 0]) for y, x in ((25, 75), (25, 233), (83, 75), (83, 233))] == [64, 94, 124, 255]
 
 
 # marks on pictures
