@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mrsal import charts, comparison, scores
+from mrsal import charts, comparison, plots, scores
 from mrsal.errors import InputError
 from mrsal.report import Panel, pick, write_report
 from mrsal.scores import Scores
@@ -151,6 +151,24 @@ def test_the_report_says_what_it_was_given(tmp_path, drawn):
         "Training",
         "Where the numbers are from",
     ]
+
+
+def test_the_report_holds_the_charts_of_its_scores(tmp_path, drawn):
+    """Each under the words that describe it, as the functions for charts save them."""
+    history = [{"epoch": 1, "loss": 0.6, "accuracy": 0.7}, {"epoch": 2, "loss": 0.5, "accuracy": 0.8, "val_NSS": 1.0}]
+    options = {"floor": "centre", "ceiling": "gold"}
+    _, page = read(write_report(tmp_path / "report.html", three(), title="t", history=history, **options))
+    compared = {name: scored for name, scored in three().items() if name != "gold"}
+    charts.save_score_plot(three(), tmp_path / "Mean and interval.svg", **options)
+    charts.save_pairwise(comparison.compare(compared, reference="centre"), tmp_path / "Differences.svg")
+    charts.save_distributions(three(), tmp_path / "Distribution.svg")
+    plots.save_curves(history, tmp_path / "Loss and accuracy.svg")
+    embedded = {a["alt"]: base64.b64decode(a["src"].split(",")[1]) for a in page.all("img")}
+    files = list(tmp_path.glob("*.svg"))
+    assert len(embedded) == len(files) == 4
+    for file in files:
+        (chart,) = (svg for words, svg in embedded.items() if words.startswith(file.stem))
+        assert chart == file.read_bytes(), file.stem
 
 
 def test_nothing_is_asked_of_a_network_and_every_picture_has_words(tmp_path):

@@ -1,13 +1,14 @@
 """Charts of scores: means with intervals, distributions over images, differences between models.
 
-``Scores`` and a ``Comparison`` flow in; PNG or SVG pictures for a page about 900 pixels wide flow out, the format by the
-suffix. Colours are of Okabe and Ito's set, which colour-blind readers can tell apart; nothing is said by colour alone.
+Each chart is a function that takes ``Scores`` or a ``Comparison`` and returns a matplotlib figure for a page about 900 pixels
+wide, and a function beside it that saves this figure as PNG or SVG. Colours are of Okabe and Ito's set, which colour-blind
+readers can tell apart; nothing is said by colour alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,35 +18,41 @@ from mrsal.evaluation import HIGHER_IS_BETTER
 from mrsal.files import atomic_path
 from mrsal.scores import RESAMPLES, Scores
 
+if TYPE_CHECKING:  # a slow import
+    from matplotlib.figure import Figure
+
 _WIDTH = 9.0  # inches, so that one point is about 1.4 pixels on the page
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#595959"
 _ROW = 0.24  # inches for a model
 _HEAD = 0.75  # inches for the title and the axis of a panel
 _FOREST = 6  # pairs; beyond them a matrix is easier to read
+_STYLE: dict[Any, Any] = {"font.size": 9, "axes.titlesize": 10, "axes.linewidth": 0.6, "svg.hashsalt": "mrsal"}
 
 
-def save_score_plot(
+def score_plot(
     scores: Mapping[str, Scores],
-    path: str | Path,
     *,
     floor: str | None = None,
     ceiling: str | None = None,
     level: float = 0.95,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> None:
+) -> "Figure":
     """A panel per metric with each model's mean and its bootstrap interval.
 
     Parameters
     ----------
     scores : mapping of str to Scores
         By the models' names.
-    path : str or Path
-        ``.png`` or ``.svg``.
     floor, ceiling : str, optional
         Models drawn as lines to read the others against, such as a centre bias and a gold standard.
     level, resamples, seed
         Of :meth:`Scores.intervals`.
+
+    Raises
+    ------
+    InputError
+        If floor or ceiling is not among the models, or there is no model beside them.
     """
     lines = {name: style for name, style in ((floor, (0, (2, 2))), (ceiling, (0, (6, 2)))) if name is not None}
     for name in lines:
@@ -67,10 +74,25 @@ def save_score_plot(
             axes.axvline(means[model].get(metric, np.nan), color=colour, linestyle=style, linewidth=1.3, label=model)
         axes.set_xlabel(f"mean, {level:.0%} interval")
 
-    _save_panels(_metrics(scores), _labels(models), draw, path, legend=bool(lines))
+    return _panels(_metrics(scores), _labels(models), draw, legend=bool(lines))
 
 
-def save_distributions(scores: Mapping[str, Scores], path: str | Path) -> None:
+def save_score_plot(
+    scores: Mapping[str, Scores],
+    path: str | Path,
+    *,
+    floor: str | None = None,
+    ceiling: str | None = None,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> None:
+    """Save :func:`score_plot` as ``.png`` or ``.svg``."""
+    _check_suffix(path)
+    _write(score_plot(scores, floor=floor, ceiling=ceiling, level=level, resamples=resamples, seed=seed), path)
+
+
+def distribution_plot(scores: Mapping[str, Scores]) -> "Figure":
     """A panel per metric with the distribution over images of each model.
 
     A violin with the quartiles as a bar, the median as a line and the mean as a dot; images on which a metric is not defined
@@ -100,22 +122,33 @@ def save_distributions(scores: Mapping[str, Scores], path: str | Path) -> None:
         Line2D([], [], color="black", marker="|", markersize=9, linestyle="", markeredgewidth=1.2, label="median"),
         Line2D([], [], color="black", marker="o", markersize=4, markerfacecolor="white", linestyle="", label="mean"),
     ]
-    _save_panels(_metrics(scores), _labels(list(scores)), draw, path, handles=handles)
+    return _panels(_metrics(scores), _labels(list(scores)), draw, handles=handles)
 
 
-def save_pairwise(comparison: Comparison, path: str | Path) -> None:
+def save_distributions(scores: Mapping[str, Scores], path: str | Path) -> None:
+    """Save :func:`distribution_plot` as ``.png`` or ``.svg``."""
+    _check_suffix(path)
+    _write(distribution_plot(scores), path)
+
+
+def pairwise_plot(comparison: Comparison) -> "Figure":
     """Differences between models.
 
     With a reference or few models each pair is a point with its interval, filled where it is significant; with many models each
     metric is a matrix whose rows are better (blue) or worse (orange) than its columns, with a dot where that is significant.
     """
     if comparison.reference or len(comparison.of(comparison.metrics[0])) <= _FOREST:
-        _save_forest(comparison, path)
-    else:
-        _save_matrices(comparison, path)
+        return _forest(comparison)
+    return _matrices(comparison)
 
 
-def _save_forest(comparison: Comparison, path: str | Path) -> None:
+def save_pairwise(comparison: Comparison, path: str | Path) -> None:
+    """Save :func:`pairwise_plot` as ``.png`` or ``.svg``."""
+    _check_suffix(path)
+    _write(pairwise_plot(comparison), path)
+
+
+def _forest(comparison: Comparison) -> "Figure":
     first = comparison.of(comparison.metrics[0])
     short = dict(zip(comparison.models, _labels(comparison.models), strict=True))
     labels = [short[pair.a] + ("" if comparison.reference else f"\n− {short[pair.b]}") for pair in first]
@@ -136,10 +169,10 @@ def _save_forest(comparison: Comparison, path: str | Path) -> None:
         ("not distinguishable", _GREY, "white"),
     )
     rows = 1.0 if comparison.reference else 1.7
-    _save_panels(comparison.metrics, labels, draw, path, arrows=comparison.higher_is_better, rows=rows, handles=handles)
+    return _panels(comparison.metrics, labels, draw, arrows=comparison.higher_is_better, rows=rows, handles=handles)
 
 
-def _save_matrices(comparison: Comparison, path: str | Path) -> None:
+def _matrices(comparison: Comparison) -> "Figure":
     from matplotlib.colors import LinearSegmentedColormap
 
     models = comparison.models
@@ -164,16 +197,15 @@ def _save_matrices(comparison: Comparison, path: str | Path) -> None:
         axes.set_xlabel("than model")
 
     title = f"How much better the model of the row is than that of the column; dot: significant ({comparison.level:.0%}, Holm)"
-    _save_panels(
-        comparison.metrics, labels, draw, path, arrows=comparison.higher_is_better, columns=2, title=title, rows=1.1
+    return _panels(
+        comparison.metrics, labels, draw, arrows=comparison.higher_is_better, columns=2, title=title, rows=1.1
     )
 
 
-def _save_panels(
+def _panels(
     metrics: Sequence[str],
     labels: Sequence[str],
     draw: Callable[[Any, str], None],
-    path: str | Path,
     *,
     arrows: Mapping[str, bool] = HIGHER_IS_BETTER,
     columns: int = 4,
@@ -181,21 +213,17 @@ def _save_panels(
     title: str = "",
     legend: bool = False,
     handles: Sequence[Any] = (),
-) -> None:
+) -> "Figure":
     """A grid of panels, one per metric, with a labelled row per model, the first one on top."""
     from matplotlib import rc_context  # slow imports; no display is needed
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    path = Path(path)
-    if path.suffix not in (".png", ".svg"):
-        raise InputError(f"expected a file name that ends in .png or .svg, got {path.name}")
     columns = min(columns, len(metrics))
     lines = ceil(len(metrics) / columns)
     height = lines * (_HEAD + rows * _ROW * len(labels)) + (0.35 if legend or handles or title else 0)
-    style: dict[Any, Any] = {"font.size": 9, "axes.titlesize": 10, "axes.linewidth": 0.6, "svg.hashsalt": "mrsal"}
-    with rc_context(style):
+    with rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         FigureCanvasAgg(figure)
         grid = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
@@ -221,9 +249,22 @@ def _save_panels(
         shown = list(handles) or (grid[0].get_legend_handles_labels()[0] if legend else [])
         if shown:
             figure.legend(handles=shown, loc="outside upper center", ncols=len(shown), frameon=False, fontsize=9)
-        with atomic_path(path) as temporary:
-            dateless = {"Date": None} if path.suffix == ".svg" else {"Software": None}  # the same scores, the same file
-            figure.savefig(temporary, format=path.suffix[1:], dpi=200, metadata=dateless)
+    return figure
+
+
+def _check_suffix(path: str | Path) -> None:
+    """Refuse a wrong ending before anything is computed."""
+    if Path(path).suffix not in (".png", ".svg"):
+        raise InputError(f"expected a file name that ends in .png or .svg, got {Path(path).name}")
+
+
+def _write(figure: "Figure", path: str | Path) -> None:
+    from matplotlib import rc_context
+
+    suffix = Path(path).suffix
+    dateless = {"Date": None} if suffix == ".svg" else {"Software": None}  # the same scores, the same file
+    with atomic_path(path) as temporary, rc_context(_STYLE):
+        figure.savefig(temporary, format=suffix[1:], dpi=200, metadata=dateless)
 
 
 def _marks(*marks: tuple[str, str, str]) -> list[Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from mrsal.contours import contour_lines
 from mrsal.files import atomic_path
 from mrsal.images import resize
 from mrsal.peaks import Spot
+
+if TYPE_CHECKING:  # a slow import
+    from matplotlib.figure import Figure
 
 _GUTTER = 8
 _COLORMAP = "inferno"
@@ -220,16 +224,15 @@ def sheet(pictures: Sequence[NDArray[np.uint8]], *, width: int = 900, columns: i
     return np.asarray(page)
 
 
-def save_curves(rows: Sequence[dict[str, float]], path: str | Path) -> None:
-    """Loss, accuracy and validation metrics over epochs as a PNG or, by the suffix, an SVG.
+def curves_plot(rows: Sequence[dict[str, float]]) -> "Figure":
+    """Loss, accuracy and, where there are any, validation metrics over epochs, in a panel each.
 
     Parameters
     ----------
     rows : sequence of dict
         As in ``metrics.csv``: ``epoch``, ``loss``, ``accuracy`` and any ``val_<metric>``, which some epochs may lack.
-    path : str or Path
     """
-    from matplotlib import rc_context  # slow imports; no display is needed
+    # slow imports; no display is needed
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -251,7 +254,15 @@ def save_curves(rows: Sequence[dict[str, float]], path: str | Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         if len(names) > 1:
             axes.legend(fontsize=8, frameon=False)
+    return figure
+
+
+def save_curves(rows: Sequence[dict[str, float]], path: str | Path) -> None:
+    """Save :func:`curves_plot` as a PNG or, by the suffix, an SVG."""
+    from matplotlib import rc_context  # a slow import
+
     path = Path(path)
+    figure = curves_plot(rows)
     dateless = {"Date": None} if path.suffix == ".svg" else {"Software": None}  # the same rows, the same file
     with atomic_path(path) as temporary, rc_context({"svg.hashsalt": "mrsal"}):
         figure.savefig(temporary, format=path.suffix[1:], dpi=130, metadata=dateless)
