@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_baselines import clusters
+from made_up_examples import clusters
 
 from mrsal.adjustment import Adjusted, fit_adjustment
 from mrsal.baselines import CentreBias

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SIZES, Hostile, small_disk
+from obstacles import Hostile, small_disk
 from PIL import Image
+from tiny_data import SIZES
 
 from mrsal.archive import PthArchive, ground_truth, image_samples, read_examples, read_train, write_pth
 from mrsal.datasets import load

@@ -17,11 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from known_pictures import Brightness, encoded, write_tar
 from PIL import Image
 from pyarrow import parquet
 from rich.console import Console
-from test_predicting import Brightness
-from test_sources import encoded, write_tar
 
 from mrsal import cluster
 from mrsal.checkpoint import save_checkpoint

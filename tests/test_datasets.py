@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FIXATIONS, OBSERVERS, PIXELS_PER_DEGREE, SIZES
 from PIL import Image
 from scipy.io import loadmat, savemat
+from tiny_data import FIXATIONS, OBSERVERS, PIXELS_PER_DEGREE, SIZES
 
 from mrsal.datasets import LOADERS, Stimulus, load
 from mrsal.datasets.base import keep_inside, random_split, read_fixations_csv

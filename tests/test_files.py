@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import small_disk
+from obstacles import small_disk
 
 from mrsal.errors import DataError, FileError
 from mrsal.files import atomic_folder, atomic_path, make_folder, new_folder

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import PIXELS_PER_DEGREE, SIZES, Hostile, small_disk
+from obstacles import Hostile, small_disk
 from PIL import Image
+from tiny_data import PIXELS_PER_DEGREE, SIZES
 
 from mrsal.archive import PthArchive, write_pth
 from mrsal.datasets import FixationDataset, Stimulus, load

@@ -7,24 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from known_pictures import Brightness
 from PIL import Image
 from rich.console import Console
 
 from mrsal import predicting
 from mrsal.errors import InputError
-from mrsal.images import image_size, to_image
+from mrsal.images import image_size
 from mrsal.predicting import Summary, predict_job
-from mrsal.saliency_map import SaliencyMap
 from mrsal.sources import find_sources
-
-
-class Brightness:
-    """A predictor whose maps are known: how bright a picture is."""
-
-    def predict_many(self, images, *, mode):
-        for image in images:
-            pixels = to_image(image)
-            yield SaliencyMap((pixels.mean(axis=2) / 255).astype(np.float32), pixels)
 
 
 @pytest.fixture

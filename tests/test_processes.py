@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_training import TINY, Crops, assert_same, weights
+from tiny_training import TINY, Crops, assert_same, weights
 
 from mrsal import processes, training
 from mrsal.checkpoint import load_checkpoint, load_safely
@@ -31,7 +31,7 @@ CPU = {"device": "cpu", "precision": "fp32", "devices": 1}
 
 # children are forked from a process that has torch loaded, and so start at once
 forks = multiprocessing.get_context("forkserver")
-forks.set_forkserver_preload(["mrsal.training", "mrsal.evaluation", "test_training"])
+forks.set_forkserver_preload(["mrsal.training", "mrsal.evaluation", "tiny_training"])
 
 
 @pytest.fixture(autouse=True)

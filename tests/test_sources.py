@@ -1,32 +1,15 @@
 """Lists, tables and tars of pictures, read without holding them; what users type in general is in test_predicting."""
 
-import io
 import os
-import tarfile
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from PIL import Image
+from known_pictures import encoded, write_tar
 from pyarrow import parquet
 
 from mrsal.errors import DataError, InputError
 from mrsal.sources import Source, find_sources, list_sources
-
-
-def encoded(value, kind="PNG"):
-    file = io.BytesIO()
-    Image.new("RGB", (8, 6), (value,) * 3).save(file, kind)
-    return file.getvalue()
-
-
-def write_tar(path, members, mode="w"):
-    with tarfile.open(path, mode) as tar:
-        for name, content in members.items():
-            about = tarfile.TarInfo(name)
-            about.size = len(content)
-            tar.addfile(about, io.BytesIO(content))
-    return path
 
 
 def pictures(path):
