@@ -11,6 +11,6 @@ def naming(*values: object) -> str:
     return "(?s)" + "".join(rf"(?=.*(?<!\w)(?<!\d\.){re.escape(str(value))}(?!\w)(?!\.\d))" for value in values)
 
 
-def names(text: str, *values: object) -> bool:
+def mentions(text: str, *values: object) -> bool:
     """Whether ``text`` holds every one of ``values``, wherever a terminal broke its lines."""
     return re.search(naming(*values), re.sub(r"\s+", " ", text)) is not None
