@@ -122,7 +122,7 @@ def test_another_design_may_have_boxes_and_a_size_of_its_own(run, tmp_path):
         (("a.png", *LIGHT, "--out", "./a.png"), ("--out", "a.png")),
         (("a.png", *LIGHT, "--compare", "b.png", "--out", "both.csv", "--out", "b.png"), ("--out", "b.png")),
         (("a.png", *LIGHT, "--compare_boxes", "boxes.json"), ("--compare_boxes", "--compare")),
-        (("a.png", *LIGHT, "--level", "95"), (95,)),
+        (("a.png", *LIGHT, "--level", "95"), (95.0,)),
         (("a.png", "--boxes", "boxes.json", "--model", "own_light:gone"), ("own_light", "gone")),
     ],
 )

@@ -59,7 +59,7 @@ def test_a_configuration_that_contradicts_the_weights_is_refused(network, tmp_pa
     with pytest.raises(DataError, match=naming("config.json", "model.safetensors", "variant")):
         hub.load_pretrained(tmp_path)
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(DataError, match="(?!.*safetensors)" + naming("config.json", "variant")):
+    with pytest.raises(DataError, match=naming("config.json", "variant", without="safetensors")):
         hub.load_pretrained(tmp_path)
     (tmp_path / "config.json").unlink()
     assert same(network, hub.load_pretrained(tmp_path)[0])
@@ -92,9 +92,9 @@ def test_a_repository_is_downloaded_by_its_name(network, folder, monkeypatch):
 
 
 def test_without_a_connection_the_error_says_what_to_do(monkeypatch, tmp_path):
-    huggingface_hub = pytest.importorskip("huggingface_hub")
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(FileError, match=naming("someone/not-there")):
         hub.load_pretrained("someone/not-there")
     with pytest.raises(InputError, match=naming("some one/na me")):

@@ -293,7 +293,7 @@ def test_a_tiff_beyond_what_pil_allows_is_refused_in_our_words():
     file = tiff(np.zeros((1, 1), "u1"))
     for tag, side in ((256, 20_000), (257, 10_000)):
         file = file.replace(struct.pack("<HHII", tag, 4, 1, 1), struct.pack("<HHII", tag, 4, 1, side))
-    with pytest.raises(DataError, match="(?!.*WebP)" + naming("TIFF", "PNG", "JPEG")):
+    with pytest.raises(DataError, match=naming("TIFF", "PNG", "JPEG", without="WebP")):
         read_image(file, max_pixels=200e6)
     with pytest.raises(DataError, match=naming("20000x10000", 25)):
         read_image(file, max_pixels=25e6)

@@ -29,10 +29,9 @@ class Page(HTMLParser):
         self.feed(text)
         self.text = " ".join(self.text.split())
 
-    def says(self, *values, without=()):
-        """Whether one sentence names all of the values, and none of the others."""
-        sentences = re.split(r"(?<=\.) ", self.text)
-        return any(mentions(said, *values) and not (without and mentions(said, without)) for said in sentences)
+    def says(self, *values, without=""):
+        """Whether one sentence names all of the values, and not the text ``without``."""
+        return any(mentions(said, *values, without=without) for said in re.split(r"(?<=\.) ", self.text))
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))

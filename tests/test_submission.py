@@ -77,8 +77,8 @@ def zero(v):
     ("spoil", "named"),
     [
         (lambda v: v + 0.01, ["logsumexp", 0.01]),
-        (lambda v: np.where(v == v.max(), np.nan, v), [1, "NaN"]),
-        (zero, ["-inf", 1, "floor=0.001"]),
+        (lambda v: np.where(v == v.max(), np.nan, v), [2, "NaN"]),
+        (zero, ["-inf", 2, "floor=0.001"]),
         (lambda v: v * 0 - np.inf, ["-inf", "floor=0.001"]),
         (saliency, ["mrsal.submission.log_density(map)"]),
         (np.exp, ["density", 1]),
