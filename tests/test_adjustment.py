@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from test_baselines import clusters
+from made_up_examples import clusters
+from messages import mentions, naming
 
 from mrsal.adjustment import Adjusted, fit_adjustment
 from mrsal.baselines import CentreBias
@@ -27,7 +28,7 @@ def test_a_map_of_single_pixels_is_blurred_and_the_description_says_so(examples)
     assert adjustment.blur == 4.0
     assert adjustment.centre_weight == 0.0
     assert adjustment.nss_after > adjustment.nss_before
-    assert str(adjustment).startswith("blur 4 px, centre bias weight 0, fitted on 12 validation images")
+    assert mentions(str(adjustment), "4 px", 0, 12)
     model = Adjusted(peaks, adjustment)
     scored = [nss(model.predict_example(e), e.fixations.x, e.fixations.y) for e in examples]
     assert np.mean(scored) == pytest.approx(adjustment.nss_after)
@@ -46,11 +47,11 @@ def test_noise_is_replaced_by_the_centre_bias_and_the_truth_is_left_alone(exampl
 
 def test_maps_and_examples_have_to_fit(examples):
     maps = [peaks(e) for e in examples]
-    with pytest.raises(InputError, match="a map for each of 12 examples, got 11"):
+    with pytest.raises(InputError, match=naming(12, 11)):
         fit_adjustment(maps[:-1], examples, blurs=[0])
-    with pytest.raises(InputError, match="more maps"):
+    with pytest.raises(InputError, match=naming(12)):
         fit_adjustment([*maps, maps[0]], examples, blurs=[0])
-    with pytest.raises(InputError, match="resize"):
+    with pytest.raises(InputError, match=naming("i0", (90, 120), (120, 90))):
         fit_adjustment([maps[0].T, *maps[1:]], examples, blurs=[0])
-    with pytest.raises(InputError, match="weights"):
+    with pytest.raises(InputError, match=naming("weights", 1.5)):
         fit_adjustment(maps, examples, weights=[1.5])

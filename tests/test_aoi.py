@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from messages import mentions
 from PIL import Image
 
 from mrsal import cli
@@ -48,7 +49,7 @@ def test_a_table_of_shares(run):
     assert status == 0
     assert re.search(r"cta\W+1\W+50\.0 %\W+40\.0 to 60\.0\W+25\.0 %\W+2\.00", out)
     assert re.search(r"logo\W+2\W+16\.7 %", out)
-    assert "15 observers with 6 fixations" in out
+    assert mentions(out, 15, 6)
 
 
 def test_json_is_all_that_is_printed_even_with_a_warning(run, tmp_path):
@@ -58,7 +59,7 @@ def test_json_is_all_that_is_printed_even_with_a_warning(run, tmp_path):
     found = json.loads(out)
     (area,) = found["images"][0]["areas"]
     assert (area["area"], area["x"], area["width"], area["attention"]) == ("cta", 0, 100, 0.5)
-    assert "was cut" in found["warnings"][0]
+    assert mentions(found["warnings"][0], "cta", "200x100")
     assert found["observers"] == 100
 
 
@@ -113,25 +114,22 @@ def test_another_design_may_have_boxes_and_a_size_of_its_own(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "named"),
     [
-        (("gone.png", *LIGHT), "gone.png"),
-        (("a.png", "--boxes", "gone.json"), "gone.json"),
-        (("a.png", *LIGHT, "--out", "a.pdf"), "by the ending"),
-        (("a.png", *LIGHT, "--out", "./a.png"), "would overwrite what is read"),
-        (
-            ("a.png", *LIGHT, "--compare", "b.png", "--out", "both.csv", "--out", "b.png"),
-            "would overwrite what is read",
-        ),
-        (("a.png", *LIGHT, "--compare_boxes", "boxes.json"), "--compare"),
-        (("a.png", *LIGHT, "--level", "95"), "such as 0.95"),
-        (("a.png", "--boxes", "boxes.json", "--model", "own_light:gone"), "own_light"),
+        (("gone.png", *LIGHT), ("gone.png",)),
+        (("a.png", "--boxes", "gone.json"), ("gone.json",)),
+        (("a.png", *LIGHT, "--out", "a.pdf"), ("--out", "a.pdf", ".png")),
+        (("a.png", *LIGHT, "--out", "./a.png"), ("--out", "a.png")),
+        (("a.png", *LIGHT, "--compare", "b.png", "--out", "both.csv", "--out", "b.png"), ("--out", "b.png")),
+        (("a.png", *LIGHT, "--compare_boxes", "boxes.json"), ("--compare_boxes", "--compare")),
+        (("a.png", *LIGHT, "--level", "95"), (95.0,)),
+        (("a.png", "--boxes", "boxes.json", "--model", "own_light:gone"), ("own_light", "gone")),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(run, arguments, complaint):
+def test_what_is_wrong_is_said_in_one_line(run, arguments, named):
     status, out, error = run("aoi", *arguments)
     assert (status, out) == (2, "")
-    assert error.startswith("error: ") and complaint in error
+    assert error.startswith("error: ") and mentions(error, *named)
 
 
 def test_check_passes_and_fails_by_its_status(run):
@@ -165,7 +163,7 @@ def test_check_says_2_where_it_could_not_check(run, arguments):
 
 
 def test_a_map_that_is_no_density_is_refused():
-    with pytest.raises(InputError, match="negative or infinite"):
+    with pytest.raises(InputError, match="negative"):
         saliency_of(lambda image: image[..., 0] - 1.0, np.zeros((4, 4, 3), np.uint8))
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SIZES, Hostile, small_disk
+from messages import naming
+from obstacles import Hostile, small_disk
 from PIL import Image
+from tiny_data import SIZES
 
 from mrsal.archive import PthArchive, ground_truth, image_samples, read_examples, read_train, write_pth
 from mrsal.datasets import load
@@ -138,17 +140,17 @@ def test_a_published_map_stands_in_where_no_fixations_are_known(tmp_path):
     Image.fromarray(map_).save(tmp_path / "ALLFIXATIONMAPS" / "a_fixMap.jpg", quality=100)
     assert np.abs(ground_truth(load("mit1003", tmp_path), 0) - map_).max() < 10
     Image.new("L", (31, 20)).save(tmp_path / "ALLFIXATIONMAPS" / "a_fixMap.jpg")
-    with pytest.raises(DataError, match=r"31x20 pixels, but its stimulus is 30x20"):
+    with pytest.raises(DataError, match=naming("a_fixMap.jpg", "31x20", "30x20")):
         ground_truth(load("mit1003", tmp_path), 0)
 
 
 def test_a_missing_stimulus_a_full_disk_and_a_blocked_folder_say_so(folder_root, tmp_path):
     own = load("folder", folder_root)
-    with small_disk(300_000), pytest.raises(FileError, match="disk full|cannot write"):
+    with small_disk(300_000), pytest.raises(FileError, match=r"train_data\.pth\.tar"):
         write_pth(own, tmp_path / "full")
     assert not list((tmp_path / "full").glob("*train*")) + list((tmp_path / "full").glob(".*"))
     (tmp_path / "file").touch()
-    with pytest.raises(FileError, match="cannot create"):
+    with pytest.raises(FileError, match=r"file.below"):
         write_pth(own, tmp_path / "file" / "below")
     (folder_root / "stimuli" / "s1.png").unlink()
     with pytest.raises(FileError, match=r"s1\.png"):
@@ -198,9 +200,8 @@ def test_train_labels_may_be_of_any_numeric_kind(y, train_entries, tmp_path):
 
 @pytest.mark.parametrize("y", [-1, 2, 0.5, None, "1", [1], torch.tensor([0, 1]), float("nan")])
 def test_train_labels_must_be_one_or_zero(y, train_entries, tmp_path):
-    train_entries[1]["y"] = y
-    torch.save(train_entries, tmp_path / "train.pth.tar")
-    with pytest.raises(DataError, match="entry 1: expected y to be 1 or 0"):
+    torch.save([*train_entries * 6, {**train_entries[1], "y": y}], tmp_path / "train.pth.tar")
+    with pytest.raises(DataError, match=naming("train.pth.tar", 18, "y")):
         read_train(tmp_path / "train.pth.tar")
 
 
@@ -219,17 +220,17 @@ def test_train_labels_must_be_one_or_zero(y, train_entries, tmp_path):
     ids=lambda X: f"{X.dtype} {tuple(X.shape)}" if isinstance(X, torch.Tensor) else type(X).__name__,
 )
 def test_train_crops_must_have_their_shape_and_type(X, train_entries, tmp_path):
-    train_entries[2]["X"] = X
-    torch.save(train_entries, tmp_path / "train.pth.tar")
-    with pytest.raises(DataError, match="entry 2: expected .*'X'"):
+    torch.save([*train_entries * 6, {**train_entries[2], "X": X}], tmp_path / "train.pth.tar")
+    with pytest.raises(DataError, match=naming("train.pth.tar", 18, "X")):
         read_train(tmp_path / "train.pth.tar")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_train_values_must_be_finite(value, train_entries, tmp_path):
-    train_entries[1]["X"][0, 0, 0, 0] = value
-    torch.save(train_entries, tmp_path / "train.pth.tar")
-    with pytest.raises(DataError, match="entry 1: 'X' holds values that are not finite"):
+    spoilt = train_entries[1]["X"].clone()
+    spoilt[0, 0, 0, 0] = value
+    torch.save([*train_entries * 6, {**train_entries[1], "X": spoilt}], tmp_path / "train.pth.tar")
+    with pytest.raises(DataError, match=naming("train.pth.tar", 18, "X", "finite")):
         read_train(tmp_path / "train.pth.tar")
 
 
@@ -240,7 +241,7 @@ def test_train_values_must_be_finite(value, train_entries, tmp_path):
 )
 def test_anything_but_a_list_of_dicts_with_crops_is_refused(content, tmp_path):
     torch.save(content, tmp_path / "train.pth.tar")
-    with pytest.raises(DataError, match="train.pth.tar"):
+    with pytest.raises(DataError, match=r"train\.pth\.tar"):
         read_train(tmp_path / "train.pth.tar")
 
 
@@ -298,7 +299,7 @@ def test_files_of_the_older_torch_format_are_read(pth_folder, eval_folder, train
     ],
 )
 def test_eval_entries_are_checked_before_the_first_is_yielded(key, value, eval_folder):
-    with pytest.raises(DataError, match=key):
+    with pytest.raises(DataError, match=naming(key)):
         read_examples(rewrite(eval_folder, **{key: value}))
 
 
@@ -309,7 +310,7 @@ def test_missing_maps_are_named_before_any_work(eval_folder, dataset):
     with pytest.raises(FileError, match=map_.name):
         read_examples(eval_folder / "test_data.pth.tar")
     shutil.rmtree(eval_folder / "ALLFIXATIONMAPS")
-    with pytest.raises(FileError, match="no ALLFIXATIONMAPS"):
+    with pytest.raises(FileError, match=naming("ALLFIXATIONMAPS", "test_data.pth.tar")):
         read_examples(eval_folder / "test_data.pth.tar")
 
 
@@ -319,7 +320,7 @@ def test_a_map_of_another_size_or_damaged_is_refused(eval_folder, dataset):
     map_ = eval_folder / "ALLFIXATIONMAPS" / f"s{i}_fixMap.jpg"
     (example,) = read_examples(eval_folder / "test_data.pth.tar")
     Image.new("L", (height, width)).save(map_)
-    with pytest.raises(DataError, match=f"{height}x{width} pixels, but its stimulus is {width}x{height}"):
+    with pytest.raises(DataError, match=naming(map_.name, f"{height}x{width}", f"{width}x{height}")):
         example.target()
     map_.write_bytes(b"no picture")
     with pytest.raises(DataError, match=map_.name):
@@ -330,7 +331,7 @@ def test_a_map_of_another_size_or_damaged_is_refused(eval_folder, dataset):
 
 
 def test_missing_files_are_named_with_the_way_to_make_them(tmp_path):
-    with pytest.raises(FileError, match=r"train_data\.pth\.tar.*mrsal prepare"):
+    with pytest.raises(FileError, match=naming("train_data.pth.tar", "mrsal prepare")):
         _ = PthArchive(tmp_path).samples
     with pytest.raises(FileError, match=r"val_data\.pth\.tar"):
         PthArchive(tmp_path).examples("val")
@@ -352,7 +353,7 @@ def test_a_hostile_archive_is_refused_and_its_code_does_not_run(zipped, eval_fol
     trace, path = tmp_path / "trace", eval_folder / "test_data.pth.tar"
     torch.save([{"X": Hostile(trace)}], path, _use_new_zipfile_serialization=zipped)
     for read in (read_train, read_examples):
-        with pytest.raises(DataError, match="refused"):
+        with pytest.raises(DataError, match="mkdir"):
             read(path)
     assert not trace.exists()
     torch.load(path, weights_only=False)  # it is hostile indeed

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from messages import naming
 
 from mrsal.areas import Area
 from mrsal.areas_io import read_areas, write_areas
@@ -111,51 +112,51 @@ def test_the_folder_tells_images_of_one_name_apart(written):
     boxes = [{"image_id": i, "category_id": 1, "bbox": [i, i, 1, 1]} for i in range(2)]
     path = written({"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "a"}]})
     assert read_areas(path, image="data/y/a.png") == [Area("a", 1, 1, 1, 1)]
-    with pytest.raises(DataError, match=r"2 images are called a\.png"):
+    with pytest.raises(DataError, match=naming("boxes.json", 2, "a.png")):
         read_areas(path, image="a.png")
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "named"),
     [
-        ("{", "no JSON"),
-        ("[" * 100_000, "nested too deeply"),
-        ('{"a": [0, 0, 1, 1], "a": [0, 0, 2, 2]}', "'a' is there twice"),
-        ({}, "no boxes"),
-        ([], "no boxes"),
-        (3, "expected"),
-        ({"a": [0, 0, 1]}, "expected .x, y, width, height. in pixels for 'a'"),
-        ({"a": [0, 0, 1, "1"]}, "four numbers"),
-        ({"a": [0, 0, True, 1]}, "four numbers"),
-        ('{"a": [0, 0, NaN, 1]}', "finite"),
-        ({"a": [0, 0, 10**400, 1]}, "no complete list"),
-        ({"a": [0, 0, 0, 1]}, "above 0"),
-        ([{"name": "a", "x": 0}], "expected an object with name, x, y, width and height"),
-        ({**COCO, "images": []}, "no boxes for an image called home.png; it has 0 images"),
-        ({**COCO, "images": COCO["images"][1:]}, "such as val/other.png"),
-        ({**COCO, "images": [{"id": 7, "file_name": "home.png", "width": 400, "height": 200}]}, "drawn on 400x200"),
-        ({**COCO, "annotations": COCO["annotations"][1:2]}, "no boxes for home.png"),
-        ({**COCO, "annotations": [{"bbox": [0, 0, 1, 1]}]}, "no complete list of boxes: KeyError"),
-        ([task(results=[rectangle("cta", 0, 0, 10, 10, rotation=12.5)])], "'cta' is turned by 12.5 degrees"),
-        ([task(results=[{**rectangle("cta", 0, 0, 9, 9), "image_rotation": 90}])], "turned by 90 degrees"),
-        ([task(results=[{**rectangle("cta", 0, 0, 9, 9), "original_width": 100}])], "drawn on 100x100 pixels"),
-        ([task(annotations=2 * task()["annotations"])], "2 people labelled home.png"),
-        ([task("other.png")], "such as other.png"),
-        ([task(results=[])], "no boxes for home.png"),
+        ("{", ["JSON", "line 1 column 2"]),
+        ("[" * 100_000, ["nested"]),
+        ('{"hero": [0, 0, 1, 1], "hero": [0, 0, 2, 2]}', ["hero"]),
+        ({}, ["home.png"]),
+        ([], ["home.png"]),
+        (31, [31]),
+        ({"hero": [5, 6, 7]}, ["hero", "[5, 6, 7]"]),
+        ({"hero": [5, 6, 7, "8"]}, ["hero", '[5, 6, 7, "8"]']),
+        ({"hero": [5, 6, True, 7]}, ["hero", "[5, 6, true, 7]"]),
+        ('{"hero": [5, 6, NaN, 7]}', ["hero", 5, 6, "nan", 7]),
+        ({"hero": [0, 0, 10**400, 1]}, ["OverflowError"]),
+        ({"hero": [5, 6, 0, 7]}, ["hero", 5, 6, 0, 7]),
+        ([{"name": "hero", "x": 0}], ['{"name": "hero", "x": 0}']),
+        ({**COCO, "images": []}, ["home.png", 0]),
+        ({**COCO, "images": COCO["images"][1:]}, ["home.png", "val/other.png"]),
+        ({**COCO, "images": [{"id": 7, "file_name": "home.png", "width": 400, "height": 200}]}, ["400x200", "200x100"]),
+        ({**COCO, "annotations": COCO["annotations"][1:2]}, ["home.png"]),
+        ({**COCO, "annotations": [{"bbox": [0, 0, 1, 1]}]}, ["KeyError", "image_id"]),
+        ([task(results=[rectangle("cta", 0, 0, 10, 10, rotation=12.5)])], ["cta", 12.5]),
+        ([task(results=[{**rectangle("cta", 0, 0, 9, 9), "image_rotation": 90}])], ["cta", 90]),
+        ([task(results=[{**rectangle("cta", 0, 0, 9, 9), "original_width": 100}])], ["100x100", "200x100"]),
+        ([task(annotations=2 * task()["annotations"])], [2, "home.png"]),
+        ([task("other.png")], ["home.png", "other.png"]),
+        ([task(results=[])], ["home.png"]),
     ],
 )
-def test_what_is_no_list_of_boxes_is_refused(written, content, complaint):
+def test_what_is_no_list_of_boxes_is_refused(written, content, named):
     path = written(content)
-    with pytest.raises(DataError, match=complaint) as caught:
+    with pytest.raises(DataError, match=naming(*named)) as caught:
         read_areas(path, image="home.png", shape=(100, 200))
     assert str(path) in str(caught.value)
 
 
 def test_a_missing_file_and_one_that_is_no_text(tmp_path):
-    with pytest.raises(FileError, match="cannot read the boxes"):
+    with pytest.raises(FileError, match=naming("gone.json")):
         read_areas(tmp_path / "gone.json")
     (tmp_path / "picture.json").write_bytes(b"\x89PNG\r\n\xff")
-    with pytest.raises(DataError, match="no JSON file"):
+    with pytest.raises(DataError, match=naming("picture.json", "UTF-8")):
         read_areas(tmp_path / "picture.json")
 
 
@@ -165,6 +166,6 @@ def test_what_is_written_is_read_back(tmp_path):
 
 
 def test_shares_of_the_size_in_the_place_of_pixels_are_noticed(written):
-    with pytest.raises(DataError, match="give pixels, not shares"):
+    with pytest.raises(DataError, match=r"boxes\.json.*pixel"):
         read_areas(written({"cta": [0.4, 0.4, 0.1, 0.1], "all": [0, 0, 1, 1]}))
     assert len(read_areas(written({"dot": [0, 0, 1, 1], "cta": [0, 0, 2, 1]}))) == 2

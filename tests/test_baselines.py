@@ -4,40 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_up_examples import clusters, example
+from messages import naming
 
-from mrsal.archive import Example
 from mrsal.baselines import BASELINES, CentreBias, InterObserver, spectral_residual
 from mrsal.datasets import load
 from mrsal.errors import DataError, InputError
-from mrsal.fixations import Fixations
-from mrsal.grid import Grid
 from mrsal.metrics import information_gain, nss
-from mrsal.patches import Pyramid
-
-
-def example(name, x, y, *, subject=0, shape=(60, 80)):
-    """An example of which only the name, the size and the fixations matter."""
-    picture = np.zeros((*shape, 3), np.uint8)
-    points = Fixations.create(x, y, subject=subject)
-    return Example(
-        name,
-        Pyramid((), shape),
-        Grid.cells(shape),
-        lambda: picture,
-        lambda: np.ones(shape),
-        points if len(points) else None,
-    )
-
-
-def clusters(rng, *, images=12, observers=4, each=10, spread=4.0, shape=(90, 120)):
-    """Each image has a place of its own that all observers look at."""
-    height, width = shape
-    out = []
-    for i in range(images):
-        centre = rng.uniform(0.25, 0.75, 2) * (width, height)
-        points = np.clip(rng.normal(centre, spread, (observers * each, 2)), 0, (width - 0.01, height - 0.01))
-        out.append(example(f"i{i}", *points.T, subject=np.repeat(np.arange(observers), each), shape=shape))
-    return out
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -131,19 +104,19 @@ def test_observers_who_agree_predict_each_other_and_those_who_do_not_fall_back_o
 
 def test_what_cannot_be_done_is_refused():
     one, two = example("a", [1, 2], [1, 2]), example("b", [3, 4], [3, 4])
-    with pytest.raises(DataError, match="at least two images, got 1"):
+    with pytest.raises(DataError, match=naming(1)):
         CentreBias([one, example("c", [], [])])
-    with pytest.raises(DataError, match="at least two observers"):
+    with pytest.raises(DataError, match="observers"):
         InterObserver([one, two])
-    with pytest.raises(DataError, match="outside the 80x60 image"):
-        CentreBias([one, example("b", [80.0], [3.0])])
-    with pytest.raises(InputError, match="uniform share"):
-        CentreBias([one, two], uniform_share=0)
-    with pytest.raises(InputError, match="bandwidth"):
-        CentreBias([one, two], bandwidth=0)
-    with pytest.raises(InputError, match="sigma"):
-        InterObserver([one, two], sigma=0)
-    with pytest.raises(InputError, match="weights"):
+    with pytest.raises(DataError, match=naming("b7", "80x60")):
+        CentreBias([one, example("b7", [80.0], [3.0])])
+    with pytest.raises(InputError, match=naming("uniform", 1.5)):
+        CentreBias([one, two], uniform_share=1.5)
+    with pytest.raises(InputError, match=naming("bandwidth", 0.003)):
+        CentreBias([one, two], bandwidth=0.003)
+    with pytest.raises(InputError, match=naming("sigma", 0.7)):
+        InterObserver([one, two], sigma=0.7)
+    with pytest.raises(InputError, match=naming("weights", (1.0, 0.0, 0.0))):
         InterObserver([one, two], weights=(1.0, 0.0, 0.0))
 
 

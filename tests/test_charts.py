@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from messages import naming
 
 from mrsal.charts import (
     _labels,
@@ -272,9 +273,9 @@ def test_long_names_are_shortened_but_stay_apart():
 
 
 def test_errors(tmp_path):
-    with pytest.raises(InputError, match=".png or .svg"):
+    with pytest.raises(InputError, match=naming(".png", ".svg", "x.jpg")):
         save_distributions(some(2), tmp_path / "x.jpg")
-    with pytest.raises(InputError, match="no model is called 'gold'"):
+    with pytest.raises(InputError, match=naming("gold", "model 0", "model 1")):
         save_score_plot(some(2), tmp_path / "x.png", ceiling="gold")
-    with pytest.raises(InputError, match="at least one model beside"):
+    with pytest.raises(InputError, match=naming("floor", "ceiling")):
         save_score_plot(some(1), tmp_path / "x.png", floor="model 0")

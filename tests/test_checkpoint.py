@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from messages import naming
 from safetensors.torch import save_file
 from torch import nn
 
@@ -185,11 +186,11 @@ def test_historical_checkpoints_give_their_historical_outputs(layout, variant, p
 
 def test_a_missing_file_is_named(tmp_path):
     for name in ("none.pth", "none.safetensors"):
-        with pytest.raises(FileError, match=rf"no checkpoint at .*{name}"):
+        with pytest.raises(FileError, match=naming(name)):
             load_checkpoint(tmp_path / name)
     with pytest.raises(FileError, match=r"none\.pth"):
         load_safely(tmp_path / "none.pth")
-    with pytest.raises(FileError, match="directory"):
+    with pytest.raises(FileError, match=naming(tmp_path)):
         load_safely(tmp_path)
 
 
@@ -214,10 +215,19 @@ def test_what_is_no_checkpoint_is_refused(ending, content, tmp_path):
         load_checkpoint(path)
 
 
-@pytest.mark.parametrize("value", [[1, 2], {}, 5, {0: torch.zeros(1)}, {"state_dict": {"fc.bias": torch.zeros(512)}}])
-def test_a_torch_file_that_holds_something_else_is_refused(value, tmp_path):
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ([1, 2], "list"),
+        ({}, "output.bias"),
+        (5, "int"),
+        ({0: torch.zeros(1)}, "dict"),
+        ({"state_dict": {"fc.bias": torch.zeros(512)}}, "dict"),
+    ],
+)
+def test_a_torch_file_that_holds_something_else_is_refused(value, named, tmp_path):
     torch.save(value, tmp_path / "model.pth")
-    with pytest.raises(DataError, match=r"no state dict: expected|does not hold Mr-CNN's weights: missing"):
+    with pytest.raises(DataError, match=naming("model.pth", named)):
         load_checkpoint(tmp_path / "model.pth")
 
 
@@ -245,7 +255,7 @@ def test_hostile_files_are_refused_and_their_code_does_not_run(write, weights, t
 
     for value in (Hostile(trace), weights | {"extra": Hostile(trace)}):
         write(value, path)
-        with pytest.raises(DataError, match="was refused: .*could run code") as refusal:
+        with pytest.raises(DataError, match=r"\w\.system\b|\b_load_from_bytes\b") as refusal:
             load_checkpoint(path)
         assert "weights_only" not in str(refusal.value)  # torch's advice to load it all the same
         assert not trace.exists()
@@ -280,21 +290,21 @@ def make_sparse(weights):
 
 
 @pytest.mark.parametrize(
-    ("damage", "complaint"),
+    ("damage", "named"),
     [
-        (drop, r"missing stream2\.fc\.bias"),
-        (add, r"unknown stream4\.fc\.bias"),
-        (reshape, r"stream1\.conv1\.weight is \(96, 3, 5, 5\) instead of \(96, 3, 7, 7\)"),
-        (spoil, r"not finite in stream3\.conv2\.weight"),
-        (overflow, r"not finite in output\.bias"),
-        (make_complex, r"fc\.bias"),
-        (make_sparse, r"fc\.bias"),
+        (drop, ["stream2.fc.bias"]),
+        (add, ["stream4.fc.bias"]),
+        (reshape, ["stream1.conv1.weight", (96, 3, 5, 5), (96, 3, 7, 7)]),
+        (spoil, ["stream3.conv2.weight"]),
+        (overflow, ["output.bias"]),
+        (make_complex, ["fc.bias"]),
+        (make_sparse, ["fc.bias"]),
     ],
 )
-def test_weights_that_do_not_fit_are_refused_by_name(damage, complaint, weights, tmp_path):
+def test_weights_that_do_not_fit_are_refused_by_name(damage, named, weights, tmp_path):
     damage(weights)
     torch.save(weights, tmp_path / "model.pth")
-    with pytest.raises(DataError, match=complaint):
+    with pytest.raises(DataError, match=naming("model.pth", *named)):
         load_checkpoint(tmp_path / "model.pth")
 
 
@@ -304,7 +314,7 @@ def test_a_checkpoint_of_a_newer_version_asks_for_an_upgrade(ending, network, mo
         newer.setattr("mrsal.checkpoint.FORMAT_VERSION", 2)
         path = save_checkpoint(network, tmp_path / f"model{ending}")
         load_checkpoint(path)
-    with pytest.raises(DataError, match="newer mrsal; upgrade"):
+    with pytest.raises(DataError, match=naming(f"model{ending}", "pip install -U mrsal")):
         load_checkpoint(path)
 
 
@@ -324,7 +334,7 @@ def test_a_checkpoint_of_a_newer_version_asks_for_an_upgrade(ending, network, mo
 )
 def test_a_damaged_configuration_is_refused(header, weights, tmp_path):
     save_file(weights, tmp_path / "model.safetensors", {"mrsal": header})
-    with pytest.raises(DataError, match=r"model\.safetensors (has a damaged configuration|is damaged)"):
+    with pytest.raises(DataError, match=r"model\.safetensors"):
         load_checkpoint(tmp_path / "model.safetensors")
 
 
@@ -339,7 +349,7 @@ def test_a_full_disk_is_a_file_error_and_leaves_the_old_checkpoint(ending, netwo
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
     try:
-        with pytest.raises(FileError, match=rf"cannot write .*model\{ending}"):
+        with pytest.raises(FileError, match=rf"model\{ending}"):
             save_checkpoint(network, path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -349,7 +359,7 @@ def test_a_full_disk_is_a_file_error_and_leaves_the_old_checkpoint(ending, netwo
 
 def test_a_folder_that_cannot_be_written_is_a_file_error(network, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(FileError, match="cannot create the folder"):
+    with pytest.raises(FileError, match=naming(tmp_path / "file")):
         save_checkpoint(network, tmp_path / "file" / "model.pth")
 
 
@@ -370,6 +380,6 @@ def test_improvements_must_agree_with_the_checkpoint(variant, number):
     check_improvements(network, number, "model.pth")
     check_improvements(network, None, "model.pth")
     with pytest.raises(
-        InputError, match=rf"model.pth holds the {variant} .*--improvements {number},.*{1 - number} was given"
+        InputError, match=naming("model.pth", variant, f"--improvements {number}", f"--improvements {1 - number}")
     ):
         check_improvements(network, 1 - number, "model.pth")

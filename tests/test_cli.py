@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from messages import mentions
 
 from mrsal import cli, video
 from mrsal.checkpoint import load_checkpoint, save_checkpoint
@@ -55,11 +56,11 @@ def only(folder):
 def test_train_writes_checkpoints_and_logs(run, data, request, tmp_path):
     status, out, _ = run("train", "--data_dir", request.getfixturevalue(data), "--out_dir", tmp_path, *QUICK)
     assert status == 0
-    assert "2 GPUs were asked for and 0 are there; using the CPU" in re.sub(r"\s+", " ", out)
+    assert re.search(r"\b2 GPUs?\b.{0,60}\b0\b.{0,60}\bCPU\b", re.sub(r"\s+", " ", out))
     folder = only(tmp_path / "trained")
     written = {path.name for path in folder.iterdir()}
     assert {"cnn_epoch_1.pth", "log.txt", "metrics.csv", "config.json", "curves.png", "tensorboard"} <= written
-    assert "epoch 1: loss" in (folder / "log.txt").read_text()
+    assert re.search(r"epoch 1\b.*loss", (folder / "log.txt").read_text())
     network, about = load_checkpoint(folder / "cnn_epoch_1.pth")
     assert about["epoch"] == 1
     assert network.config.mean != (0, 0, 0)
@@ -71,7 +72,7 @@ def test_train_validates_and_keeps_the_best(run, native_folder, tmp_path):
     folder = only(tmp_path / "trained")
     assert (folder / "cnn_best.pth").is_file()
     assert "val_CC" in (folder / "metrics.csv").read_text().splitlines()[0]
-    assert "validation" in out
+    assert mentions(out, "CC")
 
 
 def test_improvements_trains_the_blur_variant_and_resume_goes_on(run, native_folder, tmp_path):
@@ -119,7 +120,7 @@ def test_wrong_improvements_is_an_error_and_not_a_wrong_score(run, native_folder
 def test_what_is_wrong_with_an_evaluation_is_said_before_it_has_a_folder(run, native_folder, tmp_path):
     arguments = ("evaluate", "--data_dir", native_folder, "--model_path", "centre", "--out_dir", tmp_path)
     status, out, err = run(*arguments, "--protocol", "tubingen")
-    assert (status, out) == (2, "") and "no protocol is called 'tubingen'" in err
+    assert (status, out) == (2, "") and mentions(err, "tubingen", "tuebingen")
     assert not (tmp_path / "eval").exists()
 
 
@@ -128,26 +129,26 @@ def test_hyphens_do_as_well_as_underscores(run, native_folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "named"),
     [
-        (["train", "--data_dir", "{tmp}"], "mrsal prepare"),
-        (["train", "--data_dir", "{native}", "--early_stopping_patience", "3"], "--use_val"),
-        (["train", "--data_dir", "{native}", "--start_momentum", "1.5"], "momentum"),
-        (["train", "--data_dir", "{native}", "--out_dir", "{tmp}/file/below"], "cannot create the folder"),
-        (["train", "--data_dir", "{native}", "--resume", "{tmp}"], "nothing to resume"),
-        (["evaluate", "--data_dir", "{native}", "--model_path", "{tmp}/no.pth"], "no checkpoint at"),
-        (["evaluate", "--data_dir", "{native}", "--model_path", "mrcnn_osie"], "ships with mrsal: mrcnn-osie"),
-        (["evaluate", "--data_dir", "{native}", "--model_path", "centre", "--split", "nope"], "no split"),
-        (["prepare", "nope", "--root", "{tmp}", "--out", "{tmp}/out"], "choose one of"),
-        (["prepare", "osie", "--root", "{tmp}", "--out", "{tmp}/out"], "expected a folder of images"),
+        (["train", "--data_dir", "{tmp}"], ["mrsal prepare"]),
+        (["train", "--data_dir", "{native}", "--early_stopping_patience", "3"], ["--use_val"]),
+        (["train", "--data_dir", "{native}", "--start_momentum", "1.5"], ["momentum", 1.5]),
+        (["train", "--data_dir", "{native}", "--out_dir", "{tmp}/file/below"], ["{tmp}/file"]),
+        (["train", "--data_dir", "{native}", "--resume", "{tmp}"], ["state.pt"]),
+        (["evaluate", "--data_dir", "{native}", "--model_path", "{tmp}/no.pth"], ["{tmp}/no.pth", "mrcnn-osie"]),
+        (["evaluate", "--data_dir", "{native}", "--model_path", "mrcnn_osie"], ["mrcnn_osie", "mrcnn-osie"]),
+        (["evaluate", "--data_dir", "{native}", "--model_path", "centre", "--split", "nope"], ["nope", "test"]),
+        (["prepare", "nope", "--root", "{tmp}", "--out", "{tmp}/out"], ["nope", "osie", "mit1003"]),
+        (["prepare", "osie", "--root", "{tmp}", "--out", "{tmp}/out"], ["{tmp}/data/stimuli"]),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(run, native_folder, tmp_path, arguments, complaint):
+def test_what_is_wrong_is_said_in_one_line(run, native_folder, tmp_path, arguments, named):
     (tmp_path / "file").write_text("")
     status, _, err = run(*(text.format(tmp=tmp_path, native=native_folder) for text in arguments))
     assert status == 2
     assert err.startswith("error: ")
-    assert complaint in err
+    assert mentions(err, *(str(value).format(tmp=tmp_path) for value in named))
     assert "Traceback" not in err
 
 
@@ -167,7 +168,7 @@ def test_predict_skips_a_broken_file_and_says_so(run, folder_root, checkpoint, t
     status, out, _ = run(*arguments, "--format", "npy")
     assert status == 1
     assert "broken.jpg" in out
-    assert "2 of 3" in out
+    assert re.search(r"\b2\D{1,9}\b3\b", out)
     map_ = np.load(tmp_path / "maps" / "s0.npy")
     assert map_.shape == (61, 83)
     assert map_.dtype == np.float32
@@ -181,7 +182,7 @@ def test_predict_tells_by_its_exit_status_how_much_could_be_done(run, folder_roo
     assert (status, out) == (0, "")
     assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == ["s3.npy", "s3_overlay.jpg"]
     status, out, _ = run(*arguments, "overlay", "--skip-existing", stimulus, "https://example.org/a.jpg")
-    assert (status, "download it first" in out) == (1, True)
+    assert (status, "https://example.org/a.jpg" in out) == (1, True)
     assert run("predict", "--out", "new", "gone.jpg")[0] == 2
     assert not (tmp_path / "new").exists()
 
@@ -236,7 +237,7 @@ def test_a_run_that_is_told_to_stop_says_how_to_go_on_and_has_its_own_exit_statu
     got, out, _ = run(*arguments)
     assert got == status
     folder = only(tmp_path / "trained")
-    assert f"go on with --resume {folder}" in out
+    assert f"--resume {folder}" in out
     monkeypatch.undo()
     assert run(*arguments, "--resume", "last")[0] == 0
     assert only(tmp_path / "trained") == folder
@@ -319,14 +320,13 @@ def test_compare_reads_folders_and_files(run, tmp_path):
     status, out, _ = run(*arguments)
     assert status == 0
     assert "Mr-CNN −" in out
-    assert "not significantly worse" in re.sub(r"\s+", " ", out)
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"comparison.csv", "comparison.md", "comparison.png", "scores.png", "distributions.png"}
     status, out, _ = run(*arguments, "--names", "A,B", "--reference", "B", "--json")
     assert json.loads(out)["pairs"][0]["winner"] == "A"
-    assert run(*arguments, "--names", "A,A")[2].startswith("error: expected models with different names")
-    assert "expected a name for each of 2" in run(*arguments, "--names", "A")[2]
-    assert "no score file or folder at gone" in run("compare", "gone", "other.csv")[2]
+    assert mentions(run(*arguments, "--names", "A,A")[2], "error:", "A, A", "--names")
+    assert mentions(run(*arguments, "--names", "A")[2], "error:", "A", 1, 2)
+    assert mentions(run("compare", "gone", "other.csv")[2], "error:", "gone", "mrsal evaluate")
     out = run(*arguments[:-2], "--out", tmp_path / "[red]", "--names", "[red]a,[red]b")[1]
     assert "│ [red]a" in out and "[red]a −" in out and out.endswith("[red]\n")
 
@@ -335,15 +335,15 @@ def test_submit_writes_and_checks_log_densities(run, dataset, tmp_path):
     pytest.importorskip("h5py")
     images = dataset.stimuli[0].path.parent
     status, out, _ = run("submit", images, "--model", "centre", "--out", tmp_path / "m.hdf5")
-    assert status == 0 and "10 stimuli: ready to be sent" in out
+    assert status == 0 and mentions(out, 10)
     status, out, _ = run("submit", dataset.stimuli[0].path, "--dry_run", tmp_path / "m.hdf5")
-    assert status == 0 and "leave it out" in out and "and 6 more" in out
+    assert status == 0 and mentions(out, dataset.stimuli[1].name, 6)
     (tmp_path / "few").mkdir()
     (tmp_path / "few" / "other.png").write_bytes(dataset.stimuli[0].path.read_bytes())
     status, out, _ = run("submit", tmp_path / "few", "--dry_run", tmp_path / "m.hdf5")
-    assert status == 1 and "predict this stimulus too" in out
+    assert status == 1 and mentions(out, "other.png")
     status, _, error = run("submit", images)
-    assert status == 2 and "give either --out" in error
+    assert status == 2 and mentions(error, "--out", "--dry_run")
 
 
 def test_evaluate_scores_a_folder_of_maps_and_a_function(run, native_folder, dataset, tmp_path):
@@ -357,6 +357,7 @@ def test_evaluate_scores_a_folder_of_maps_and_a_function(run, native_folder, dat
     of_maps, of_function = (Scores.load(path) for path in sorted((tmp_path / "eval").glob("*/scores.csv")))
     assert of_maps.mean() == of_function.mean()
     assert (of_maps.model, of_function.model, of_maps.dataset) == ("maps", "own_red:red", "own")
-    (tmp_path / "maps" / f"{dataset.stimuli[int(dataset.splits['test'][0])].path.stem}.npy").unlink()
+    missing = dataset.stimuli[int(dataset.splits["test"][0])].path
+    (tmp_path / "maps" / f"{missing.stem}.npy").unlink()
     status, _, error = run("evaluate", "--data_dir", native_folder, "--model_path", tmp_path / "maps")
-    assert status == 2 and "lacks the maps of 1 of 1 stimuli" in error
+    assert status == 2 and mentions(error, tmp_path / "maps", missing.name, 1)

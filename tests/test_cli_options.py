@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from messages import mentions
 from rich.console import Console
 
 import mrsal
@@ -75,17 +77,17 @@ def test_with_json_what_libraries_print_is_no_result(run, folder_root, monkeypat
 
 def test_prepare_train_and_predict_print_one_json_object_and_nothing_else(run, folder_root):
     status, out, err = run("prepare", "folder", "--root", folder_root, "--out", "archive", "--json")
-    assert status == 0 and "fixations" in err
+    assert status == 0 and "archive" in err
     assert json.loads(out)["splits"] == {"train": 8, "val": 1, "test": 1}
     status, out, err = run("train", "--data_dir", "archive", "--epochs", 1, "--device", "cpu", "--json")
-    assert status == 0 and "epoch 1: loss" in err
+    assert status == 0 and re.search(r"epoch 1\b.*loss", err)
     result = json.loads(out)
     assert [str(row["epoch"]) for row in result["epochs"]] == ["1"]  # as in the names of checkpoints
     checkpoint = Path(result["folder"]) / "cnn_epoch_1.pth"
     images = sorted((folder_root / "stimuli").iterdir())[:1]
     arguments = ("predict", *images, "gone.jpg", "--model", checkpoint, "--mode", "fast", "--out", "maps", "--json")
     status, out, err = run(*arguments)
-    assert status == 1 and "skipped" in err
+    assert status == 1 and "gone.jpg" in err
     result = json.loads(out)
     assert (result["done"], result["skipped"], result["failed"]) == (1, 0, 1)
     assert Path(result["results"][str(images[0])]["overlay"]).is_file()
@@ -96,7 +98,7 @@ def test_prepare_train_and_predict_print_one_json_object_and_nothing_else(run, f
 def test_evaluate_prints_means_with_intervals(run, native_folder):
     arguments = ("evaluate", "--data_dir", native_folder, "--model_path", "centre", "--split", "all")
     status, out, err = run(*arguments, "--num_saved_images", 0, "--json")
-    assert status == 0 and "protocol" in err
+    assert status == 0 and "tuebingen" in err
     result = json.loads(out)
     assert (Path(result["folder"]) / "scores.csv").is_file()
     assert (result["images"], result["protocol"]) == (10, "tuebingen")
@@ -124,7 +126,7 @@ def test_quiet_leaves_what_went_wrong(run, native_folder, folder_root):
     assert run("prepare", "folder", "--root", folder_root, "--out", "archive", "--quiet") == (0, "", "")
     status, out, err = run("predict", "gone.jpg", "--out", "maps", "--quiet")
     assert (status, out) == (2, "") and "gone.jpg" in err
-    assert "images" in run(*arguments)[1]  # the next command speaks again
+    assert "tuebingen" in run(*arguments)[1]  # the next command speaks again
     assert json.loads(run(*arguments, *quiet, "--json")[1])["images"] == 1
 
 
@@ -149,7 +151,7 @@ def test_numbers_that_are_none_are_null(capsys):
 def test_colours_are_for_terminals_and_for_those_who_want_them(environment, coloured, tmp_path):
     done = script("prepare", "nope", "--root", tmp_path, "--out", tmp_path / "out", **environment)
     assert done.returncode == 2
-    assert "choose one of" in done.stderr
+    assert mentions(done.stderr, "nope", "osie", "mit1003")
     assert ("\x1b[31m" in done.stderr) == coloured
 
 

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from messages import mentions, naming
 from rich.console import Console
 from scipy import stats
 
@@ -83,7 +84,7 @@ def test_a_reference_makes_fewer_pairs_and_a_smaller_correction(models):
     assert some.of("AUC")[0].p_wilcoxon == every.of("AUC")[1].p_wilcoxon
     assert some.of("AUC")[0].holm_wilcoxon < every.of("AUC")[1].holm_wilcoxon
     text = "\n".join(some.table())
-    assert "▲ significantly better than bad" in text
+    assert any("▲" in line and mentions(line, "bad") for line in some.table())
     assert text.count("▼") == 3  # KL of two models, and the legend
 
 
@@ -94,13 +95,13 @@ def test_an_undefined_score_leaves_its_image_out_for_all(models):
     assert {pair.images for pair in found.of("AUC")} == {110}
     assert {pair.images for pair in found.of("KL")} == {120}
     assert found.means["AUC"]["good"] == pytest.approx(models["good"].values["AUC"][10:].mean())
-    assert any("AUC: 110 of 120 images" in note for note in found.notes)
+    assert any(mentions(note, "AUC", 110, 120) for note in found.notes)
 
 
 def test_a_metric_that_one_model_lacks_is_left_out_and_named(models):
     found = compare(models | {"bad": Scores(NAMES, {"AUC": models["bad"].values["AUC"]})}, **QUICK)
     assert found.metrics == ("AUC",)
-    assert "KL is left out: bad does not have it." in found.notes
+    assert any(mentions(note, "KL", "bad") for note in found.notes)
 
 
 def test_what_cannot_be_compared_is_refused(models):
@@ -108,25 +109,25 @@ def test_what_cannot_be_compared_is_refused(models):
     fewer = Scores(NAMES[:-2], {metric: column[:-2] for metric, column in one.values.items()})
     twice = Scores((NAMES[0], *NAMES[:-1]), one.values)
     endless = Scores(NAMES, {"AUC": np.r_[-np.inf, one.values["AUC"][1:]]})
-    for scores, options, complaint in (
-        ({"a": one}, {}, "at least two models"),
-        ({"a": one, "b": fewer}, {}, "2 of a are missing in b: s118, s119"),
-        ({"a": fewer, "b": one}, {}, "2 of b are missing in a"),
-        ({"a": one, "b": twice}, {}, "several scores for s000"),
-        ({"a": one, "b": endless}, {}, "AUC of b is infinite for s000"),
-        ({"a": score(protocol="x"), "b": score(protocol="y")}, {}, "same protocol, got a: x, b: y"),
-        ({"a": score(dataset="x"), "b": score(dataset="y")}, {}, "same dataset"),
-        ({"a": one, "b": Scores(NAMES, {"NSS": one.values["AUC"]})}, {}, "no metric is there for all"),
-        ({"a": one, "b": one}, {"reference": "c"}, "no model is called 'c'"),
-        ({"a": one, "b": one}, {"level": 95}, "between 0 and 1"),
+    for scores, options, named in (
+        ({"a": one}, {}, (1,)),
+        ({"a": one, "b": fewer}, {}, (2, "a", "b", "s118", "s119")),
+        ({"a": fewer, "b": one}, {}, (2, "a", "b", "s118", "s119")),
+        ({"a": one, "b": twice}, {}, ("b", "s000")),
+        ({"a": one, "b": endless}, {}, ("AUC", "b", "s000")),
+        ({"a": score(protocol="p1"), "b": score(protocol="p2")}, {}, ("protocol", "p1", "p2")),
+        ({"a": score(dataset="d1"), "b": score(dataset="d2")}, {}, ("dataset", "d1", "d2")),
+        ({"a": one, "b": Scores(NAMES, {"NSS": one.values["AUC"]})}, {}, ("AUC", "KL", "NSS")),
+        ({"a": one, "b": one}, {"reference": "gold"}, ("gold", "a", "b")),
+        ({"a": one, "b": one}, {"level": 95}, (95,)),
     ):
-        with pytest.raises(InputError, match=complaint):
+        with pytest.raises(InputError, match=naming(*named)):
             compare(scores, **options)
 
 
 def test_the_direction_of_an_own_metric_has_to_be_told():
     own = {name: Scores(NAMES, {"mine": score(shift).values["KL"]}) for name, shift in (("a", 0), ("b", 0.1))}
-    with pytest.raises(InputError, match="is higher better for mine"):
+    with pytest.raises(InputError, match=naming("mine", "higher_is_better")):
         compare(own)
     assert compare(own, higher_is_better={"mine": False}, **QUICK).pairs[0].winner == "a"
 
@@ -134,7 +135,7 @@ def test_the_direction_of_an_own_metric_has_to_be_told():
 def test_a_silent_file_is_noted():
     found = compare({"a": score(protocol="tuebingen"), "b": score()}, **QUICK)
     assert found.protocol == "tuebingen"
-    assert "b do not say their protocol" in " ".join(found.notes)
+    assert any(mentions(note, "b", "protocol") for note in found.notes)
 
 
 def test_what_is_saved(models, tmp_path):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from messages import naming
 
 from mrsal.contours import contour_level, contour_lines
 from mrsal.errors import InputError
@@ -30,9 +31,16 @@ def test_a_constant_density_and_a_line_of_pixels_have_no_outline():
 
 
 @pytest.mark.parametrize(
-    ("density", "share"),
-    [(np.zeros((3, 3)), 0.5), (-np.ones((3, 3)), 0.5), (np.ones((0, 3)), 0.5), (np.ones((3, 3)), 0), (np.eye(3), 50)],
+    ("density", "share", "named"),
+    [
+        (np.zeros((3, 3)), 0.5, "density"),
+        (-np.ones((3, 3)), 0.5, "density"),
+        (np.ones((0, 3)), 0.5, "density"),
+        (np.ones((3, 3)), -0.25, -0.25),
+        (np.ones((3, 3)), 0, 0),
+        (np.eye(3), 50, 50),
+    ],
 )
-def test_what_is_no_density_or_no_share_is_refused(density, share):
-    with pytest.raises(InputError, match="expected a"):
+def test_what_is_no_density_or_no_share_is_refused(density, share, named):
+    with pytest.raises(InputError, match=naming(named)):
         contour_level(density, share)

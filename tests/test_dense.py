@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from messages import naming
 from PIL import Image
 
 from mrsal.dense import grid_logits
@@ -213,5 +214,5 @@ def test_shared_streams_are_computed_like_any():
 
 
 def test_an_unknown_mode_is_refused_with_those_there_are():
-    with pytest.raises(InputError, match="exact, fast, crops, got 'quick'"):
+    with pytest.raises(InputError, match=naming("exact", "fast", "crops", "quick")):
         logits(he_network(), picture(20, 20), cells(20, 20, 1, 1), "quick")

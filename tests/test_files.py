@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import small_disk
+from messages import naming
+from obstacles import small_disk
 
 from mrsal.errors import DataError, FileError
 from mrsal.files import atomic_folder, atomic_path, make_folder, new_folder
@@ -49,7 +50,7 @@ def test_a_full_disk_is_a_file_error_and_leaves_the_old_file(tmp_path):
     target = tmp_path / "file.bin"
     target.write_bytes(b"old")
     with (
-        pytest.raises(FileError, match=r"cannot write .*file\.bin"),
+        pytest.raises(FileError, match=r"file\.bin"),
         atomic_path(target) as temporary,
         small_disk(1000),
     ):
@@ -127,16 +128,16 @@ def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path, monkeypatch
         made = list(pool.map(new_folder, [tmp_path / "runs"] * 8))
     assert names(tmp_path / "runs") == sorted(path.name for path in made) == ["now", *(f"now_{i}" for i in range(2, 9))]
     (tmp_path / "file").touch()
-    with pytest.raises(FileError, match="cannot create the folder"):
+    with pytest.raises(FileError, match=naming(tmp_path / "file")):
         new_folder(tmp_path / "file")
 
 
 def test_a_file_is_not_replaced_by_a_folder_nor_a_folder_by_a_file(tmp_path):
     (tmp_path / "file").write_text("precious")
-    with pytest.raises(FileError, match="is a file"), atomic_folder(tmp_path / "file"):
+    with pytest.raises(FileError, match=naming(tmp_path / "file")), atomic_folder(tmp_path / "file"):
         pass
     (tmp_path / "folder").mkdir()
-    with pytest.raises(FileError, match="cannot write"), atomic_path(tmp_path / "folder"):
+    with pytest.raises(FileError, match=naming(tmp_path / "folder")), atomic_path(tmp_path / "folder"):
         pass
     assert (tmp_path / "file").read_text() == "precious"
     assert names(tmp_path) == ["file", "folder"]
@@ -146,9 +147,9 @@ def test_a_file_is_not_replaced_by_a_folder_nor_a_folder_by_a_file(tmp_path):
 def test_a_place_that_cannot_be_written_is_named(atomic, tmp_path):
     (tmp_path / "file").touch()
     below = tmp_path / "file" / "below" / "name"
-    with pytest.raises(FileError, match=r"file.below.*choose another"), atomic(below):
+    with pytest.raises(FileError, match=r"file.below"), atomic(below):
         pass
-    with pytest.raises(FileError, match="n: File name too long"), atomic(tmp_path / ("n" * 256)):
+    with pytest.raises(FileError, match=naming("n" * 256)), atomic(tmp_path / ("n" * 256)):
         pass
     with atomic(tmp_path / ("n" * 255)):
         pass
@@ -160,5 +161,5 @@ def test_make_folder_creates_parents_and_is_content_with_what_is_there(tmp_path)
     assert make_folder(str(deep)) == make_folder(deep) == deep
     assert deep.is_dir()
     (tmp_path / "file").touch()
-    with pytest.raises(FileError, match="cannot create"):
+    with pytest.raises(FileError, match=naming(tmp_path / "file")):
         make_folder(tmp_path / "file")

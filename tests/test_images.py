@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from messages import naming
 from PIL import Image, features
 
 from mrsal import images
@@ -136,7 +137,7 @@ def test_a_tiff_whose_white_is_zero_is_no_negative():
 
 @pytest.mark.parametrize(("kind", "sample_format"), [("<u4", 1), ("<i4", 2), ("<i2", 2)])
 def test_integers_without_a_known_white_are_refused(kind, sample_format):
-    with pytest.raises(DataError, match="8 or 16 bits"):
+    with pytest.raises(DataError, match=naming(8, 16)):
         read_image(tiff(np.array([[0, 100]], kind), sample_format=sample_format))
 
 
@@ -166,23 +167,22 @@ def test_avif_is_read_where_pil_can(tmp_path):
 def test_avif_gets_a_message_where_pil_cannot(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "_FORMATS", ("JPEG", "NO SUCH FORMAT"))
     (tmp_path / "a.avif").write_bytes(bytes([0, 0, 0, 24]) + b"ftypavif" + bytes(40))
-    with pytest.raises(DataError, match="is AVIF that cannot be read here; convert it to JPEG"):
+    with pytest.raises(DataError, match=naming("a.avif", "AVIF", "JPEG")):
         read_image(tmp_path / "a.avif")
 
 
 def test_heic_gets_a_message_of_its_own(tmp_path):
     path = tmp_path / "IMG_1.HEIC"
     path.write_bytes(bytes([0, 0, 0, 24]) + b"ftypheic" + bytes(40))
-    with pytest.raises(DataError, match="convert it to JPEG"):
+    with pytest.raises(DataError, match=naming("IMG_1.HEIC", "JPEG")):
         read_image(path)
 
 
 def test_float_tiff_in_the_unit_range_is_scaled_and_any_other_refused():
     unit, bytes_ = (encode(Image.fromarray(np.array([v], np.float32)), "TIFF") for v in ([0, 0.5, 1], [0, 255]))
     assert read_image(unit)[0, :, 0].tolist() == [0, 128, 255]
-    with pytest.raises(DataError, match=r"\[0, 1\]") as caught:
+    with pytest.raises(DataError, match=naming("[0, 1]", 255, "uint8")):
         read_image(bytes_)
-    assert "damaged" not in str(caught.value)
 
 
 def test_transparency_is_laid_over_white():
@@ -232,7 +232,7 @@ def test_a_truncated_file_is_refused(kind, share, tmp_path):
     encoded = encode(Image.fromarray(PIXELS), kind)
     path = tmp_path / "cut.img"
     path.write_bytes(encoded[: int(len(encoded) * share)])
-    with pytest.raises(DataError, match="cut.img"):
+    with pytest.raises(DataError, match=r"cut\.img"):
         read_image(path)
 
 
@@ -241,7 +241,7 @@ def test_a_truncated_file_is_refused(kind, share, tmp_path):
 def test_what_is_no_image_is_refused(read, content, tmp_path):
     path = tmp_path / "notes.jpg"
     path.write_bytes(content)
-    with pytest.raises(DataError, match="notes.jpg"):
+    with pytest.raises(DataError, match=r"notes\.jpg"):
         read(path)
 
 
@@ -251,7 +251,7 @@ def test_a_damaged_exif_block_is_refused(read):
     exif[0x0112] = 6
     encoded = encode(Image.fromarray(PIXELS), "WEBP", exif=exif)
     at = encoded.index(b"MM\x00*")
-    with pytest.raises(DataError, match="damaged"):
+    with pytest.raises(DataError, match="not a TIFF file"):
         read(encoded[:at] + b"MM\x00z" + encoded[at + 4 :])
 
 
@@ -264,20 +264,20 @@ def header_only(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("read", [read_image, read_grey, image_size])
 def test_a_decompression_bomb_is_refused(read):
     for side in (9_500, 12_000, 2**31 - 1):
-        with pytest.raises(DataError, match=f"{side}x{side} pixels, and at most 89.48 million are read"):
+        with pytest.raises(DataError, match=naming(f"{side}x{side}", 89.48)):
             read(header_only(side, side))
 
 
 def test_a_limit_that_is_asked_for_holds_in_both_directions_and_for_its_caller_alone():
     large = header_only(20_000, 10_000)  # more than twice what PIL reads
-    with pytest.raises(DataError, match="20000x10000 pixels, and at most 199.9 million"):
+    with pytest.raises(DataError, match=naming("20000x10000", 199.9)):
         read_image(large, max_pixels=199.9e6)
-    with pytest.raises(DataError, match="damaged"):  # it is not too large, it is empty
+    with pytest.raises(DataError, match="image file is truncated"):  # it is not too large, it is empty
         read_image(large, max_pixels=200e6)
-    with pytest.raises(DataError, match="at most 0.0019 million"):
+    with pytest.raises(DataError, match=naming("53x37", 0.0019)):
         read_image(encode(Image.fromarray(PIXELS)), max_pixels=1900)
     assert read_image(encode(Image.fromarray(PIXELS)), max_pixels=37 * 53).shape == (37, 53, 3)
-    with pytest.raises(DataError, match="at most 89.48 million"):
+    with pytest.raises(DataError, match=naming("20000x10000", 89.48)):
         read_image(large)
 
 
@@ -293,9 +293,9 @@ def test_a_tiff_beyond_what_pil_allows_is_refused_in_our_words():
     file = tiff(np.zeros((1, 1), "u1"))
     for tag, side in ((256, 20_000), (257, 10_000)):
         file = file.replace(struct.pack("<HHII", tag, 4, 1, 1), struct.pack("<HHII", tag, 4, 1, side))
-    with pytest.raises(DataError, match="save it as PNG or JPEG"):
+    with pytest.raises(DataError, match=naming("TIFF", "PNG", "JPEG", without="WebP")):
         read_image(file, max_pixels=200e6)
-    with pytest.raises(DataError, match="20000x10000 pixels, and at most 25 million"):
+    with pytest.raises(DataError, match=naming("20000x10000", 25)):
         read_image(file, max_pixels=25e6)
 
 
@@ -325,7 +325,7 @@ def test_resize_is_antialiased():
 
 
 def test_resize_refuses_floats():
-    with pytest.raises(InputError, match="uint8"):
+    with pytest.raises(InputError, match=naming("uint8", "float64")):
         resize(np.zeros((5, 5, 3)), 2, 2)
 
 

@@ -63,6 +63,12 @@ def test_a_module_imports_only_what_stands_before_it(path):
     assert imported_nouns(path) <= allowed
 
 
+@pytest.mark.parametrize("path", sorted(Path(__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_tests_do_not_import_each_other(path):
+    roots = {name.split(".")[0] for name in imported(path)}
+    assert not {root for root in roots if root in ("conftest", "tests") or root.startswith("test_")}
+
+
 def test_errors_stand_alone_and_the_model_knows_torch_only():
     assert imported(PACKAGE / "errors.py") == set()
     third_party = {name.split(".")[0] for name in imported(PACKAGE / "model.py")} - sys.stdlib_module_names

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from messages import naming
 from PIL import Image
 
 from mrsal import precision, saliency_map
@@ -110,9 +111,9 @@ def test_calling_a_predictor_uses_its_own_mode():
     predictor = cpu(network, mode="fast")
     np.testing.assert_array_equal(predictor(image), predictor.predict(image, mode="fast").values)
     np.testing.assert_array_equal(predictor.predict(image).values, predictor(image))
-    with pytest.raises(InputError, match="expected a mode"):
+    with pytest.raises(InputError, match=naming("exact", "fast", "crops", "quick")):
         cpu(network, mode="quick")
-    with pytest.raises(InputError, match="expected a mode"):
+    with pytest.raises(InputError, match=naming("exact", "fast", "crops", "quick")):
         predictor.predict(image, mode="quick")
 
 
@@ -140,9 +141,9 @@ def test_many_images_are_read_as_they_are_needed_and_a_missing_one_is_named():
     next(maps)
     maps.close()
     assert len(taken) <= 4
-    with pytest.raises(FileError, match="nowhere.png"):
+    with pytest.raises(FileError, match=r"nowhere\.png"):
         list(cpu(loud(), mode="fast").predict_many(["nowhere.png"]))
-    with pytest.raises(InputError, match="batch_size must be at least 1"):
+    with pytest.raises(InputError, match=naming("batch_size", -1)):
         list(cpu(loud()).predict_many([], batch_size=-1))
 
 
@@ -201,18 +202,12 @@ def test_standardised_levels_reach_a_checkpoint_without_statistics_as_they_are(p
     np.testing.assert_allclose(values[[0, 0, -1, -1], [0, -1, 0, -1]], expected.flatten(), atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("trained_range", "archive", "message"),
-    [
-        ((0.0, 1.0), "standardised", r"holds standardised values but .* trained on \[0, 1\]"),
-        ((-1.4, 2.1), "unit", r"holds \[0, 1\] but .* trained on standardised values"),
-    ],
-)
-def test_an_archive_of_another_range_than_the_training_one_is_warned_about(trained_range, archive, message, pyramid):
+@pytest.mark.parametrize(("trained_range", "archive"), [((0.0, 1.0), "standardised"), ((-1.4, 2.1), "unit")])
+def test_an_archive_of_another_range_than_the_training_one_is_warned_about(trained_range, archive, pyramid):
     unit = Pyramid(tuple((level / 255).astype(np.float32) for level in pyramid.levels), pyramid.shape)
     levels = standardised(pyramid) if archive == "standardised" else unit
     predictor = cpu(loud(ModelConfig(trained_range=trained_range)))
-    with pytest.warns(UserWarning, match=message):
+    with pytest.warns(UserWarning, match=naming("[0, 1]", "standardised")):
         predictor.values(levels, Grid.cells(pyramid.shape, 1), mode="crops")
 
 
@@ -260,10 +255,10 @@ def test_saving_as_png_keeps_sixteen_bits(ramp, tmp_path):
 
 
 def test_saving_in_another_format_or_below_a_file_is_refused(ramp, tmp_path):
-    with pytest.raises(InputError, match=r"saved as \.npy or \.png, got 'map\.jpg'"):
+    with pytest.raises(InputError, match=naming(".npy", ".png", "map.jpg")):
         ramp.save(tmp_path / "map.jpg")
     (tmp_path / "file").touch()
-    with pytest.raises(FileError, match="cannot create the folder"):
+    with pytest.raises(FileError, match=naming(tmp_path / "file")):
         ramp.save(tmp_path / "file" / "map.npy")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -315,7 +310,8 @@ def test_white_stays_bright_under_bright_colours(colormap, opacity):
     "options", [{"opacity": 1.5}, {"opacity": -0.1}, {"opacity": float("nan")}, {"colormap": "none"}]
 )
 def test_an_impossible_overlay_is_refused(options, ramp):
-    with pytest.raises(InputError, match=next(iter(options))):
+    [(name, value)] = options.items()
+    with pytest.raises(InputError, match=naming(name, value)):
         ramp.overlay(**options)
 
 
@@ -328,7 +324,7 @@ def test_a_model_is_loaded_by_path_or_not_at_all(tmp_path):
     crops = torch.rand(2, 3, 3, 42, 42)
     torch.testing.assert_close(predictor.network(crops), network.eval()(crops), rtol=1e-4, atol=1e-4)
     assert predictor.mode == "fast"
-    with pytest.raises(FileError, match="no checkpoint at"):
+    with pytest.raises(FileError, match=naming("none.pth", "mrcnn-osie")):
         load_model(tmp_path / "none.pth")
 
 
@@ -351,7 +347,7 @@ def test_the_automatic_device_is_a_gpu_where_there_is_one():
     assert precision.resolve_device("auto") == ("cuda" if there else "cpu")
     assert precision.resolve_device("cpu") == "cpu"
     if not there:
-        with pytest.raises(InputError, match="no CUDA device .* --device cpu"):
+        with pytest.raises(InputError, match=naming("CUDA", "--device cpu")):
             precision.resolve_device("cuda")
 
 
@@ -364,7 +360,7 @@ def test_the_automatic_precision_is_bf16_only_where_the_hardware_has_it(monkeypa
 
 
 def test_unknown_devices_and_precisions_are_refused_with_those_there_are():
-    with pytest.raises(InputError, match="auto, cpu, cuda, got 'tpu'"):
+    with pytest.raises(InputError, match=naming("auto", "cpu", "cuda", "tpu")):
         precision.resolve_device("tpu")
-    with pytest.raises(InputError, match="auto, fp32, bf16, got 'fp8'"):
+    with pytest.raises(InputError, match=naming("auto", "fp32", "bf16", "fp8")):
         precision.resolve_precision("fp8", "cpu")

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from messages import naming
 from scipy.integrate import simpson, trapezoid
 from scipy.stats import entropy, pearsonr, wasserstein_distance
 from sklearn.metrics import roc_auc_score
@@ -111,18 +112,18 @@ def test_borjis_draws_follow_the_seed(scene):
 
 @pytest.mark.parametrize("option", [{"splits": 0}, {"step": 0}, {"step": -0.1}, {"step": 2}])
 def test_draws_and_steps_that_make_no_curve_are_refused(option):
-    with pytest.raises(InputError, match="expected"):
+    with pytest.raises(InputError, match=naming(*option, *option.values())):
         metrics.auc(np.eye(3), [1], [1], negatives="borji", **option)
 
 
 def test_negatives_must_be_known_and_there():
-    with pytest.raises(InputError, match="judd"):
+    with pytest.raises(InputError, match=naming("judd", "uniform", "unfixated", "shuffled", "borji")):
         metrics.auc(np.eye(3), [1], [1], negatives="judd")
-    with pytest.raises(InputError, match="other_x"):
+    with pytest.raises(InputError, match=naming("other_x", "other_y")):
         metrics.auc(np.eye(3), [1], [1], negatives="shuffled")
-    with pytest.raises(InputError, match="1 of 2 fixations of other images"):
+    with pytest.raises(InputError, match=naming(1, 2, "3x3")):
         metrics.auc(np.eye(3), [1], [1], negatives="shuffled", other_x=[1, 3], other_y=[1, 1])
-    with pytest.raises(InputError, match="every pixel"):
+    with pytest.raises(InputError, match="unfixated"):
         metrics.auc([[1.0, 2.0]], [0, 1], [0, 0], negatives="unfixated")
 
 
@@ -167,11 +168,11 @@ def test_nss_takes_fractions_to_their_pixel():
 
 def test_information_gain_refuses_a_baseline_it_cannot_divide_by():
     density = np.ones((2, 3))
-    with pytest.raises(InputError, match=r"\(2, 3\).*\(3, 2\)"):
+    with pytest.raises(InputError, match=naming((2, 3), (3, 2))):
         metrics.information_gain(density, [0], [0], baseline=density.T)
-    with pytest.raises(InputError, match="smooth"):
+    with pytest.raises(InputError, match=naming("baseline", 0)):
         metrics.information_gain(density, [0], [0], baseline=[[0.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
-    with pytest.raises(InputError, match="centre"):
+    with pytest.raises(InputError, match=naming("uniform", "centre")):
         metrics.information_gain(density, [0], [0], baseline="centre")
 
 
@@ -189,7 +190,7 @@ def test_cc_is_pearsons(scene):
     assert metrics.cc(3 * map_ + 1, other) == pytest.approx(metrics.cc(map_, other), abs=TIGHT)
     assert metrics.cc(np.ones_like(map_), other) == 0
     assert metrics.cc(1 - other, other) == pytest.approx(-1, abs=TIGHT)
-    with pytest.raises(InputError, match="ground truth is constant"):
+    with pytest.raises(InputError, match="constant"):
         metrics.cc(other, np.ones_like(map_))
 
 
@@ -229,9 +230,9 @@ def test_agreement_score_of_a_constant_map_and_of_a_target_in_unit_range():
     # wrong on four pixels of a hundred at all thresholds but the last, t = 1, above which nothing is
     shares = [0.96] * 19 + [1.0]
     assert metrics.agreement_score(np.full((10, 10), 3.0), target) == pytest.approx(simpson(shares) / 20, abs=TIGHT)
-    with pytest.raises(InputError, match="multiply it by 255"):
+    with pytest.raises(InputError, match=naming("target", 0, 255, 1)):
         metrics.agreement_score(target, target / 255)
-    with pytest.raises(InputError, match="0 to 255"):
+    with pytest.raises(InputError, match=naming("target", 0, 255, 1, 256)):
         metrics.agreement_score(target, target + 1)
 
 
@@ -252,7 +253,7 @@ def test_agreement_score_prefers_a_constant_map(data_root):
 
 @pytest.mark.parametrize("metric", [metrics.cc, metrics.sim, metrics.kl_divergence, metrics.agreement_score])
 def test_maps_of_two_sizes_are_refused_with_both_shapes(metric):
-    with pytest.raises(InputError, match=r"\(3, 4\).*\(4, 3\)"):
+    with pytest.raises(InputError, match=naming((3, 4), (4, 3))):
         metric(np.ones((3, 4)), np.ones((4, 3)))
 
 
@@ -261,23 +262,23 @@ def test_values_that_are_not_finite_are_refused(bad):
     map_ = np.ones((3, 3))
     map_[1, 1] = bad
     for call in (metrics.auc, metrics.nss):
-        with pytest.raises(InputError, match="NaN or infinite"):
+        with pytest.raises(InputError, match=naming(1, "NaN")):
             call(map_, [0], [0])
-    with pytest.raises(InputError, match="NaN or infinite"):
+    with pytest.raises(InputError, match=naming(1, "NaN")):
         metrics.cc(map_, np.eye(3))
 
 
-@pytest.mark.parametrize(("x", "y", "complaint"), [([], [], "none"), ([9], [0], "outside"), ([-0.5], [0], "outside")])
-def test_no_fixations_and_fixations_outside_are_refused(x, y, complaint):
+@pytest.mark.parametrize(("x", "y", "named"), [([], [], "fixations"), ([9], [0], "3x3"), ([-0.5], [0], "3x3")])
+def test_no_fixations_and_fixations_outside_are_refused(x, y, named):
     for call in (metrics.auc, metrics.nss):
-        with pytest.raises(InputError, match=complaint):
+        with pytest.raises(InputError, match=naming(named)):
             call(np.eye(3), x, y)
 
 
 def test_distributions_must_not_be_negative_or_empty():
     with pytest.raises(InputError, match="negative"):
         metrics.sim([[-1.0, 1.0]], [[1.0, 1.0]])
-    with pytest.raises(InputError, match="zero everywhere"):
+    with pytest.raises(InputError, match="zero"):
         metrics.kl_divergence([[0.0, 0.0]], [[1.0, 1.0]])
 
 
@@ -290,10 +291,18 @@ def test_torch_maps_and_positions_are_accepted(scene):
 
 
 @pytest.mark.parametrize(
-    "bad", ["map.png", None, [[1.0, 2.0], [3.0]], np.eye(3) * 1j, np.ones(4), np.ones((1, 3, 4, 1))]
+    ("bad", "named"),
+    [
+        ("map.png", "str"),
+        (None, "NoneType"),
+        ([[1.0, 2.0], [3.0]], "list"),
+        (np.eye(3) * 1j, "complex128"),
+        (np.ones(4), (4,)),
+        (np.ones((1, 3, 4, 1)), (1, 3, 4, 1)),
+    ],
 )
-def test_what_is_no_map_of_real_numbers_is_refused(bad):
-    with pytest.raises(InputError, match="expected the saliency map"):
+def test_what_is_no_map_of_real_numbers_is_refused(bad, named):
+    with pytest.raises(InputError, match=naming(named)):
         metrics.nss(bad, [0], [0])
 
 
@@ -301,7 +310,7 @@ def test_x_comes_before_y():
     map_ = np.zeros((2, 5))
     map_[1, 4] = 1
     assert metrics.auc(map_, [4], [1]) > 0.9
-    with pytest.raises(InputError, match="outside"):
+    with pytest.raises(InputError, match=naming(1, "5x2")):
         metrics.auc(map_, [1], [4])
 
 
@@ -352,15 +361,15 @@ def test_a_stack_may_hold_maps_of_different_sizes():
 
 def test_a_stack_with_too_few_positions_is_refused_and_a_bad_map_is_named():
     maps = np.random.default_rng(0).random((3, 4, 5))
-    with pytest.raises(InputError, match="x to hold 3 arrays"):
+    with pytest.raises(InputError, match=naming("x", 3)):
         metrics.auc(maps, [1, 2, 3], [1, 2, 3])
-    with pytest.raises(InputError, match="y to hold 3 arrays"):
+    with pytest.raises(InputError, match=naming("y", 3)):
         metrics.nss(maps, [[1]] * 3, [[1]] * 2)
-    with pytest.raises(InputError, match="b to hold 3 arrays"):
+    with pytest.raises(InputError, match=naming("b", 3)):
         metrics.cc(maps, maps[:2])
-    with pytest.raises(InputError, match=r"map 1 of the stack.*none"):
+    with pytest.raises(InputError, match=naming("map", 1)):
         metrics.nss(maps, [[1], [], [1]], [[1], [], [1]])
-    with pytest.raises(InputError, match="empty stack"):
+    with pytest.raises(InputError, match="empty"):
         metrics.cc(np.ones((0, 3, 4)), np.eye(3))
 
 
@@ -436,9 +445,9 @@ def test_emd_is_in_pixels_of_the_stimulus():
     assert metrics.emd(np.stack([left, right]), right).tolist() == pytest.approx([64, 0], abs=1)
     # 150 columns are 5 cells of 30 pixels
     assert metrics.emd(left[:, :150], right[:, :150]) == pytest.approx(64, abs=4)
-    with pytest.raises(InputError, match="zero everywhere"):
+    with pytest.raises(InputError, match="zero"):
         metrics.emd(0 * left, left)
-    with pytest.raises(InputError, match="reduction"):
+    with pytest.raises(InputError, match=naming("reduction", 0)):
         metrics.emd(left, right, reduction=0)
 
 

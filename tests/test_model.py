@@ -6,6 +6,7 @@ from math import exp
 import numpy as np
 import pytest
 import torch
+from messages import naming
 from scipy import ndimage
 
 from mrsal.model import GaussianBlur, HistoricalBlur, ModelConfig, MrCNN, constrain_conv1
@@ -82,7 +83,7 @@ def test_crops_give_one_logit_each_whatever_else_is_in_the_batch(variant):
 
 @pytest.mark.parametrize("shape", [(2, 3, 3, 40, 40), (2, 3, 1, 42, 42), (2, 1, 3, 42, 42)])
 def test_crops_of_another_shape_are_refused_with_both_shapes(shape):
-    with pytest.raises(ValueError, match=r"3 scales, 3 channels, 42, 42.*got \(2, "):
+    with pytest.raises(ValueError, match=naming("42, 42", shape)):
         MrCNN()(torch.zeros(shape))
 
 
@@ -233,16 +234,16 @@ def test_a_configuration_survives_json():
 
 
 @pytest.mark.parametrize(
-    ("settings", "complaint"),
+    ("settings", "named"),
     [
-        ({"variant": "sharp"}, "base, blur, historical-blur, got 'sharp'"),
-        ({"dropout": 1.0}, r"\[0, 1\), got 1.0"),
-        ({"mean": (0.5,)}, "3 numbers"),
-        ({"std": (0.1, 0.0, 0.1)}, "std positive"),
+        ({"variant": "sharp"}, ["base", "blur", "historical-blur", "sharp"]),
+        ({"dropout": 1.0}, ["dropout", 1.0]),
+        ({"mean": (0.5,)}, ["mean", 3, (0.5,)]),
+        ({"std": (0.1, 0.0, 0.1)}, ["std", (0.1, 0.0, 0.1)]),
     ],
 )
-def test_an_impossible_configuration_is_refused(settings, complaint):
-    with pytest.raises(ValueError, match=complaint):
+def test_an_impossible_configuration_is_refused(settings, named):
+    with pytest.raises(ValueError, match=naming(*named)):
         ModelConfig(**settings)
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import PIXELS_PER_DEGREE, SIZES, Hostile, small_disk
+from messages import naming
+from obstacles import Hostile, small_disk
 from PIL import Image
+from tiny_data import PIXELS_PER_DEGREE, SIZES
 
 from mrsal.archive import PthArchive, write_pth
 from mrsal.datasets import FixationDataset, Stimulus, load
@@ -122,9 +124,9 @@ def test_without_a_training_split_it_opens_but_has_no_samples(dataset, tmp_path)
     only_tests = replace(dataset, splits={"test": np.arange(2)})
     archive = NativeArchive(write_native(only_tests, tmp_path / "native"))
     assert len(list(archive.examples("test"))) == 2
-    with pytest.raises(DataError, match="no training samples"):
+    with pytest.raises(DataError, match=naming(tmp_path / "native")):
         _ = archive.samples
-    with pytest.raises(InputError, match="choose one of test, all"):
+    with pytest.raises(InputError, match=naming("train", "test", "all")):
         archive.examples("train")
 
 
@@ -167,10 +169,10 @@ def test_it_replaces_an_older_archive_but_no_other_folder_or_file(dataset, tmp_p
 def test_a_failure_leaves_the_older_archive(folder_root, tmp_path):
     own = load("folder", folder_root)
     out = write_native(own, tmp_path / "native", seed=1)
-    with small_disk(1_000_000), pytest.raises(FileError, match="cannot write .*native"):
+    with small_disk(1_000_000), pytest.raises(FileError, match=naming(tmp_path / "native")):
         write_native(own, out, seed=2)
     (folder_root / "stimuli" / "s9.png").unlink()
-    with pytest.raises(FileError, match=r"cannot (open|read) .*s9\.png"):
+    with pytest.raises(FileError, match=r"s9\.png"):
         write_native(own, out, seed=2)
     assert json.loads((out / "archive.json").read_text())["seed"] == 1
     assert len(NativeArchive(out).samples) == 240
@@ -234,7 +236,7 @@ def test_a_truncated_file_is_refused(name, share, broken):
 def test_an_index_that_does_not_fit_is_refused(changes, broken):
     index = json.loads((broken / "archive.json").read_text())
     (broken / "archive.json").write_text(json.dumps({**index, **changes}))
-    with pytest.raises(DataError, match="native"):
+    with pytest.raises(DataError, match=naming(broken)):
         NativeArchive(broken)
 
 
@@ -243,7 +245,7 @@ def test_an_index_that_lacks_a_key_is_refused(key, broken):
     index = json.loads((broken / "archive.json").read_text())
     del index[key]
     (broken / "archive.json").write_text(json.dumps(index))
-    with pytest.raises(DataError, match="native"):
+    with pytest.raises(DataError, match=naming(broken)):
         NativeArchive(broken)
 
 
@@ -277,7 +279,7 @@ def test_originals_that_lie_outside_are_refused(column, value, broken):
 )
 def test_an_array_of_another_shape_or_type_is_refused(shape, dtype, broken):
     np.save(broken / "samples.npy", np.zeros(shape, dtype))
-    with pytest.raises(DataError, match=r"samples\.npy: expected int32 of shape \(None, 4\)"):
+    with pytest.raises(DataError, match=naming("samples.npy", "int32", np.dtype(dtype), shape)):
         NativeArchive(broken)
 
 
@@ -313,5 +315,5 @@ def test_hostile_fixations_are_refused_and_their_code_does_not_run(broken, tmp_p
 def test_open_archive_tells_one_kind_from_the_other(native_folder, pth_folder, tmp_path):
     assert isinstance(open_archive(native_folder), NativeArchive)
     assert isinstance(open_archive(str(pth_folder)), PthArchive)
-    with pytest.raises(FileError, match=r"archive\.json, or train_data\.pth\.tar.*mrsal prepare"):
+    with pytest.raises(FileError, match=naming("archive.json", "train_data.pth.tar", "mrsal prepare")):
         open_archive(tmp_path)

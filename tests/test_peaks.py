@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from messages import naming
 
 from mrsal.errors import InputError
 from mrsal.peaks import strongest_spots
@@ -54,16 +55,16 @@ def test_spots_at_the_corner_stay_inside():
 
 
 @pytest.mark.parametrize(
-    ("map_", "options"),
+    ("map_", "options", "named"),
     [
-        (np.full((3, 3), np.nan), {}),
-        (np.ones(3), {}),
-        (np.ones((0, 3)), {}),
-        (np.ones((3, 3)), {"count": -1}),
-        (np.ones((3, 3)), {"radius": 0}),
-        (np.ones((3, 3)), {"radius": np.nan}),
+        (np.full((3, 3), np.nan), {}, [(3, 3), "NaN"]),
+        (np.ones(3), {}, [(3,)]),
+        (np.ones((0, 3)), {}, [(0, 3)]),
+        (np.ones((3, 3)), {"count": -1}, ["count", -1]),
+        (np.ones((3, 3)), {"radius": 0}, ["radius", 0]),
+        (np.ones((3, 3)), {"radius": np.nan}, ["radius", "nan"]),
     ],
 )
-def test_what_is_no_map_is_refused(map_, options):
-    with pytest.raises(InputError, match="expected a"):
+def test_what_is_no_map_is_refused(map_, options, named):
+    with pytest.raises(InputError, match=naming(*named)):
         strongest_spots(map_, **options)

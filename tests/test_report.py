@@ -2,10 +2,12 @@
 
 import base64
 import io
+import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from messages import mentions, naming
 from PIL import Image
 
 from mrsal import charts, comparison, plots, scores
@@ -26,6 +28,10 @@ class Page(HTMLParser):
         self.tags, self.text, self.open = [], "", []
         self.feed(text)
         self.text = " ".join(self.text.split())
+
+    def says(self, *values, without=""):
+        """Whether one sentence names all of the values, and not the text ``without``."""
+        return any(mentions(said, *values, without=without) for said in re.split(r"(?<=\.) ", self.text))
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
@@ -129,16 +135,16 @@ def test_the_report_says_what_it_was_given(tmp_path, drawn):
         "Negatives are all pixels.",
         "Read with care.",
         "mrsal evaluate --protocol mine",
-        "versions: torch",
+        "torch",
         "2.9",
     ):
         assert said in page.text
-    assert "significantly better than centre by NSS, KL" in page.text
+    assert page.says("centre", "NSS, KL")
     # NSS goes from 1 to 3, KL from 1 down to 0.5; the deviations are the same in all three
-    assert "25 % of the way from centre" in page.text
+    assert page.says("25 %", "centre")
     assert "50 %" in page.text
     assert f"{three()['mine'].mean()['NSS']:.3f}" in page.text
-    assert "a.png · NSS 1.250 Stimulus, 2 fixations" in page.text
+    assert re.search(r"a\.png · NSS 1\.250\D+\b2\b", page.text)
     pictures = [a["src"].split(",")[0] for a in page.all("img")]
     assert pictures.count("data:image/jpeg;base64") == 6
     assert pictures.count("data:image/svg+xml;base64") == 4
@@ -236,7 +242,7 @@ def test_nine_photographs_stay_under_three_megabytes(tmp_path):
 def test_one_model_and_one_image_are_enough(tmp_path):
     one = Scores(("a",), {"sAUC": np.array([np.nan]), "CC": np.array([0.5])})
     _, page = read(write_report(tmp_path / "r.html", {"m": one}, title="t"))
-    assert "Of 1 images m has sAUC on 0" in page.text
+    assert page.says("m", "sAUC", 1, 0)
     assert "nan" not in page.text.lower()
     assert "Training" not in page.text
     read(write_report(tmp_path / "two.html", {"m": one, "centre": one}, title="t", floor="centre"))
@@ -245,8 +251,8 @@ def test_one_model_and_one_image_are_enough(tmp_path):
 def test_several_models_are_ranked_and_the_ceiling_is_out_of_the_running(tmp_path):
     results = three() | {"close": some({"NSS": 1.5, "KL": 0.75}, protocol="mine", dataset="toy")}
     _, page = read(write_report(tmp_path / "r.html", results, title="t", floor="centre", ceiling="gold"))
-    assert "Of 2 models mine has the best NSS" in page.text
-    assert "Not significantly worse: close." in page.text
+    assert page.says("mine", "NSS", 2)
+    assert page.says("close")
     assert "gold −" not in page.text
     assert "− gold" not in page.text
 
@@ -255,37 +261,37 @@ def test_an_endless_score_is_shown_and_not_compared(tmp_path):
     results = three()
     results["mine"].values["KL"][0] = np.inf
     _, page = read(write_report(tmp_path / "r.html", results, title="t", floor="centre", ceiling="gold"))
-    assert "better than centre by NSS." in page.text
+    assert page.says("centre", "NSS", without="KL")
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "named"),
     [
-        ({"floor": "chance"}, "floor 'chance' is not among the results; there are mine, centre, gold"),
-        ({"ceiling": "human"}, "ceiling 'human' is not among"),
-        ({"floor": "gold", "ceiling": "gold"}, "two models, got 'gold' twice"),
+        ({"floor": "chance"}, ["floor", "chance", "mine", "centre", "gold"]),
+        ({"ceiling": "human"}, ["ceiling", "human", "mine", "centre", "gold"]),
+        ({"floor": "gold", "ceiling": "gold"}, ["floor", "ceiling", "gold"]),
     ],
 )
-def test_wrong_limits_are_refused(tmp_path, options, message):
-    with pytest.raises(InputError, match=message):
+def test_wrong_limits_are_refused(tmp_path, options, named):
+    with pytest.raises(InputError, match=naming(*named)):
         write_report(tmp_path / "r.html", three(), title="t", **options)
 
 
 def test_wrong_input_is_refused(tmp_path):
-    with pytest.raises(InputError, match="ends in .html"):
+    with pytest.raises(InputError, match=naming(".html", "r.pdf")):
         write_report(tmp_path / "r.pdf", three(), title="t")
-    with pytest.raises(InputError, match="at least one model beside"):
+    with pytest.raises(InputError, match=naming("floor", "ceiling")):
         write_report(tmp_path / "r.html", {"centre": three()["centre"]}, title="t", floor="centre")
-    with pytest.raises(InputError, match="missing in other"):
+    with pytest.raises(InputError, match=naming(7, "mine", "other", "image10.png")):
         write_report(tmp_path / "r.html", three() | {"other": some({"NSS": 1, "KL": 1}, images=IMAGES[:5])}, title="t")
-    with pytest.raises(InputError, match="no metric is called 'AUC'"):
+    with pytest.raises(InputError, match=naming("AUC", "NSS", "KL")):
         pick(three()["mine"], "AUC")
-    with pytest.raises(InputError, match="whether higher mine is better"):
+    with pytest.raises(InputError, match=naming("mine", "IG", "agreement")):
         pick(Scores(("a",), {"mine": np.ones(1)}), "mine")
-    with pytest.raises(InputError, match="at least 1"):
+    with pytest.raises(InputError, match=naming("count", 0)):
         pick(three()["mine"], "NSS", count=0)
-    with pytest.raises(InputError, match="prediction of the stimulus's size"):
+    with pytest.raises(InputError, match=naming((4, 5), (5, 4))):
         Panel("a", np.zeros((4, 5, 3), np.uint8), np.zeros((5, 4)), np.zeros((4, 5)), np.empty(0), np.empty(0), {})
-    with pytest.raises(InputError, match=r"\(H, W, 3\) uint8"):
+    with pytest.raises(InputError, match=naming("(H, W, 3)", "uint8", (4, 5, 3), "float64")):
         Panel("a", np.zeros((4, 5, 3)), np.zeros((4, 5)), np.zeros((4, 5)), np.empty(0), np.empty(0), {})
     assert list(tmp_path.iterdir()) == []

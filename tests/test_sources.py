@@ -1,32 +1,16 @@
 """Lists, tables and tars of pictures, read without holding them; what users type in general is in test_predicting."""
 
-import io
 import os
-import tarfile
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from PIL import Image
+from known_pictures import encoded, write_tar
+from messages import mentions
 from pyarrow import parquet
 
 from mrsal.errors import DataError, InputError
 from mrsal.sources import Source, find_sources, list_sources
-
-
-def encoded(value, kind="PNG"):
-    file = io.BytesIO()
-    Image.new("RGB", (8, 6), (value,) * 3).save(file, kind)
-    return file.getvalue()
-
-
-def write_tar(path, members, mode="w"):
-    with tarfile.open(path, mode) as tar:
-        for name, content in members.items():
-            about = tarfile.TarInfo(name)
-            about.size = len(content)
-            tar.addfile(about, io.BytesIO(content))
-    return path
 
 
 def pictures(path):
@@ -50,20 +34,20 @@ def test_a_table_is_a_list_of_paths_relative_to_its_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("columns", "error", "complaint"),
+    ("columns", "error", "named"),
     [
-        ({"file": ["a.png"]}, InputError, "name one of file with --column"),
-        ({"path": [1]}, DataError, "expected text"),
-        ({"path": ["a.png", None]}, DataError, "no path"),
+        ({"file": ["a.png"]}, InputError, ["file", "--column"]),
+        ({"path": [1]}, DataError, ["path", "int64"]),
+        ({"path": ["a.png", None]}, DataError, ["path"]),
     ],
 )
-def test_a_table_without_paths_is_refused(tmp_path, columns, error, complaint):
+def test_a_table_without_paths_is_refused(tmp_path, columns, error, named):
     parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
     _, complaints = find_sources([str(tmp_path / "t.parquet")])
-    assert isinstance(complaints[0], error) and complaint in str(complaints[0])
+    assert isinstance(complaints[0], error) and mentions(str(complaints[0]), "t.parquet", *named)
     (tmp_path / "t.parquet").write_bytes(b"PAR1")
     _, complaints = find_sources([str(tmp_path / "t.parquet")])
-    assert "cannot read" in str(complaints[0])
+    assert mentions(str(complaints[0]), "t.parquet")
 
 
 def test_a_tar_gives_its_pictures_under_its_own_name(tmp_path):
@@ -87,7 +71,7 @@ def test_a_list_may_come_through_a_pipe(tmp_path):
     (source,), (complaint,) = find_sources([f"@/dev/fd/{reading}"])
     os.close(reading)
     assert source.path == tmp_path / "a.png"
-    assert "line 2" in str(complaint) and "null" in str(complaint)
+    assert mentions(str(complaint), 2, "null")
 
 
 def test_a_tar_cannot_write_outside_of_the_output_folder(tmp_path):
@@ -106,12 +90,12 @@ def test_what_a_damaged_tar_still_gives_is_taken(tmp_path):
     for content in (b"", path.read_bytes()[:600]):
         path.write_bytes(content)
         assert pictures(path)[1]
-    assert "compressed" in str(pictures(write_tar(tmp_path / "z.tar", {"a.png": encoded(1)}, "w:gz"))[1][0])
+    assert mentions(str(pictures(write_tar(tmp_path / "z.tar", {"a.png": encoded(1)}, "w:gz"))[1][0]), "z.tar")
 
 
 def test_a_broken_picture_in_a_tar_is_named(tmp_path):
     (source,), _ = pictures(write_tar(tmp_path / "s.tar", {"bad.png": b"\x89PNG"}))
-    with pytest.raises(DataError, match="s.tar/bad.png: "):
+    with pytest.raises(DataError, match=r"s\.tar/bad\.png"):
         source.read()
 
 
@@ -145,4 +129,4 @@ def test_a_folder_that_cannot_be_listed_keeps_none_of_the_others(tmp_path, monke
     monkeypatch.setattr(os, "scandir", scandir)
     found, complaints = find_sources([str(tmp_path)], recursive=True)
     assert [source.path.stem for source in found] == ["a", "c"]
-    assert "closed: Permission denied" in str(complaints[0]) and len(complaints) == 1
+    assert mentions(str(complaints[0]), "closed") and len(complaints) == 1

@@ -2,12 +2,15 @@
 
 import itertools
 import json
+import re
 import signal
 from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
+from messages import mentions, naming
+from tiny_training import TINY, Crops, assert_same, weights
 from torch.nn import functional as F
 
 from mrsal import training
@@ -18,40 +21,7 @@ from mrsal.recipe import TrainConfig, epoch_batches, fit_input, momentum_at
 from mrsal.runs import read_history
 from mrsal.training import train
 
-# small and fast, and lively enough to see it learn
-TINY = TrainConfig(
-    epochs=4,
-    batch_size=4,
-    learning_rate=0.02,
-    start_momentum=0.7,
-    end_momentum=0.85,
-    average=2,
-    precision="fp32",
-    device="cpu",
-    seed=4,
-    model=ModelConfig(mean=(0.48, 0.49, 0.5), std=(0.3, 0.31, 0.32), dropout=0.2),
-)
 ONE_STEP = replace(TINY, epochs=1, batch_size=2)
-
-
-class Crops:
-    """Bright crops that are fixated, dark ones that are not; counts the batches that it gives."""
-
-    mean, std, value_range = (0.4, 0.5, 0.6), (0.2, 0.3, 0.4), (0.0, 1.0)
-
-    def __init__(self, count):
-        rng = np.random.default_rng(0)
-        self.labels = torch.arange(count) % 2
-        noise = torch.from_numpy(rng.integers(0, 100, (count, 3, 3, 42, 42), dtype=np.uint8))
-        self.crops = noise + (self.labels * 150).to(torch.uint8)[:, None, None, None, None]
-        self.batches = 0
-
-    def __len__(self):
-        return len(self.labels)
-
-    def batch(self, index):
-        self.batches += 1
-        return self.crops[index], self.labels[index].float()
 
 
 class SpoiltCrops(Crops):
@@ -64,17 +34,6 @@ class SpoiltCrops(Crops):
     def batch(self, index):
         crops, labels = super().batch(index)
         return crops / 255 * (torch.nan if self.batches >= self.first else 1), labels
-
-
-def weights(path):
-    return torch.load(path, weights_only=True)
-
-
-def assert_same(path, other):
-    first, second = weights(path), weights(other)
-    assert first.keys() == second.keys()
-    for name in first:
-        assert torch.equal(first[name], second[name]), name
 
 
 @pytest.fixture(scope="module")
@@ -301,7 +260,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(run, tmp_path):
 def test_a_run_that_is_told_to_stop_goes_on_at_the_very_step(at, run, tmp_path):
     """In the first epoch, at its end, and in a later one; 2 steps an epoch."""
     asked = itertools.count(1)
-    with pytest.raises(Stopped, match=rf"step {2 - at % 2} of 2; go on with --resume") as stopped:
+    with pytest.raises(Stopped, match=naming(2 - at % 2, 2, f"--resume {tmp_path}")) as stopped:
         train(Crops(8), tmp_path, TINY, should_stop=lambda: signal.SIGUSR1 * (next(asked) == at))
     assert stopped.value.signal == signal.SIGTERM  # not Ctrl-C
     samples = Crops(8)
@@ -338,7 +297,7 @@ def test_memory_that_runs_out_is_an_error_of_one_line(tmp_path):
         def batch(self, index):
             return torch.empty(2**60), torch.empty(2)
 
-    with pytest.raises(TrainingError, match="out of memory: .*lower --batch_size"):
+    with pytest.raises(TrainingError, match=naming("memory", "--batch_size")):
         train(Greedy(2), tmp_path, ONE_STEP)
 
 
@@ -361,17 +320,17 @@ def test_a_run_is_resumed_with_scores_of_numpy_and_with_validation_added(tmp_pat
 
 
 def test_a_run_cannot_be_resumed_with_other_settings_or_from_nothing(tmp_path):
-    with pytest.raises(FileError, match=r"nothing to resume: .*state\.pt does not exist"):
+    with pytest.raises(FileError, match=naming(tmp_path / "state.pt")):
         train(Crops(2), tmp_path, ONE_STEP, resume=True)
     train(Crops(2), tmp_path, ONE_STEP)
     changed = replace(ONE_STEP, learning_rate=0.5, watch="NSS", model=ModelConfig(variant="blur"))
-    with pytest.raises(InputError, match=r"another learning_rate \(then 0.02, now 0.5\), model, watch \("):
+    with pytest.raises(InputError, match=naming("learning_rate", 0.02, 0.5, "model", "watch")):
         train(Crops(2), tmp_path, changed, resume=True)
 
 
 def test_a_run_cannot_be_resumed_with_another_batch(tmp_path):
     train(Crops(2), tmp_path, ONE_STEP)
-    with pytest.raises(InputError, match=r"effective_batch \(then 2, now 3\)"):
+    with pytest.raises(InputError, match=naming("effective_batch", 2, 3)):
         train(Crops(2), tmp_path, replace(ONE_STEP, batch_size=3), resume=True)
 
 
@@ -391,7 +350,7 @@ def test_a_damaged_state_is_refused(damage, tmp_path):
 @pytest.mark.parametrize("first", [2, 3])
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_there_was(first, tmp_path):
     """From the last batch of the first epoch on, and from the first one of the second."""
-    with pytest.raises(TrainingError, match=r"loss is nan in epoch \d, step \d; lower --learning_rate"):
+    with pytest.raises(TrainingError, match=naming("nan", "--learning_rate")):
         train(SpoiltCrops(4, first=first), tmp_path, replace(ONE_STEP, epochs=3))
     complete = ["cnn_epoch_1.pth"] if first == 3 else []
     assert [path.name for path in tmp_path.glob("cnn_*")] == complete
@@ -399,11 +358,9 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_there_was(first, t
         load_checkpoint(tmp_path / name)
 
 
-@pytest.mark.parametrize(
-    ("rate", "complaint"), [(1e30, "loss is nan in epoch 2"), (3e38, "no longer finite after epoch 1")]
-)
-def test_a_learning_rate_that_is_far_too_high_ends_the_run_and_keeps_no_broken_checkpoint(rate, complaint, tmp_path):
-    with pytest.raises(TrainingError, match=f"{complaint}.*lower --learning_rate"):
+@pytest.mark.parametrize(("rate", "named"), [(1e30, ["nan", 2]), (3e38, [1])])
+def test_a_learning_rate_that_is_far_too_high_ends_the_run_and_keeps_no_broken_checkpoint(rate, named, tmp_path):
+    with pytest.raises(TrainingError, match=naming(*named, "--learning_rate")):
         train(Crops(2), tmp_path, replace(ONE_STEP, epochs=3, learning_rate=rate))
     for path in tmp_path.glob("cnn_*"):
         load_checkpoint(path)
@@ -411,7 +368,7 @@ def test_a_learning_rate_that_is_far_too_high_ends_the_run_and_keeps_no_broken_c
 
 def test_a_folder_that_cannot_be_made_is_a_file_error(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(FileError, match="cannot create the folder"):
+    with pytest.raises(FileError, match=naming(tmp_path / "file")):
         train(Crops(2), tmp_path / "file" / "run", ONE_STEP)
 
 
@@ -421,7 +378,7 @@ def test_a_full_disk_is_a_file_error_and_keeps_the_last_checkpoint(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (40_000_000, hard))
     try:
-        with pytest.raises(FileError, match=r"cannot write .*state\.pt"):
+        with pytest.raises(FileError, match=r"state\.pt"):
             train(Crops(2), tmp_path, ONE_STEP)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -429,7 +386,7 @@ def test_a_full_disk_is_a_file_error_and_keeps_the_last_checkpoint(tmp_path):
 
 
 def test_no_samples_are_refused(tmp_path):
-    with pytest.raises(InputError, match="at least one training sample"):
+    with pytest.raises(InputError, match="sample"):
         train(Crops(0), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -455,8 +412,10 @@ def test_no_samples_are_refused(tmp_path):
 )
 def test_impossible_settings_are_refused_by_name(settings):
     [(name, value)] = settings.items()
-    with pytest.raises(InputError, match=rf"{name.removeprefix('start_').removeprefix('end_')} .*{name}={value}"):
+    with pytest.raises(InputError, match=naming(value)) as caught:
         TrainConfig(**settings)
+    said = re.sub(r"TrainConfig\(.*\)", "", str(caught.value))  # in which every setting stands
+    assert mentions(said, name.removeprefix("start_").removeprefix("end_"))
 
 
 # validation and early stopping
@@ -525,12 +484,12 @@ def test_validation_sees_the_network_with_dropout_off_and_training_goes_on_with_
 
 
 def test_patience_without_validation_is_refused(tmp_path):
-    with pytest.raises(InputError, match="early stopping needs validation"):
+    with pytest.raises(InputError, match=naming("--use_val")):
         train(Crops(2), tmp_path, replace(ONE_STEP, patience=3))
 
 
 def test_a_metric_that_validation_does_not_give_cannot_be_watched(tmp_path):
-    with pytest.raises(InputError, match="cannot watch 'NSS': validation gives AUC, CC"):
+    with pytest.raises(InputError, match=naming("NSS", "AUC", "CC")):
         train(Crops(2), tmp_path, replace(ONE_STEP, watch="NSS"), validate=scripted(0.5))
 
 

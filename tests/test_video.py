@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from messages import mentions
 from PIL import Image
 
 from mrsal.errors import DataError, FileError, InputError
@@ -201,7 +202,7 @@ def test_sound_is_copied_where_mp4_can_hold_it(tmp_path, sound, kept, caplog):
 
     assert packets(path)
     assert packets(tmp_path / "out.mp4") == (packets(path) if kept else [])
-    assert ("left out" in caplog.text) == (not kept)
+    assert any(mentions(message, path, sound) for message in caplog.messages) == (not kept)
 
 
 def test_a_cut_off_video_is_kept_up_to_the_damage(tmp_path):
@@ -210,16 +211,16 @@ def test_a_cut_off_video_is_kept_up_to_the_damage(tmp_path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     result = predict_video(path, tmp_path / "out.mp4", Brightness())
     assert 5 < result.frames < 15
-    assert "of about 20 frames" in result.damage
+    assert mentions(result.damage, 20)
     assert len(decode(tmp_path / "out.mp4")) == result.frames
 
 
 def test_what_is_no_video_is_refused_and_leaves_nothing(tmp_path):
     path = tmp_path / "in.mp4"
     path.write_bytes(b"no video at all" * 100)
-    with pytest.raises(DataError, match="in.mp4"):
+    with pytest.raises(DataError, match=r"in\.mp4"):
         predict_video(path, tmp_path / "out.mp4", Brightness())
-    with pytest.raises(FileError, match="gone"):
+    with pytest.raises(FileError, match=r"gone\.mp4"):
         predict_video(tmp_path / "gone.mp4", tmp_path / "out.mp4", Brightness())
     assert list(tmp_path.iterdir()) == [path]
 

@@ -1,0 +1,54 @@
+"""Pictures of one colour, as bytes and in tars, and a predictor whose map of a picture is known."""
+
+import io
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mrsal.images import to_image
+from mrsal.saliency_map import SaliencyMap
+
+
+class Brightness:
+    """A predictor whose maps are known: how bright a picture is."""
+
+    def predict(self, image, *, mode):
+        pixels = to_image(image)
+        return SaliencyMap((pixels.mean(axis=2) / 255).astype(np.float32), pixels)
+
+    def predict_many(self, images, *, mode):
+        return (self.predict(image, mode=mode) for image in images)
+
+
+def encoded(value, kind="PNG"):
+    file = io.BytesIO()
+    Image.new("RGB", (8, 6), (value,) * 3).save(file, kind)
+    return file.getvalue()
+
+
+def write_tar(path, members, mode="w"):
+    with tarfile.open(path, mode) as tar:
+        for name, content in members.items():
+            about = tarfile.TarInfo(name)
+            about.size = len(content)
+            tar.addfile(about, io.BytesIO(content))
+    return path
+
+
+def grey_ramp(size=64):
+    """A grey picture that gets brighter from left to right: ``(H, W, 3)`` uint8."""
+    return np.repeat(np.tile(np.linspace(40, 215, size).astype(np.uint8), (size, 1))[..., None], 3, axis=2)
+
+
+def film(path, pictures):
+    """A video without loss, ten pictures a second."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.height, stream.width, stream.pix_fmt = *pictures[0].shape[:2], "bgr0"
+        for pixels in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    return path
