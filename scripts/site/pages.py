@@ -16,6 +16,8 @@ BESIDE = {
     "CODE_OF_CONDUCT.md": "conduct.md",
     "CONTRIBUTING.md": "contributing.md",
     "benchmarks/osie.md": "benchmarks/osie.md",
+    "benchmarks/inference.md": "benchmarks/inference.md",
+    "benchmarks/training.md": "benchmarks/training.md",
     "benchmarks/metrics.md": "benchmarks/metrics.md",
 }
 _HOME = {site: repository for repository, site in BESIDE.items()}
