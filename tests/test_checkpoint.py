@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from tiny_network import tiny
 from torch import nn
 
 from mrsal.checkpoint import check_improvements, load_checkpoint, load_safely, save_checkpoint, save_safely
@@ -81,8 +82,10 @@ def assert_same_weights(network, other):
         ModelConfig(variant="blur", dropout=0.3, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6), trained_range=(-1.4, 2.1)),
         ModelConfig(variant="historical-blur", trained_range=None),
         ModelConfig(shared_streams=True),
+        tiny(),
+        ModelConfig(channels=(96, 5, 288), hidden=7, variant="blur"),
     ],
-    ids=["base", "blur", "historical-blur", "shared"],
+    ids=["base", "blur", "historical-blur", "shared", "tiny", "other widths"],
 )
 def test_weights_configuration_and_notes_come_back(config, ending, tmp_path):
     network = MrCNN(config)
@@ -130,6 +133,36 @@ def test_we_load_what_older_scripts_wrote(prefix, zipped, crops, tmp_path):
     ours, notes = load_checkpoint(tmp_path / "old.pth")
     torch.testing.assert_close(ours(crops), older(crops), rtol=1e-4, atol=1e-4)
     assert (ours.config, notes) == (ModelConfig(trained_range=None), {})
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_header_from_before_widths_could_be_set_means_those_of_the_paper(ending, monkeypatch, tmp_path):
+    network = MrCNN()
+    header = {"variant": "base", "shared_streams": False, "dropout": 0.5}  # as they were then
+    header |= {"mean": [0.0] * 3, "std": [1.0] * 3, "trained_range": [0.0, 1.0]}
+    monkeypatch.setattr(ModelConfig, "to_dict", lambda self: header)
+    again, _ = load_checkpoint(save_checkpoint(network, tmp_path / f"model{ending}"))
+    assert again.config == ModelConfig()
+    assert_same_weights(network, again)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_widths_of_a_file_without_a_header_follow_from_the_shapes(ending, tmp_path):
+    network = MrCNN(ModelConfig(variant="historical-blur", channels=(5, 7, 2), hidden=11, trained_range=None))
+    path = tmp_path / f"model{ending}"
+    save_file(network.state_dict(), path) if ending == ".safetensors" else torch.save(dict(network.state_dict()), path)
+    again, _ = load_checkpoint(path)
+    assert again.config == network.config
+    assert_same_weights(network, again)
+
+
+@pytest.mark.parametrize("widths", [{"channels": [4, 6, 9], "hidden": 16}, {"hidden": 10**9}, {"channels": 4}])
+def test_a_header_whose_widths_are_not_those_of_the_tensors_is_refused(widths, tmp_path):
+    """Before a network of that size is made."""
+    header = {"version": 1, "config": tiny().to_dict() | widths}
+    save_file(MrCNN(tiny()).state_dict(), tmp_path / "model.safetensors", {"mrsal": json.dumps(header)})
+    with pytest.raises(DataError, match=r"model\.safetensors has a damaged configuration: .*(channels|hidden)"):
+        load_checkpoint(tmp_path / "model.safetensors")
 
 
 def test_half_precision_weights_are_read_as_float32(network, tmp_path):
