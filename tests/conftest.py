@@ -3,13 +3,15 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_network import WIDTHS
 
-from mrsal import archive, native
+from mrsal import archive, model, native
 from mrsal.datasets import FixationDataset, load
 from mrsal.export import export_model
 
@@ -79,6 +81,14 @@ def pth_folder(dataset: FixationDataset, tmp_path_factory: pytest.TempPathFactor
 def native_folder(dataset: FixationDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The native archive of ``dataset``. Not to be changed."""
     return native.write_native(dataset, tmp_path_factory.mktemp("data") / "native")
+
+
+@pytest.fixture
+def tiny_training() -> Iterator[None]:
+    """What a command of this process trains is a tiny network; there is no option for that."""
+    with pytest.MonkeyPatch.context() as patch:  # its own, since a test may undo what it changed
+        patch.setattr(model, "ModelConfig", partial(model.ModelConfig, **WIDTHS))
+        yield
 
 
 @pytest.fixture(scope="session")

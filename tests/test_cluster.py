@@ -22,13 +22,14 @@ from pyarrow import parquet
 from rich.console import Console
 from test_predicting import Brightness
 from test_sources import encoded, write_tar
+from tiny_network import tiny
 
 from mrsal import cluster
 from mrsal.checkpoint import save_checkpoint
 from mrsal.cluster import FAILURES, predict_on_ray, scoring_on_ray
 from mrsal.errors import FileError, InputError, MrsalError
 from mrsal.evaluation import evaluate
-from mrsal.model import ModelConfig, MrCNN
+from mrsal.model import MrCNN
 from mrsal.predicting import Summary, predict_job
 from mrsal.scoring import evaluate_job
 from mrsal.shards import FOLDER
@@ -46,7 +47,7 @@ def everything_logged(caplog):
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     """Weights as they start, with a louder output so that maps vary."""
-    network = MrCNN(ModelConfig())
+    network = MrCNN(tiny())
     network.output.weight.data *= 30
     return save_checkpoint(network, tmp_path_factory.mktemp("model") / "cnn.pth")
 

@@ -161,7 +161,7 @@ class ModelConfig:
         """
         values = asdict(self)
         for name in ("channels", "hidden"):
-            if values[name] == getattr(ModelConfig, name):
+            if values[name] == getattr(type(self), name):
                 del values[name]
         return values
 
