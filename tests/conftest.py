@@ -1,6 +1,11 @@
-"""Shared fixtures: a tiny data set made on the spot, its two archives, and the real data where they are at hand."""
+"""Shared fixtures: a tiny data set made on the spot, its two archives, what takes seconds to start, and the real data.
 
+What a test asks for decides whether it is slow, and on which process of ``pytest -n`` it runs.
+"""
+
+import logging
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -8,12 +13,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tiny_network import WIDTHS
 
 from mrsal import archive, model, native
 from mrsal.datasets import FixationDataset, load
 from mrsal.export import export_model
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+# fixtures that take seconds, and the name of those that one process of several is to have alone
+SLOW = {"exported": "onnx", "ray_here": "ray", "browser": "browser", "data_root": None}
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # each process has a core to itself, and so do those that it starts
+    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 # height and width; odd, even, square, portrait and narrower than a crop
 SIZES = [(61, 83), (90, 121), (83, 64), (50, 50), (47, 99), (120, 90), (75, 75), (41, 55), (99, 81), (64, 97)]
@@ -57,6 +72,15 @@ class Hostile:
 
     def __reduce__(self) -> tuple:
         return os.mkdir, (str(self.path),)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture in SLOW.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+            if group := SLOW[fixture]:
+                item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture
@@ -108,3 +132,43 @@ def data_root() -> Path:
     if not root.is_dir():
         pytest.skip(f"needs the published data sets: none at {root}; set MRSAL_DATA to their folder")
     return root
+
+
+@pytest.fixture(scope="session")
+def ray_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the workers of ``ray_here`` find modules."""
+    return tmp_path_factory.mktemp("modules")
+
+
+@pytest.fixture(scope="session")
+def ray_here(ray_modules: Path) -> Iterator[None]:
+    """Ray on this machine for all tests, as small as it gets."""
+    ray = pytest.importorskip("ray", reason="pip install 'ray[data]'")
+    with pytest.MonkeyPatch.context() as patch:  # of what Ray starts, which has it from here
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")
+        patch.setenv("RAY_BACKEND_LOG_LEVEL", "fatal")
+        patch.setenv("PYTHONPATH", str(ray_modules), prepend=os.pathsep)
+        ray.init(
+            address="local",
+            num_cpus=2,
+            include_dashboard=False,
+            object_store_memory=200 * 2**20,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """A headless browser for all tests, through Playwright."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is installed")
+    playwright = pytest.importorskip("playwright.sync_api", reason="drives the browser")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()
