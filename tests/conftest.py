@@ -1,16 +1,42 @@
-"""Shared fixtures: a tiny data set made on the spot, its two archives, and the real data where they are at hand."""
+"""Shared fixtures: a tiny data set made on the spot, its two archives, what takes seconds to start, and the real data.
 
+What a test asks for decides whether it is slow, and on which process of ``pytest -n`` it runs.
+"""
+
+import logging
 import os
+import shutil
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 from tiny_data import write_folder
+from tiny_network import WIDTHS
 
-from mrsal import archive, native
+from mrsal import archive, model, native
 from mrsal.datasets import FixationDataset, load
 from mrsal.export import export_model
 from mrsal.patches import sample_locations
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+# fixtures that take seconds, and the name of those that one process of several is to have alone
+SLOW = {"exported": "onnx", "ray_here": "ray", "browser": "browser", "data_root": None}
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # each process has a core to itself, and so do those that it starts
+    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture in SLOW.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+            if group := SLOW[fixture]:
+                item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture
@@ -45,6 +71,14 @@ def native_folder(dataset: FixationDataset, tmp_path_factory: pytest.TempPathFac
     return native.write_native(dataset, tmp_path_factory.mktemp("data") / "native")
 
 
+@pytest.fixture
+def tiny_training() -> Iterator[None]:
+    """What a command of this process trains is a tiny network; there is no option for that."""
+    with pytest.MonkeyPatch.context() as patch:  # its own, since a test may undo what it changed
+        patch.setattr(model, "ModelConfig", partial(model.ModelConfig, **WIDTHS))
+        yield
+
+
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The network that ships, as ONNX. Not to be changed."""
@@ -62,3 +96,43 @@ def data_root() -> Path:
     if not root.is_dir():
         pytest.skip(f"needs the published data sets: none at {root}; set MRSAL_DATA to their folder")
     return root
+
+
+@pytest.fixture(scope="session")
+def ray_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the workers of ``ray_here`` find modules."""
+    return tmp_path_factory.mktemp("modules")
+
+
+@pytest.fixture(scope="session")
+def ray_here(ray_modules: Path) -> Iterator[None]:
+    """Ray on this machine for all tests, as small as it gets."""
+    ray = pytest.importorskip("ray", reason="pip install 'ray[data]'")
+    with pytest.MonkeyPatch.context() as patch:  # of what Ray starts, which has it from here
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")
+        patch.setenv("RAY_BACKEND_LOG_LEVEL", "fatal")
+        patch.setenv("PYTHONPATH", str(ray_modules), prepend=os.pathsep)
+        ray.init(
+            address="local",
+            num_cpus=2,
+            include_dashboard=False,
+            object_store_memory=200 * 2**20,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """A headless browser for all tests, through Playwright."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is installed")
+    playwright = pytest.importorskip("playwright.sync_api", reason="drives the browser")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import savemat
+from tiny_network import tiny
 
 from mrsal import archive, datasets, evaluate, native
 from mrsal.baselines import centre, spectral_residual
 from mrsal.checkpoint import save_checkpoint
 from mrsal.datasets.synthetic import write_synthetic
-from mrsal.model import ModelConfig, MrCNN
+from mrsal.model import MrCNN
 
 SCENES = 9  # OSIE's split makes of them two for test and two for val
 
@@ -47,7 +48,7 @@ def write_docs_folder(root: Path) -> Path:
         (root / f"{boxes}.json").write_text('{"cta": [60, 200, 520, 230], "logo": [20, 10, 150, 45]}')
     _write_film(root / "film.mp4", dataset.stimuli[0].read()[:120, :160])
 
-    checkpoint = save_checkpoint(MrCNN(ModelConfig()), root / "cnn_epoch_1.pth")
+    checkpoint = save_checkpoint(MrCNN(tiny()), root / "cnn_epoch_1.pth")
     for run in ("trained/before", "runs/trained/before"):
         (root / run).mkdir(parents=True)
         for name in ("cnn_epoch_1.pth", "cnn_best.pth"):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from messages import naming
 from safetensors.torch import save_file
+from tiny_network import tiny
 from torch import nn
 
 from mrsal.checkpoint import check_improvements, load_checkpoint, load_safely, save_checkpoint, save_safely
@@ -48,7 +49,7 @@ class HistoricalNetwork(nn.Module):
 def network():
     """Not to be changed."""
     torch.manual_seed(11)
-    network = MrCNN(ModelConfig(trained_range=None)).eval()
+    network = MrCNN(tiny(trained_range=None)).eval()
     nn.init.normal_(network.output.weight, std=0.5)
     return network
 
@@ -79,11 +80,12 @@ def assert_same_weights(network, other):
     "config",
     [
         ModelConfig(),
-        ModelConfig(variant="blur", dropout=0.3, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6), trained_range=(-1.4, 2.1)),
-        ModelConfig(variant="historical-blur", trained_range=None),
-        ModelConfig(shared_streams=True),
+        tiny(variant="blur", dropout=0.3, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6), trained_range=(-1.4, 2.1)),
+        tiny(variant="historical-blur", trained_range=None),
+        tiny(shared_streams=True),
+        ModelConfig(channels=(96, 5, 288), hidden=7, variant="blur"),
     ],
-    ids=["base", "blur", "historical-blur", "shared"],
+    ids=["base", "blur", "historical-blur", "shared", "other widths"],
 )
 def test_weights_configuration_and_notes_come_back(config, ending, tmp_path):
     network = MrCNN(config)
@@ -98,7 +100,7 @@ def test_weights_configuration_and_notes_come_back(config, ending, tmp_path):
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_network_laid_out_for_speed_comes_back_the_same(ending, network, crops, tmp_path):
-    fast = MrCNN().to(memory_format=torch.channels_last).eval()
+    fast = MrCNN(network.config).to(memory_format=torch.channels_last).eval()
     fast.load_state_dict(network.state_dict())
     again, _ = load_checkpoint(save_checkpoint(fast, tmp_path / f"model{ending}"))
     assert_same_weights(network, again)
@@ -112,7 +114,9 @@ def test_notes_may_hold_numbers_of_numpy(ending, network, tmp_path):
     assert notes == {"loss": 0.5, "scores": {"CC": 0.25}}
 
 
-def test_older_scripts_load_ours_and_get_the_same_outputs(network, crops, tmp_path):
+def test_older_scripts_load_ours_and_get_the_same_outputs(crops, tmp_path):
+    torch.manual_seed(11)
+    network = MrCNN().eval()
     state = torch.load(save_checkpoint(network, tmp_path / "cnn_epoch_1.pth"), weights_only=True)
     assert isinstance(state, dict)
     assert all(type(value) is torch.Tensor for value in state.values())
@@ -133,6 +137,36 @@ def test_we_load_what_older_scripts_wrote(prefix, zipped, crops, tmp_path):
     assert (ours.config, notes) == (ModelConfig(trained_range=None), {})
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_header_from_before_widths_could_be_set_means_those_of_the_paper(ending, monkeypatch, tmp_path):
+    network = MrCNN()
+    header = {"variant": "base", "shared_streams": False, "dropout": 0.5}  # as they were then
+    header |= {"mean": [0.0] * 3, "std": [1.0] * 3, "trained_range": [0.0, 1.0]}
+    monkeypatch.setattr(ModelConfig, "to_dict", lambda self: header)
+    again, _ = load_checkpoint(save_checkpoint(network, tmp_path / f"model{ending}"))
+    assert again.config == ModelConfig()
+    assert_same_weights(network, again)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_widths_of_a_file_without_a_header_follow_from_the_shapes(ending, tmp_path):
+    network = MrCNN(ModelConfig(variant="historical-blur", channels=(5, 7, 2), hidden=11, trained_range=None))
+    path = tmp_path / f"model{ending}"
+    save_file(network.state_dict(), path) if ending == ".safetensors" else torch.save(dict(network.state_dict()), path)
+    again, _ = load_checkpoint(path)
+    assert again.config == network.config
+    assert_same_weights(network, again)
+
+
+@pytest.mark.parametrize("widths", [{"channels": [4, 6, 9], "hidden": 16}, {"hidden": 10**9}, {"channels": 4}])
+def test_a_header_whose_widths_are_not_those_of_the_tensors_is_refused(widths, tmp_path):
+    """Before a network of that size is made."""
+    header = {"version": 1, "config": tiny().to_dict() | widths}
+    save_file(MrCNN(tiny()).state_dict(), tmp_path / "model.safetensors", {"mrsal": json.dumps(header)})
+    with pytest.raises(DataError, match=r"model\.safetensors has a damaged configuration: .*(channels|hidden)"):
+        load_checkpoint(tmp_path / "model.safetensors")
+
+
 def test_half_precision_weights_are_read_as_float32(network, tmp_path):
     half = {name: value.half() for name, value in network.state_dict().items()}
     torch.save(half, tmp_path / "half.pth")
@@ -146,7 +180,8 @@ def test_half_precision_weights_are_read_as_float32(network, tmp_path):
 
 def test_half_precision_halves_the_file_and_changes_weights_by_its_rounding_only(network, tmp_path):
     full, half = (save_checkpoint(network, tmp_path / f"{h}.safetensors", half=h) for h in (False, True))
-    assert half.stat().st_size < 0.51 * full.stat().st_size
+    header = 8 + int.from_bytes(full.read_bytes()[:8], "little")
+    assert half.stat().st_size - header < 0.51 * (full.stat().st_size - header)
     again, _ = load_checkpoint(half)
     for name, value in network.state_dict().items():
         assert torch.equal(again.state_dict()[name], value.half().float()), name
@@ -270,11 +305,11 @@ def add(weights):
 
 
 def reshape(weights):
-    weights["stream1.conv1.weight"] = torch.zeros(96, 3, 5, 5)
+    weights["stream1.conv1.weight"] = torch.zeros(4, 3, 5, 5)
 
 
 def spoil(weights):
-    weights["stream3.conv2.weight"][7, 5, 1, 1] = torch.nan
+    weights["stream3.conv2.weight"][5, 3, 1, 1] = torch.nan
 
 
 def overflow(weights):
@@ -294,7 +329,7 @@ def make_sparse(weights):
     [
         (drop, ["stream2.fc.bias"]),
         (add, ["stream4.fc.bias"]),
-        (reshape, ["stream1.conv1.weight", (96, 3, 5, 5), (96, 3, 7, 7)]),
+        (reshape, ["stream1.conv1.weight", (4, 3, 5, 5), (4, 3, 7, 7)]),
         (spoil, ["stream3.conv2.weight"]),
         (overflow, ["output.bias"]),
         (make_complex, ["fc.bias"]),
@@ -347,7 +382,7 @@ def test_a_full_disk_is_a_file_error_and_leaves_the_old_checkpoint(ending, netwo
     path = tmp_path / f"model{ending}"
     path.write_bytes(b"old")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
     try:
         with pytest.raises(FileError, match=rf"model\{ending}"):
             save_checkpoint(network, path)
@@ -376,7 +411,7 @@ def test_save_safely_and_load_safely_keep_plain_values_and_tensors(tmp_path):
 
 @pytest.mark.parametrize(("variant", "number"), [("base", 0), ("blur", 1), ("historical-blur", 1)])
 def test_improvements_must_agree_with_the_checkpoint(variant, number):
-    network = MrCNN(ModelConfig(variant=variant))
+    network = MrCNN(tiny(variant=variant))
     check_improvements(network, number, "model.pth")
     check_improvements(network, None, "model.pth")
     with pytest.raises(

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from messages import mentions
+from tiny_network import tiny
 
 from mrsal import cli, video
 from mrsal.checkpoint import load_checkpoint, save_checkpoint
 from mrsal.images import read_image
-from mrsal.model import ModelConfig, MrCNN
+from mrsal.model import MrCNN
 from mrsal.scores import Scores
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,7 +23,7 @@ QUICK = ("--epochs", "1", "--batch_size", "16", "--device", "cpu")
 
 
 @pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
+def run(capsys, monkeypatch, tmp_path, tiny_training):
     """Run ``mrsal`` with arguments in a folder of its own; returns exit status, standard output and standard error."""
     monkeypatch.chdir(tmp_path)
 
@@ -42,7 +43,7 @@ def run(capsys, monkeypatch, tmp_path):
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
     """Weights as they start, with a louder output so that maps vary."""
-    network = MrCNN(ModelConfig())
+    network = MrCNN(tiny())
     network.output.weight.data *= 30
     return save_checkpoint(network, tmp_path_factory.mktemp("model") / "cnn_epoch_1.pth")
 

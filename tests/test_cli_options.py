@@ -26,7 +26,7 @@ MAIN = "import sys; sys.argv[0] = 'mrsal'; from mrsal.cli import main; main()"
 
 
 @pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
+def run(capsys, monkeypatch, tmp_path, tiny_training):
     """Run ``mrsal`` in a folder of its own; returns exit status, standard output and standard error."""
     monkeypatch.chdir(tmp_path)
 

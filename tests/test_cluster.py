@@ -22,6 +22,7 @@ from messages import mentions, naming
 from PIL import Image
 from pyarrow import parquet
 from rich.console import Console
+from tiny_network import tiny
 
 import mrsal
 from mrsal import cluster, predicting
@@ -29,7 +30,7 @@ from mrsal.checkpoint import save_checkpoint
 from mrsal.cluster import FAILURES, predict_on_ray, scoring_on_ray
 from mrsal.errors import FileError, InputError, MrsalError
 from mrsal.evaluation import evaluate
-from mrsal.model import ModelConfig, MrCNN
+from mrsal.model import MrCNN
 from mrsal.predicting import Summary, predict_job
 from mrsal.scoring import evaluate_job
 from mrsal.shards import FOLDER
@@ -47,7 +48,7 @@ def everything_logged(caplog):
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     """Weights as they start, with a louder output so that maps vary."""
-    network = MrCNN(ModelConfig())
+    network = MrCNN(tiny())
     network.output.weight.data *= 30
     return save_checkpoint(network, tmp_path_factory.mktemp("model") / "cnn.pth")
 
@@ -84,38 +85,16 @@ def files(folder):
 
 
 @pytest.fixture(scope="module")
-def deadly(tmp_path_factory):
+def deadly(ray_modules):
     """A folder with a model that takes its process with it on one of the pictures."""
-    folder = tmp_path_factory.mktemp("modules")
-    (folder / "deadly.py").write_text(
+    (ray_modules / "deadly.py").write_text(
         "import os, signal\n"
         "def model(image):\n"
         "    if image.shape[:2] == (41, 55):\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return image.mean(axis=2)\n"
     )
-    return folder
-
-
-@pytest.fixture(scope="module")
-def ray_here(deadly):
-    """Ray on this machine for all tests, as small as it gets."""
-    ray = pytest.importorskip("ray", reason="pip install 'ray[data]'")
-    before = dict(os.environ)
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(deadly), *filter(None, [before.get("PYTHONPATH")])])
-    ray.init(
-        address="local",
-        num_cpus=2,
-        include_dashboard=False,
-        object_store_memory=200 * 2**20,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
-    yield
-    ray.shutdown()
-    os.environ.clear()
-    os.environ.update(before)
+    return ray_modules
 
 
 @pytest.fixture

@@ -5,12 +5,13 @@ import pytest
 import torch
 from messages import naming
 from PIL import Image
+from tiny_network import WIDTHS, tiny
 
 from mrsal.dense import grid_logits
 from mrsal.errors import InputError
 from mrsal.grid import Grid
 from mrsal.inference import load_model
-from mrsal.model import ModelConfig, MrCNN
+from mrsal.model import MrCNN
 from mrsal.patches import SCALES, Pyramid
 
 TOLERANCE = {
@@ -22,11 +23,11 @@ TOLERANCE = {
 def he_network(config=None, *, only=None):
     """Weights as training starts, the output scaled up so that logits vary; ``only``: the one stream that counts."""
     torch.manual_seed(5)
-    network = MrCNN(config).eval()
+    network = MrCNN(config or tiny()).eval()
     with torch.no_grad():
         network.output.weight *= 5
         if only is not None:
-            network.fc.weight[:, [k for k in range(3 * 512) if k // 512 != only]] = 0
+            network.fc.weight.view(-1, 3, WIDTHS["hidden"])[:, [k for k in range(3) if k != only]] = 0
     return network
 
 
@@ -85,7 +86,7 @@ CASES = [
 
 @pytest.mark.parametrize(("variant", "shape", "grid"), CASES, ids=[f"{v}-{s[0]}x{s[1]}" for v, s, _ in CASES])
 def test_exact_and_crops_equal_the_network_on_crops_cut_by_hand(variant, shape, grid):
-    network = he_network(ModelConfig(variant=variant, mean=(0.4, 0.5, 0.6), std=(0.3, 0.2, 0.4)))
+    network = he_network(tiny(variant=variant, mean=(0.4, 0.5, 0.6), std=(0.3, 0.2, 0.4)))
     image = picture(*shape)
     expected = by_hand(network, image, grid.rows, grid.columns)
     assert expected.std() > 0.1
@@ -141,13 +142,13 @@ def test_the_order_of_rows_and_columns_is_kept(mode):
 
 def colour_network(*, scale, channel):
     """The logit grows with the brightness of one colour in the crop at one scale, and depends on nothing else."""
-    network = MrCNN().eval()
+    network = MrCNN(tiny()).eval()
     with torch.no_grad():
         for name, value in network.named_parameters():
             value.fill_(0 if name.endswith("bias") else 1 / value[0].numel())
         for stream in network.streams:
             stream.conv1.weight[:, [c for c in range(3) if c != channel]] = 0
-        network.fc.weight[:, [k for k in range(3 * 512) if k // 512 != scale]] = 0
+        network.fc.weight.view(-1, 3, WIDTHS["hidden"])[:, [k for k in range(3) if k != scale]] = 0
     return network
 
 
@@ -189,7 +190,7 @@ def test_fast_is_exact_where_the_step_is_a_multiple_of_eight(level):
 
 @pytest.mark.parametrize(("variant", "alike"), [("base", 0.97), ("blur", 0.97), ("historical-blur", 0.9)])
 def test_fast_follows_the_crops_elsewhere(variant, alike):
-    network, image = he_network(ModelConfig(variant=variant)), picture(67, 90, smooth=True)
+    network, image = he_network(tiny(variant=variant)), picture(67, 90, smooth=True)
     grid = cells(67, 90, 6, 7)
     slow, fast = (logits(network, image, grid, mode).flatten() for mode in ("crops", "fast"))
     assert torch.corrcoef(torch.stack([slow, fast]))[0, 1] > alike
@@ -207,7 +208,7 @@ def test_one_point_at_the_far_corner(mode):
 
 
 def test_shared_streams_are_computed_like_any():
-    network, image = he_network(ModelConfig(shared_streams=True)), picture(40, 50)
+    network, image = he_network(tiny(shared_streams=True)), picture(40, 50)
     grid = cells(40, 50, 2, 3)
     expected = by_hand(network, image, grid.rows, grid.columns)
     torch.testing.assert_close(logits(network, image, grid, "exact"), expected, **TOLERANCE)

@@ -101,7 +101,7 @@ RUN = [page for page in PAGES if any(block.page == page and block.runs for block
 
 
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
-def test_the_blocks_of_a_page_run(page, template, tmp_path, monkeypatch):
+def test_the_blocks_of_a_page_run(page, template, tmp_path, monkeypatch, tiny_training):
     shutil.copytree(template, tmp_path, copy_function=os.link, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     x, y = np.array([60.0, 65.0, 210.0]), np.array([50.0, 52.0, 160.0])

@@ -7,6 +7,7 @@ import pytest
 import torch
 from messages import naming
 from PIL import Image
+from tiny_network import WIDTHS, tiny
 
 from mrsal import export, load_model
 from mrsal.dense import grid_logits
@@ -15,7 +16,7 @@ from mrsal.export import WholeImage, export_model, export_onnx, scale_as_pillow
 from mrsal.grid import Grid
 from mrsal.images import resize
 from mrsal.inference import Predictor
-from mrsal.model import ModelConfig, MrCNN
+from mrsal.model import MrCNN
 from mrsal.patches import SCALES, Pyramid
 from mrsal.runtime import OnnxPredictor
 
@@ -31,7 +32,7 @@ def noise(shape):
 def network(**config):
     """Weights as they start, with an output scaled so that maps of noise run from near 0 to near 1."""
     torch.manual_seed(0)
-    made = MrCNN(ModelConfig(**config)).eval()
+    made = MrCNN(tiny(**config)).eval()
     levels = [level[None] for level in Pyramid.from_image(noise((60, 80))).tensors()]
     deviation, mean = torch.std_mean(grid_logits(made, levels, Grid.cells((60, 80)), mode="fast"))
     made.output.weight.data *= 2 / deviation
@@ -95,6 +96,7 @@ def test_the_blur_variant_exports_a_batch(tmp_path):
     assert export_onnx(made, tmp_path / "blur.onnx") < 1e-5
     predictor = OnnxPredictor(tmp_path / "blur.onnx", device="cpu")
     assert predictor.config["variant"] == "blur"
+    assert (predictor.config["channels"], predictor.config["hidden"]) == (list(WIDTHS["channels"]), WIDTHS["hidden"])
     pictures = np.stack([noise((40, 50)) for _ in range(3)])
     assert np.ptp(predictor(pictures[1])) > 0.5
     (maps,) = predictor._session.run(["map"], {"image": pictures})

@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 from messages import naming
+from tiny_network import WIDTHS, tiny
 
 from mrsal import hub, load_model
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.inference import Predictor
-from mrsal.model import ModelConfig, MrCNN
+from mrsal.model import MrCNN
 
 
 @pytest.fixture(scope="module")
 def network():
-    return MrCNN(ModelConfig(variant="blur", mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.3))).eval()
+    return MrCNN(tiny(variant="blur", mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.3))).eval()
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,7 @@ def test_a_folder_holds_weights_configuration_and_card(network, folder):
     assert {path.name for path in folder.iterdir()} == {"model.safetensors", "config.json", "README.md"}
     config = json.loads((folder / "config.json").read_text())
     assert (config["variant"], config["mean"]) == ("blur", [0.5, 0.4, 0.3])
+    assert (config["channels"], config["hidden"]) == ([4, 6, 8], 16)
     card = (folder / "README.md").read_text()
     assert card.startswith("---\nlibrary_name: mrsal\nlicense: mit\ntags:\n")
     assert 'mrsal.load_model("mine")' in card
@@ -58,11 +60,27 @@ def test_a_configuration_that_contradicts_the_weights_is_refused(network, tmp_pa
     (tmp_path / "config.json").write_text(json.dumps({**config, "variant": "base"}))
     with pytest.raises(DataError, match=naming("config.json", "model.safetensors", "variant")):
         hub.load_pretrained(tmp_path)
+    for name in WIDTHS:
+        (tmp_path / "config.json").write_text(json.dumps({key: config[key] for key in config if key != name}))
+        with pytest.raises(DataError, match=name):  # where there is none, it is the paper's
+            hub.load_pretrained(tmp_path)
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(DataError, match=naming("config.json", "variant", without="safetensors")):
         hub.load_pretrained(tmp_path)
     (tmp_path / "config.json").unlink()
     assert same(network, hub.load_pretrained(tmp_path)[0])
+
+
+def test_a_folder_of_the_network_of_the_paper_says_nothing_of_widths(tmp_path):
+    """As those do that were written before widths could be set."""
+    network = MrCNN().eval()
+    hub.save_pretrained(network, tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert not config.keys() & WIDTHS.keys()
+    assert same(network, hub.load_pretrained(tmp_path)[0])
+    (tmp_path / "config.json").write_text(json.dumps({**config, "hidden": 16}))
+    with pytest.raises(DataError, match="hidden"):
+        hub.load_pretrained(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["gone", "./gone/deep", "a/b/c", "/gone/deep"])

@@ -7,6 +7,7 @@ import pytest
 import torch
 from messages import naming
 from PIL import Image
+from tiny_network import tiny
 
 from mrsal import precision, saliency_map
 from mrsal.checkpoint import save_checkpoint
@@ -14,7 +15,7 @@ from mrsal.dense import grid_logits
 from mrsal.errors import FileError, InputError
 from mrsal.grid import Grid
 from mrsal.inference import BUNDLED, DEFAULT_MODEL, WEIGHTS, Predictor, checkpoint_path, load_model
-from mrsal.model import ModelConfig, MrCNN
+from mrsal.model import MrCNN
 from mrsal.patches import Pyramid
 from mrsal.saliency_map import SaliencyMap
 
@@ -25,7 +26,7 @@ MEAN, STD = (0.45, 0.4, 0.5), (0.2, 0.25, 0.3)
 def loud(config=None):
     """A network whose map varies over an image."""
     torch.manual_seed(2)
-    network = MrCNN(config)
+    network = MrCNN(config or tiny())
     with torch.no_grad():
         network.output.weight *= 5
     return network
@@ -79,7 +80,7 @@ def test_a_map_is_the_sigmoid_of_the_logits_at_the_centres_of_the_cells():
 
 def brightness_network():
     """The logit grows with the brightness of the crops."""
-    network = MrCNN()
+    network = MrCNN(tiny())
     with torch.no_grad():
         for name, value in network.named_parameters():
             value.fill_(0 if name.endswith("bias") else 1 / value[0].numel())
@@ -178,7 +179,7 @@ def pyramid():
 
 def test_standardised_levels_give_the_map_of_the_picture(pyramid, tmp_path):
     """The checkpoint's mean and standard deviation lead from the one to the other."""
-    config = ModelConfig(mean=MEAN, std=STD, trained_range=(-2.0, 3.0))
+    config = tiny(mean=MEAN, std=STD, trained_range=(-2.0, 3.0))
     path = save_checkpoint(loud(config), tmp_path / "model.pth")
     predictor, grid = load_model(path, device="cpu", precision="fp32"), Grid.cells(pyramid.shape, 4)
     from_picture = predictor.values(pyramid, grid, mode="crops")
@@ -189,14 +190,14 @@ def test_standardised_levels_give_the_map_of_the_picture(pyramid, tmp_path):
 
 def test_float_levels_in_the_unit_range_give_the_map_of_the_picture(pyramid):
     unit = Pyramid(tuple((level / 255).astype(np.float32) for level in pyramid.levels), pyramid.shape)
-    predictor, grid = cpu(loud(ModelConfig(mean=MEAN, std=STD))), Grid.cells(pyramid.shape, 4)
+    predictor, grid = cpu(loud(tiny(mean=MEAN, std=STD))), Grid.cells(pyramid.shape, 4)
     expected = predictor.values(pyramid, grid, mode="crops")
     np.testing.assert_allclose(predictor.values(unit, grid, mode="crops"), expected, atol=1e-5)
 
 
 def test_standardised_levels_reach_a_checkpoint_without_statistics_as_they_are(pyramid):
     """As in the historical scripts; such a checkpoint does not say what it was trained on, so nothing is warned about."""
-    network, levels = loud(ModelConfig(trained_range=None)), standardised(pyramid)
+    network, levels = loud(tiny(trained_range=None)), standardised(pyramid)
     values = cpu(network).values(levels, CORNERS, mode="crops")
     expected = torch.sigmoid(grid_logits(network, batch_of_one(levels), CORNERS, mode="crops")[0])
     np.testing.assert_allclose(values[[0, 0, -1, -1], [0, -1, 0, -1]], expected.flatten(), atol=1e-5)
@@ -206,14 +207,14 @@ def test_standardised_levels_reach_a_checkpoint_without_statistics_as_they_are(p
 def test_an_archive_of_another_range_than_the_training_one_is_warned_about(trained_range, archive, pyramid):
     unit = Pyramid(tuple((level / 255).astype(np.float32) for level in pyramid.levels), pyramid.shape)
     levels = standardised(pyramid) if archive == "standardised" else unit
-    predictor = cpu(loud(ModelConfig(trained_range=trained_range)))
+    predictor = cpu(loud(tiny(trained_range=trained_range)))
     with pytest.warns(UserWarning, match=naming("[0, 1]", "standardised")):
         predictor.values(levels, Grid.cells(pyramid.shape, 1), mode="crops")
 
 
 @pytest.mark.parametrize("trained_range", [(0.0, 1.0), (-1.4, 2.1), None])
 def test_a_photograph_is_never_warned_about(trained_range, pyramid):
-    predictor = cpu(loud(ModelConfig(mean=MEAN, std=STD, trained_range=trained_range)))
+    predictor = cpu(loud(tiny(mean=MEAN, std=STD, trained_range=trained_range)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         predictor.values(pyramid, Grid.cells(pyramid.shape, 1), mode="crops")

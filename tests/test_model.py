@@ -8,6 +8,7 @@ import pytest
 import torch
 from messages import naming
 from scipy import ndimage
+from tiny_network import tiny
 
 from mrsal.model import GaussianBlur, HistoricalBlur, ModelConfig, MrCNN, constrain_conv1
 
@@ -49,6 +50,22 @@ def test_it_has_about_six_and_a_half_million_parameters():
     expected = 3 * stream + (1536 * 512 + 512) + (512 + 1)
     assert sum(parameter.numel() for parameter in MrCNN().parameters()) == expected
     assert 6.4e6 < expected < 6.6e6
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_every_layer_follows_from_the_widths(shared):
+    stream = {
+        "conv1": (5, 3, 7, 7),
+        "conv2": (7, 5, 3, 3),
+        "conv3": (2, 7, 3, 3),
+        "fc": (11, 2 * 9),
+    }
+    weights = {f"stream{k}.{name}": shape for k in (1, 2, 3) for name, shape in stream.items()}
+    weights |= {"fc": (11, 33), "output": (1, 11)}
+    network = MrCNN(ModelConfig(channels=(5, 7, 2), hidden=11, shared_streams=shared)).eval()
+    expected = {f"{name}.weight": shape for name, shape in weights.items()}
+    assert shapes(network) == expected | {f"{name}.bias": shape[:1] for name, shape in weights.items()}
+    assert network(crops(2)).shape == (2,)
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -231,6 +248,13 @@ def test_a_configuration_survives_json():
     assert ModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     unknown = ModelConfig(trained_range=None)
     assert ModelConfig.from_dict(json.loads(json.dumps(unknown.to_dict()))) == unknown
+    assert ModelConfig.from_dict(json.loads(json.dumps(tiny().to_dict()))) == tiny()
+
+
+def test_the_widths_of_the_paper_are_not_written_so_that_older_versions_read_the_files():
+    assert "channels" not in ModelConfig().to_dict() and "hidden" not in ModelConfig().to_dict()
+    values = ModelConfig(channels=(96, 160, 1)).to_dict()
+    assert values["channels"] == (96, 160, 1) and "hidden" not in values
 
 
 @pytest.mark.parametrize(
@@ -240,6 +264,13 @@ def test_a_configuration_survives_json():
         ({"dropout": 1.0}, ["dropout", 1.0]),
         ({"mean": (0.5,)}, ["mean", 3, (0.5,)]),
         ({"std": (0.1, 0.0, 0.1)}, ["std", (0.1, 0.0, 0.1)]),
+        ({"channels": (4, 6)}, ["channels", (4, 6)]),
+        ({"channels": 96}, ["channels", 96]),
+        ({"channels": (4, 6, 0)}, ["channels", (4, 6, 0)]),
+        ({"channels": (4, 6, 8.0)}, ["channels", (4, 6, 8.0)]),
+        ({"hidden": 0}, ["hidden", 0]),
+        ({"hidden": -3}, ["hidden", -3]),
+        ({"hidden": True}, ["hidden", True]),
     ],
 )
 def test_an_impossible_configuration_is_refused(settings, named):

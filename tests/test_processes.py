@@ -234,19 +234,25 @@ def test_all_processes_stop_together_when_one_is_told_to(tmp_path):
 # killed at any moment
 
 
-def _go_on(fabric, out):
+def _go_on(fabric, out, begun):
+    begun.set()
     return train(Crops(8), out, TINY, fabric=fabric, resume=(out / "state.pt").exists())
 
 
 def test_a_run_that_is_killed_twenty_times_loses_nothing(tmp_path):
     """At random moments, which are mostly ones of writing: a step takes less time than a checkpoint."""
+    begun = forks.Event()
+    children, results = start(1, _go_on, tmp_path / "calm", begun)
+    assert begun.wait(60)
     began = time.monotonic()
-    run(1, _go_on, tmp_path / "calm")
+    collect(children, results)
     duration = time.monotonic() - began
     rng, out, epochs = np.random.default_rng(0), tmp_path / "killed", 0
     for _ in range(20):
-        [process], _ = start(1, _go_on, out)
-        process.join(rng.uniform(0, 0.7) * duration)
+        begun = forks.Event()
+        [process], _ = start(1, _go_on, out, begun)
+        assert begun.wait(60)
+        process.join(rng.uniform(0, 0.5) * duration)
         process.kill()
         process.join()
         for path in out.glob("cnn_*.pth"):
@@ -256,7 +262,7 @@ def test_a_run_that_is_killed_twenty_times_loses_nothing(tmp_path):
             assert done >= epochs, "an epoch was lost"
             epochs = done
             assert all((out / f"cnn_epoch_{n}.pth").exists() for n in range(1, done + 1))
-    run(1, _go_on, out)
+    run(1, _go_on, out, forks.Event())
     assert_same(out / "cnn_epoch_4.pth", tmp_path / "calm" / "cnn_epoch_4.pth")
     rows, expected = read_history(out), read_history(tmp_path / "calm")
     assert [row["loss"] for row in rows] == [row["loss"] for row in expected]

@@ -10,6 +10,7 @@ from matplotlib.cbook import get_sample_data
 from mrsal import datasets, load_model, metrics
 from mrsal.baselines import centre
 from mrsal.inference import BUNDLED, WEIGHTS
+from mrsal.model import ModelConfig
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +24,7 @@ def test_the_file_is_the_one_of_the_manifest(name):
     manifest = json.loads((WEIGHTS / f"{name}.json").read_text())
     assert hashlib.sha256(content).hexdigest() == manifest["file"]["sha256"]
     assert len(content) < 15e6
-    assert load_model(name).network.config.to_dict() == json.loads(
-        json.dumps(manifest["architecture"]), object_hook=as_tuples
-    )
-
-
-def as_tuples(values):
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    assert load_model(name).network.config == ModelConfig.from_dict(manifest["architecture"])
 
 
 def test_it_finds_the_face_in_a_portrait(predictor):

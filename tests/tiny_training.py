@@ -2,22 +2,22 @@
 
 import numpy as np
 import torch
+from tiny_network import tiny
 
-from mrsal.model import ModelConfig
 from mrsal.recipe import TrainConfig
 
 # small and fast, and lively enough to see it learn
 TINY = TrainConfig(
     epochs=4,
     batch_size=4,
-    learning_rate=0.02,
+    learning_rate=0.05,
     start_momentum=0.7,
     end_momentum=0.85,
     average=2,
     precision="fp32",
     device="cpu",
     seed=4,
-    model=ModelConfig(mean=(0.48, 0.49, 0.5), std=(0.3, 0.31, 0.32), dropout=0.2),
+    model=tiny(mean=(0.48, 0.49, 0.5), std=(0.3, 0.31, 0.32), dropout=0.1),
 )
 
 

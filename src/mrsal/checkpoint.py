@@ -158,17 +158,35 @@ def _network(path: Path, header: dict[str, Any], weights: dict[str, Tensor]) -> 
     try:
         newer = header.get("version", FORMAT_VERSION) > FORMAT_VERSION
         if not newer:
-            return MrCNN(ModelConfig.from_dict(header["config"]) if header else _historical_config(weights))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+            return MrCNN(_stored_config(header, weights) if header else _historical_config(weights))
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:  # the last one: no memory for it
         raise DataError(f"{path} has a damaged configuration: {error}") from error
     raise DataError(f"{path} was written by a newer mrsal; upgrade with: pip install -U mrsal")
 
 
+def _stored_config(header: dict[str, Any], weights: dict[str, Tensor]) -> ModelConfig:
+    """The configuration in a header; checked before the network takes memory for widths that the tensors do not have."""
+    config = ModelConfig.from_dict(header["config"])
+    for name, width in _widths(weights).items():
+        if getattr(config, name) != width:
+            raise ValueError(f"it says {name}={getattr(config, name)}, but the tensors have {width}")
+    return config
+
+
 def _historical_config(weights: dict[str, Tensor]) -> ModelConfig:
-    """A file without a header: the parameter names tell the variant, nothing tells the range of values."""
+    """A file without a header: the parameter names tell the variant, their shapes the widths, nothing the range of values."""
     ours, theirs = "stream1.blur.root_sigma" in weights, "stream1.blur1.sqrt_sigma" in weights
     variant = "blur" if ours else "historical-blur" if theirs else "base"
-    return ModelConfig(variant=variant, trained_range=None)
+    return ModelConfig(variant=variant, trained_range=None, **_widths(weights))
+
+
+def _widths(weights: dict[str, Tensor]) -> dict[str, Any]:
+    """The widths that the tensors have, as fields of the configuration; empty where a bias is missing or odd."""
+    biases = [weights.get(f"{layer}.bias") for layer in ("stream1.conv1", "stream1.conv2", "stream1.conv3", "fc")]
+    if not all(bias is not None and _is_plain(bias) and bias.dim() == 1 and len(bias) for bias in biases):
+        return {}
+    *channels, hidden = (len(bias) for bias in biases if bias is not None)
+    return {"channels": tuple(channels), "hidden": hidden}
 
 
 def _check_fit(path: Path, expected: dict[str, Tensor], got: dict[str, Tensor]) -> None:

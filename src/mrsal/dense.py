@@ -9,8 +9,8 @@ images of one batch; after three poolings a crop is a 3x3 window of one phase, t
 some crop needs are kept: where the step of the grid is a multiple of 8, there is one. No position is computed twice, and
 the convolutions are plain ones.
 
-Letters: B images, C channels, s side of a scaled image, R x K rows and columns of the grid, P phases, P_r of rows times P_k
-of columns.
+Letters: B images, C channels, H hidden width, s side of a scaled image, R x K rows and columns of the grid, P phases, P_r of
+rows times P_k of columns.
 """
 
 from collections.abc import Callable
@@ -59,14 +59,14 @@ def grid_logits(network: MrCNN, levels: list[Tensor], grid: Grid, *, mode: str =
         # is in no crop, but lets every phase have the same size and the last position be interpolated
         padded = F.pad(network.normalise(level), (HALF, HALF + _STRIDE) * 2, mode="replicate")
         padded = padded.contiguous(memory_format=torch.channels_last)
-        features.append(MODES[mode](stream, padded, *grid.centres(scale)))  # (B, R, K, 512)
+        features.append(MODES[mode](stream, padded, *grid.centres(scale)))  # (B, R, K, H)
     joined = torch.cat(features, dim=3)
     B, R, K, _ = joined.shape
     return network.fuse(joined.flatten(0, 2)).float().view(B, R, K)
 
 
 def _crop_features(stream: Stream, padded: Tensor, rows: NDArray, columns: NDArray) -> Tensor:
-    """``(B, R, K, 512)`` features, crop by crop."""
+    """``(B, R, K, H)`` features, crop by crop."""
     B, C, _, _ = padded.shape
     R, K = len(rows), len(columns)
     windows = padded.unfold(2, PATCH, 1).unfold(3, PATCH, 1)  # (B, C, s', s', 42, 42), a view
@@ -119,10 +119,10 @@ def _exact_features(stream: Stream, padded: Tensor, rows: NDArray, columns: NDAr
         return 8 * size + 25
 
     x = padded[:, :, down.start : down.start + needed(down.size), across.start : across.start + needed(across.size)]
-    x = stream.conv1(x)  # (B, 96, 8 h + 19, 8 w + 19) for h x w positions at the end
+    x = stream.conv1(x)  # (B, channels, 8 h + 19, 8 w + 19) for h x w positions at the end
     x = _split(x, down.splits[0], across.splits[0], (4 * down.size + 9, 4 * across.size + 9))
     x = _split(stream.conv2(x), down.splits[1], across.splits[1], (2 * down.size + 3, 2 * across.size + 3))
-    x = _split(stream.conv3(x), down.splits[2], across.splits[2], (down.size, across.size))  # (P * B, 288, h, w)
+    x = _split(stream.conv3(x), down.splits[2], across.splits[2], (down.size, across.size))  # (P * B, C, h, w)
 
     _, C, h, w = x.shape
     x = x.permute(0, 2, 3, 1).reshape(-1, B, h * w, C).transpose(0, 1)  # (B, P, h * w, C)
@@ -164,7 +164,7 @@ def _fast_features(stream: Stream, padded: Tensor, rows: NDArray, columns: NDArr
     x = stream.preprocess(padded[:, :, r0:, k0:])
     for conv in (stream.conv1, stream.conv2, stream.conv3):
         x = F.relu(F.max_pool2d(conv(x), 2))
-    x = F.relu(F.conv2d(x, stream.fc.weight.view(-1, x.shape[1], 3, 3), stream.fc.bias))  # (B, 512, h, w)
+    x = F.relu(F.conv2d(x, stream.fc.weight.view(-1, x.shape[1], 3, 3), stream.fc.bias))  # (B, H, h, w)
     B, _, h, w = x.shape
     y_at, x_at = (
         torch.from_numpy((at - at.min()) / _STRIDE / max(1, side - 1) * 2 - 1) for at, side in ((rows, h), (columns, w))
@@ -172,7 +172,7 @@ def _fast_features(stream: Stream, padded: Tensor, rows: NDArray, columns: NDArr
     where = torch.stack(torch.meshgrid(y_at, x_at, indexing="ij")[::-1], dim=-1)  # (R, K, 2) as (x, y)
     where = where.float().to(x.device).expand(B, -1, -1, -1)  # B and not len(x), so that it exports for any B
     sampled = F.grid_sample(x.float(), where, align_corners=True, padding_mode="border")
-    return sampled.permute(0, 2, 3, 1)  # (B, R, K, 512)
+    return sampled.permute(0, 2, 3, 1)  # (B, R, K, H)
 
 
 MODES: dict[str, Callable[[Stream, Tensor, NDArray, NDArray], Tensor]] = {

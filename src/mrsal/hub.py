@@ -7,6 +7,7 @@ needs ``pip install 'mrsal[hub]'``; folders need nothing.
 
 import json
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from mrsal import __version__
 from mrsal.checkpoint import load_checkpoint, save_checkpoint
 from mrsal.errors import DataError, FileError, InputError, MrsalError
 from mrsal.files import atomic_path, make_folder
-from mrsal.model import MrCNN
+from mrsal.model import ModelConfig, MrCNN
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
@@ -223,8 +224,10 @@ def _check_config(path: Path, network: MrCNN) -> None:
     if not path.is_file():
         return
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        wrong = [key for key, value in json.loads(json.dumps(network.config.to_dict())).items() if stored[key] != value]
+        paper = {"channels": list(ModelConfig.channels), "hidden": ModelConfig.hidden}  # which to_dict leaves out
+        stored = {**paper, **json.loads(path.read_text(encoding="utf-8"))}
+        expected = json.loads(json.dumps(asdict(network.config)))
+        wrong = [key for key, value in expected.items() if stored[key] != value]
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is not the configuration of a network ({error}); write the folder anew") from error
     if wrong:

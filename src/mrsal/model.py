@@ -3,7 +3,8 @@
 Crops flow in, logits flow out. Liu, Han, Zhang, Wen and Liu, "Predicting Eye Fixations using Convolutional Neural
 Networks", CVPR 2015, section 3. Reads no files and prints nothing.
 
-Letters: B samples, S = 3 scales (400, 250, 150), C = 3 channels (RGB), P = 42 the side of a crop.
+Letters: B samples, S = 3 scales (400, 250, 150), C = 3 channels (RGB), P = 42 the side of a crop, H = 512 the hidden
+width. The convolutions have 96, 160 and 288 channels. These widths are the paper's, and can be set.
 """
 
 from collections.abc import Iterable
@@ -75,7 +76,7 @@ class HistoricalBlur(nn.Module):
 
 
 class Stream(nn.Module):
-    """One scale: three convolutions with pooling, then a fully connected layer. ``(B, C, P, P)`` to ``(B, 512)``."""
+    """One scale: three convolutions with pooling, then a fully connected layer. ``(B, C, P, P)`` to ``(B, H)``."""
 
     def __init__(self, config: "ModelConfig", level: int) -> None:
         super().__init__()
@@ -84,10 +85,11 @@ class Stream(nn.Module):
             self.blur = GaussianBlur(kernel, root_sigma)
         elif config.variant == "historical-blur":
             self.blur1 = HistoricalBlur(kernel, root_sigma)
-        self.conv1 = nn.Conv2d(3, 96, 7)
-        self.conv2 = nn.Conv2d(96, 160, 3)
-        self.conv3 = nn.Conv2d(160, 288, 3)
-        self.fc = nn.Linear(288 * 3 * 3, 512)
+        first, second, third = config.channels
+        self.conv1 = nn.Conv2d(3, first, 7)
+        self.conv2 = nn.Conv2d(first, second, 3)
+        self.conv3 = nn.Conv2d(second, third, 3)
+        self.fc = nn.Linear(third * 3 * 3, config.hidden)
         self.dropout = nn.Dropout(config.dropout)
 
     @property
@@ -108,7 +110,7 @@ class Stream(nn.Module):
         x = F.relu(F.max_pool2d(self.conv2(x), 2))  # (B, 160, 8, 8)
         x = F.relu(F.max_pool2d(self.conv3(x), 2))  # (B, 288, 3, 3)
         x = self.dropout(x).flatten(1)  # (B, 2592)
-        return self.dropout(F.relu(self.fc(x)))  # (B, 512)
+        return self.dropout(F.relu(self.fc(x)))  # (B, H)
 
 
 @dataclass(frozen=True)
@@ -131,17 +133,37 @@ class ModelConfig:
     trained_range: tuple[float, float] | None = (0.0, 1.0)
     # smallest and largest value in the training archive, which tells standardised ones apart; None: not known
 
+    channels: tuple[int, int, int] = (96, 160, 288)
+    # output channels of the three convolutions; by default the paper's
+
+    hidden: int = 512
+    # width of the fully connected layers: of each stream, and of the one that joins the streams
+
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise ValueError(f"expected a variant out of {', '.join(VARIANTS)}, got {self.variant!r}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        if not isinstance(self.channels, tuple) or len(self.channels) != 3:
+            raise ValueError(f"channels needs 3 numbers, one for each convolution, got {self.channels!r}")
+        widths = (*self.channels, self.hidden)
+        if not all(isinstance(width, int) and not isinstance(width, bool) and width > 0 for width in widths):
+            raise ValueError(
+                f"channels and hidden must be whole numbers of at least 1, got {self.channels} and {self.hidden!r}"
+            )
         if len(self.mean) != 3 or len(self.std) != 3 or not all(s > 0 for s in self.std):
             raise ValueError(f"mean and std need 3 numbers each, std positive, got {self.mean} and {self.std}")
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values for a checkpoint's header."""
-        return asdict(self)
+        """As plain values for a checkpoint's header; the paper's widths are left out.
+
+        So files of a network with these widths are the same as before widths could be set, and older versions read them.
+        """
+        values = asdict(self)
+        for name in ("channels", "hidden"):
+            if values[name] == getattr(type(self), name):
+                del values[name]
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
@@ -182,8 +204,9 @@ class MrCNN(nn.Module):
                     self.stream1.conv2,
                     self.stream1.conv3,
                 )
-        self.fc = nn.Linear(3 * 512, 512)
-        self.output = nn.Linear(512, 1)
+        hidden = self.config.hidden
+        self.fc = nn.Linear(3 * hidden, hidden)
+        self.output = nn.Linear(hidden, 1)
         self.dropout = nn.Dropout(self.config.dropout)
         # not in the state dict: its keys are those of the historical layout, and the config carries the values
         self.register_buffer("mean", torch.tensor(self.config.mean).view(3, 1, 1), persistent=False)
@@ -207,7 +230,7 @@ class MrCNN(nn.Module):
         return (x - self.mean) / self.std
 
     def fuse(self, features: Tensor) -> Tensor:
-        """``(B, S * 512)`` stream features to ``(B,)`` logits."""
+        """``(B, S * H)`` stream features to ``(B,)`` logits."""
         return self.output(self.dropout(F.relu(self.fc(features)))).squeeze(1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -219,7 +242,7 @@ class MrCNN(nn.Module):
         features = [
             stream(x[:, level].contiguous(memory_format=torch.channels_last))
             for level, stream in enumerate(self.streams)
-        ]  # S times (B, 512)
+        ]  # S times (B, H)
         return self.fuse(torch.cat(features, dim=1))
 
 
@@ -242,6 +265,6 @@ def constrain_conv1(model: MrCNN, limit: float) -> None:
     The parameters stay the same objects, so that the optimiser goes on seeing them.
     """
     for stream in model.streams:
-        weight = stream.conv1.weight  # (96, C, 7, 7)
+        weight = stream.conv1.weight  # (filters, C, 7, 7)
         norm = torch.linalg.vector_norm(weight, dim=(1, 2, 3), keepdim=True)
         weight.mul_((limit / norm).clamp(max=1.0))  # norm 0 gives inf, which the clamp turns into 1

@@ -119,7 +119,7 @@ def epoch_batches(count: int, batch_size: int, *, seed: int, epoch: int) -> Iter
 
 def as_json(config: TrainConfig) -> dict[str, Any]:
     """The settings as JSON holds them."""
-    return json.loads(json.dumps(asdict(config)))
+    return json.loads(json.dumps(asdict(config) | {"model": config.model.to_dict()}))
 
 
 def fit_input(config: TrainConfig, samples: Samples) -> TrainConfig:
