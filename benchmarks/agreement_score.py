@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mrsal.baselines import centre
+from mrsal.evaluation.baselines.simple import centre
 from mrsal.images import read_grey
 from mrsal.metrics import agreement_score, cc
 

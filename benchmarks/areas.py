@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 import mrsal
-from mrsal.archive import Example
-from mrsal.areas import Area, attention_shares
-from mrsal.baselines import centre, uniform
-from mrsal.native import NativeArchive
+from mrsal.aoi.areas import Area, attention_shares
+from mrsal.datasets.archives.example import Example
+from mrsal.datasets.archives.native import NativeArchive
+from mrsal.evaluation.baselines.simple import centre, uniform
 
 
 def main() -> None:

@@ -20,11 +20,11 @@ from plain import PlainMrCNN, plain_map
 from torch.utils.flop_counter import FlopCounterMode
 
 import mrsal
-from mrsal.dense import grid_logits
-from mrsal.grid import Grid
-from mrsal.inference import Predictor
-from mrsal.patches import Pyramid
-from mrsal.precision import has_bf16, resolve_device
+from mrsal.inference.predictor import Predictor
+from mrsal.model.dense import grid_logits
+from mrsal.model.device import has_bf16, resolve_device
+from mrsal.model.grid import Grid
+from mrsal.model.pyramid import Pyramid
 
 SHAPE = (600, 800)
 

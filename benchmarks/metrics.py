@@ -29,7 +29,7 @@ from scipy.stats import pearsonr
 from sklearn.metrics import roc_auc_score
 
 from mrsal import metrics
-from mrsal.fixations import density, fixation_map
+from mrsal.datasets.fixations import density, fixation_map
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPE, FIXATIONS, OTHERS, SIGMA = (768, 1024), 100, 1002, 24.0

@@ -26,20 +26,26 @@ from PIL import Image
 from rich.console import Console
 
 import mrsal
-from mrsal import datasets, training
-from mrsal.archive import Example, write_pth
-from mrsal.baselines import BASELINES
-from mrsal.evaluation import Scores, evaluate
-from mrsal.inference import load_model
+from mrsal import datasets
+from mrsal.datasets.archives.example import Example
+from mrsal.datasets.archives.historical import write_pth
+from mrsal.datasets.archives.native import NativeArchive, write_native
+from mrsal.evaluation.baselines import BASELINES
+from mrsal.evaluation.evaluator import evaluate
+from mrsal.evaluation.open_model import CEILING, limits_of
+from mrsal.evaluation.report.curves import read_history
+from mrsal.evaluation.report.pictures import comparison, sheet
+from mrsal.evaluation.report.tables import table_lines
+from mrsal.evaluation.scores import Scores
+from mrsal.images import save_jpeg
+from mrsal.inference.overlay import colour_map
+from mrsal.inference.predictor import load_model
 from mrsal.metrics import PROTOCOLS
-from mrsal.model import ModelConfig
-from mrsal.native import NativeArchive, write_native
-from mrsal.plots import colour_map, comparison, save_jpeg, sheet
+from mrsal.model.network import ModelConfig
 from mrsal.progress import progress_bar
-from mrsal.recipe import TrainConfig, fit_input
-from mrsal.runs import read_history, save_average
-from mrsal.scoring import table_lines
-from mrsal.tasks import CEILING, limits_of
+from mrsal.training import loop
+from mrsal.training.config import TrainConfig, fit_input
+from mrsal.training.run_folder import save_average
 
 HERE = Path(__file__).parent
 TESTS = {
@@ -158,14 +164,14 @@ def train(run: Path, archive: NativeArchive, variant: str, epochs: int) -> None:
     with progress_bar(console) as bar:
         task = bar.add_task(f"training {variant}", total=None, note="")
 
-        def on_progress(state: training.Progress) -> None:
+        def on_progress(state: loop.Progress) -> None:
             done = (state.epoch - 1) * state.steps + state.step
             note = f"epoch {state.epoch}  loss {state.loss:.4f}  {state.samples_per_second:.0f} samples/s"
             bar.update(task, total=epochs * state.steps, completed=done, note=note)
 
         config = fit_input(config, archive.samples)
         resume = (run / "state.pt").is_file()
-        training.train(archive.samples, run, config, resume=resume, on_progress=on_progress)
+        loop.train(archive.samples, run, config, resume=resume, on_progress=on_progress)
 
 
 def score(

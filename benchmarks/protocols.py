@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 import mrsal
 from mrsal import datasets
-from mrsal.archive import Example
-from mrsal.baselines import BASELINES
-from mrsal.evaluation import predict_example
+from mrsal.datasets.archives.example import Example
+from mrsal.datasets.archives.native import NativeArchive, write_native
+from mrsal.evaluation.baselines import BASELINES
+from mrsal.evaluation.evaluator import predict_example
 from mrsal.metrics import HIGHER_IS_BETTER, PROTOCOLS
-from mrsal.native import NativeArchive, write_native
 
 
 def main() -> None:

@@ -30,17 +30,18 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
 import mrsal
-from mrsal import datasets, training
-from mrsal.archive import PthArchive, write_pth
-from mrsal.datasets.base import FixationDataset
+from mrsal import datasets
+from mrsal.datasets.archives.historical import PthArchive, write_pth
+from mrsal.datasets.archives.native import NativeArchive, NativeSamples, write_native
+from mrsal.datasets.dataset import FixationDataset
 from mrsal.datasets.synthetic import write_synthetic
-from mrsal.evaluation import evaluate
-from mrsal.inference import Predictor
-from mrsal.model import RGB, MrCNN, channels_last
-from mrsal.native import NativeArchive, NativeSamples, write_native
-from mrsal.patches import to_unit
-from mrsal.precision import has_bf16, resolve_device
-from mrsal.recipe import TrainConfig, fit_input
+from mrsal.evaluation.evaluator import evaluate
+from mrsal.inference.predictor import Predictor
+from mrsal.model.device import has_bf16, resolve_device
+from mrsal.model.network import RGB, MrCNN, channels_last
+from mrsal.model.pyramid import to_unit
+from mrsal.training import loop
+from mrsal.training.config import TrainConfig, fit_input
 
 BATCH, CHUNK = 256, 64
 SCORES = ("AUC", "sAUC", "NSS", "CC")
@@ -206,13 +207,13 @@ def our_rate(folder: Path, device: str, stretch: float, precision: str) -> float
     config = fit_input(TrainConfig(epochs=1000, precision=precision, device=device), samples)
     marks: list[tuple[int, int, float]] = []  # epoch, samples done in it, time; the first one after what warms up
 
-    def on_progress(state: training.Progress) -> None:
+    def on_progress(state: loop.Progress) -> None:
         marks.append((state.epoch, min(state.step * config.batch_size, len(samples)), time.perf_counter()))
         if marks[-1][2] - marks[0][2] > stretch:
             raise Stop
 
     with tempfile.TemporaryDirectory() as run, contextlib.suppress(Stop):
-        training.train(samples, run, config, on_progress=on_progress)
+        loop.train(samples, run, config, on_progress=on_progress)
     # within epochs only: between these, which are short here, training writes its checkpoints
     steps = [(b[1] - a[1], b[2] - a[2]) for a, b in pairwise(marks) if a[0] == b[0]]
     return sum(count for count, _ in steps) / sum(taken for _, taken in steps)
@@ -231,7 +232,7 @@ def compiled(folder: Path, device: str, steps: int = 5) -> list[str]:
     samples = samples_in(folder)
     crops, labels = (tensor.to(device) for tensor in samples.batch(np.arange(BATCH) % len(samples)))
     if device == "cpu":
-        training.keep_freed_memory()
+        loop.keep_freed_memory()
     crops, kind = to_unit(crops), torch.bfloat16 if has_bf16(device) else torch.float32
     size = CHUNK if device == "cpu" else BATCH
     lines = ["| network alone | samples/s | first two steps, s |", "| --- | ---: | ---: |"]
@@ -279,7 +280,7 @@ def outcomes(folder: Path, device: str, *, epochs: int, batch_size: int, seeds: 
         scores["plain"].append(scored(trained))
         for precision in precisions(device):
             one = dataclasses.replace(config, seed=seed, precision=precision)
-            run = training.train(native.samples, folder / f"run-{precision}-{seed}", one)
+            run = loop.train(native.samples, folder / f"run-{precision}-{seed}", one)
             scores[precision].append(scored(mrsal.load_model(run, device=device).network))
         print(f"seed {seed}: " + "; ".join(f"{label(way)} {values[-1]}" for way, values in scores.items()), flush=True)
 

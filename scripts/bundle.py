@@ -13,10 +13,10 @@ import json
 import os
 from pathlib import Path
 
-from mrsal.checkpoint import load_checkpoint, save_checkpoint
-from mrsal.inference import WEIGHTS
-from mrsal.runs import read_history
-from mrsal.scores import Scores
+from mrsal.evaluation.report.curves import read_history
+from mrsal.evaluation.scores import Scores
+from mrsal.model.checkpoint import load_checkpoint, save_checkpoint
+from mrsal.model.pretrained import WEIGHTS
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from mrsal import metrics
-from mrsal.fixations import density
+from mrsal.datasets.fixations import density
 
 SHAPE = (300, 400)
 SPREAD, SIGMA = (

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import mrsal
 from mrsal.datasets.synthetic import make_scene
 from mrsal.images import resize
-from mrsal.patches import PATCH, SCALES
+from mrsal.model.pyramid import PATCH, SCALES
 
 SEED = 9  # three vivid objects, two of them near each other: what a crop shows differs between the scales
 WIDTH, HEIGHT = 150.0, 64.0  # of the drawing, in units of its own

@@ -17,14 +17,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mrsal import __version__, datasets
-from mrsal.archive import Example
-from mrsal.baselines import BASELINES
+from mrsal import datasets
+from mrsal._version import __version__
+from mrsal.datasets.archives.example import Example
+from mrsal.datasets.archives.native import NativeArchive, write_native
 from mrsal.datasets.synthetic import write_synthetic
-from mrsal.evaluation import evaluate
-from mrsal.inference import load_model
-from mrsal.native import NativeArchive, write_native
-from mrsal.report import Panel, pick, write_report
+from mrsal.evaluation.baselines import BASELINES
+from mrsal.evaluation.evaluator import evaluate
+from mrsal.evaluation.report.html import Panel, pick, write_report
+from mrsal.inference.predictor import load_model
 
 SCENES, SEED = 60, 0
 METRIC = "sAUC"

@@ -15,10 +15,11 @@ import torch
 from tiny_data import write_folder
 from tiny_network import WIDTHS
 
-from mrsal import archive, model, native
 from mrsal.datasets import FixationDataset, load
-from mrsal.export import export_model
-from mrsal.patches import sample_locations
+from mrsal.datasets.archives import historical, native
+from mrsal.datasets.archives.sampling import sample_locations
+from mrsal.inference.onnx_export import export_model
+from mrsal.model import network
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -54,15 +55,15 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> FixationDataset:
 @pytest.fixture(scope="session")
 def pth_folder(dataset: FixationDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The historical files of ``dataset``. Not to be changed."""
-    return archive.write_pth(dataset, tmp_path_factory.mktemp("data") / "pth")
+    return historical.write_pth(dataset, tmp_path_factory.mktemp("data") / "pth")
 
 
 @pytest.fixture(scope="session")
 def few_samples(dataset: FixationDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As ``pth_folder``, with a tenth of the training samples. Not to be changed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archive, "sample_locations", partial(sample_locations, fixated=1, unfixated=2))
-        return archive.write_pth(dataset, tmp_path_factory.mktemp("data") / "few")
+        patch.setattr(historical, "sample_locations", partial(sample_locations, fixated=1, unfixated=2))
+        return historical.write_pth(dataset, tmp_path_factory.mktemp("data") / "few")
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +76,7 @@ def native_folder(dataset: FixationDataset, tmp_path_factory: pytest.TempPathFac
 def tiny_training() -> Iterator[None]:
     """What a command of this process trains is a tiny network; there is no option for that."""
     with pytest.MonkeyPatch.context() as patch:  # its own, since a test may undo what it changed
-        patch.setattr(model, "ModelConfig", partial(model.ModelConfig, **WIDTHS))
+        patch.setattr(network, "ModelConfig", partial(network.ModelConfig, **WIDTHS))
         yield
 
 

@@ -10,11 +10,12 @@ from PIL import Image
 from scipy.io import savemat
 from tiny_network import tiny
 
-from mrsal import archive, datasets, evaluate, native
-from mrsal.baselines import centre, spectral_residual
-from mrsal.checkpoint import save_checkpoint
+from mrsal import datasets, evaluate
+from mrsal.datasets.archives import historical, native
 from mrsal.datasets.synthetic import write_synthetic
-from mrsal.model import MrCNN
+from mrsal.evaluation.baselines.simple import centre, spectral_residual
+from mrsal.model.checkpoint import save_checkpoint
+from mrsal.model.network import MrCNN
 
 SCENES = 9  # OSIE's split makes of them two for test and two for val
 
@@ -32,7 +33,7 @@ def write_docs_folder(root: Path) -> Path:
         "mit1003": datasets.load("mit1003", root / "data/mit1003"),
     }.items():
         native.write_native(source, root / f"data/{name}-archive")
-    archive.write_pth(osie, root / "data")
+    historical.write_pth(osie, root / "data")
 
     for folder in ("photos", "stimuli", "their-maps"):
         (root / folder).mkdir()

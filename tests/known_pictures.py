@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from mrsal.images import to_image
-from mrsal.saliency_map import SaliencyMap
+from mrsal.inference.saliency_map import SaliencyMap
 
 
 class Brightness:

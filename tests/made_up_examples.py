@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from mrsal.archive import Example
-from mrsal.fixations import Fixations
-from mrsal.grid import Grid
-from mrsal.patches import Pyramid
+from mrsal.datasets.archives.example import Example
+from mrsal.datasets.fixations import Fixations
+from mrsal.model.grid import Grid
+from mrsal.model.pyramid import Pyramid
 
 
 def example(name, x, y, *, subject=0, shape=(60, 80)):

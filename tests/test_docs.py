@@ -28,15 +28,25 @@ from torch.nn.functional import adaptive_avg_pool2d
 from typer.main import get_command
 
 import mrsal
-from mrsal import archive, cli, inference, jobs, scoring
-from mrsal.patches import sample_locations
+from mrsal import cli
+from mrsal.datasets.archives import historical
+from mrsal.datasets.archives.sampling import sample_locations
+from mrsal.evaluation import job as evaluation_job
+from mrsal.inference import predictor
+from mrsal.training import job as training_job
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LANGUAGES = {"python", "sh", "text", "json", "csv", "yaml"}
 UNRUN_COMMANDS = {"pip", "git", "pre-commit", "mkdocs", "scripts/check", "python", "pytest", "mrsal"}
 UNRUN_COMMANDS |= {"torchrun", "sbatch", "srun", "ray", "export", "chromium", "curl"}
-UNRUN_IMPORTS = ("mrsal.runtime", "pysaliency", "ray", "gradio", "huggingface_hub")  # why a Python block may not be run
+UNRUN_IMPORTS = (
+    "mrsal.inference.onnx_predictor",
+    "pysaliency",
+    "ray",
+    "gradio",
+    "huggingface_hub",
+)  # why a Python block may not be run
 UNRUN_MRSAL = {"demo", "serve"}  # commands that no page runs: three minutes, a server
 
 
@@ -87,7 +97,7 @@ def commands_of(block: Block) -> list[list[str]]:
 def few_samples():
     """A tenth of the training locations, in every archive that is made."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archive, "sample_locations", partial(sample_locations, fixated=1, unfixated=2))
+        patch.setattr(historical, "sample_locations", partial(sample_locations, fixated=1, unfixated=2))
         yield
 
 
@@ -126,10 +136,10 @@ def make_quick(monkeypatch) -> None:
     def nothing(*_, **__):
         return None
 
-    monkeypatch.setattr(inference, "grid_logits", logits)
+    monkeypatch.setattr(predictor, "grid_logits", logits)
     for chart in ("write_report", "save_pairwise", "save_score_plot", "save_distributions"):
-        monkeypatch.setattr(scoring, chart, nothing)
-    monkeypatch.setattr(jobs, "save_curves", nothing)
+        monkeypatch.setattr(evaluation_job, chart, nothing)
+    monkeypatch.setattr(training_job, "save_curves", nothing)
 
 
 def run_python(block: Block, names: dict) -> None:

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -11,17 +12,10 @@ import mrsal
 
 PACKAGE = Path(mrsal.__file__).parent
 
-# a module imports only what stands before it; datasets and metrics are packages
+# a package imports only from those that stand before it
 ORDER = """
-    errors images files saliency_map runtime progress fixations exchange datasets metrics grid patches
-    model precision checkpoint archive native dense hub inference areas areas_io rules peaks contours
-    baselines adjustment maps submission
-    significance scores evaluation
-    comparison plots charts report video sources predicting
-    processes recipe runs tasks scoring aoi desk page submitting training shards cluster jobs demo doctor export hosts web
-    cli __main__
+    errors progress _version files images metrics model datasets inference evaluation training aoi web cli __main__
 """.split()
-ON_TOP = {"cli", "web", "export", "doctor"}
 PUBLIC = {
     *("DataError", "FileError", "InputError", "MrsalError", "Stopped", "TrainingError"),
     *("Predictor", "SaliencyMap", "load_model", "evaluate", "Scores", "compare", "TrainConfig", "train"),
@@ -30,7 +24,7 @@ PUBLIC = {
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 
-def noun(path: Path) -> str:
+def package_of(path: Path) -> str:
     """``mrsal/images.py`` is ``images``, ``mrsal/datasets/osie.py`` is ``datasets``."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
@@ -47,20 +41,36 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-def imported_nouns(path: Path) -> set[str]:
-    ours = {name.split(".")[1] for name in imported(path) if name.startswith("mrsal.")}
-    return ours - {"__version__"}
+def imported_packages(path: Path) -> set[str]:
+    return {name.split(".")[1] for name in imported(path) if name.startswith("mrsal.")}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_imports_only_what_stands_before_it(path):
-    assert noun(path) in ORDER, f"give {noun(path)} its place in ORDER, and in the design"
-    allowed = {*ORDER[: ORDER.index(noun(path))]}
-    if noun(path) not in ("cli", "__main__"):
-        allowed -= ON_TOP
-    if path.parent != PACKAGE:
-        allowed.add(noun(path))
-    assert imported_nouns(path) <= allowed
+def test_a_package_imports_only_from_those_before_it(path):
+    package = package_of(path)
+    assert package in ORDER, f"give {package} its place in ORDER, and in the design"
+    assert imported_packages(path) <= {*ORDER[: ORDER.index(package) + 1]}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_other_packages_are_used_through_the_names_they_export(path):
+    for name in imported(path):
+        parts = name.split(".")
+        if (
+            parts[0] == "mrsal"
+            and len(parts) > 3
+            and parts[1] != package_of(path)
+            and parts[1] not in ("metrics", "cli")
+        ):
+            stub = (PACKAGE / parts[1] / "__init__.pyi").read_text(encoding="utf-8")
+            assert f" as {parts[-1]}" not in stub, f"import {parts[-1]} from mrsal.{parts[1]}"
+
+
+def test_what_a_package_says_it_exports_is_there():
+    for stub in PACKAGE.rglob("__init__.pyi"):
+        package = import_module(".".join(("mrsal", *stub.parent.relative_to(PACKAGE).parts)))
+        for name in package.__all__:
+            assert getattr(package, name) is not None
 
 
 @pytest.mark.parametrize("path", sorted(Path(__file__).parent.glob("*.py")), ids=lambda path: path.stem)
@@ -71,9 +81,9 @@ def test_tests_do_not_import_each_other(path):
 
 def test_errors_stand_alone_and_the_model_knows_torch_only():
     assert imported(PACKAGE / "errors.py") == set()
-    third_party = {name.split(".")[0] for name in imported(PACKAGE / "model.py")} - sys.stdlib_module_names
+    third_party = {name.split(".")[0] for name in imported(PACKAGE / "model" / "network.py")} - sys.stdlib_module_names
     assert third_party <= {"torch", "mrsal"}
-    assert imported_nouns(PACKAGE / "model.py") <= {"errors"}
+    assert imported_packages(PACKAGE / "model" / "network.py") <= {"errors", "model"}
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mrsal.checkpoint import load_checkpoint
-from mrsal.jobs import train_job
-from mrsal.model import ModelConfig
-from mrsal.recipe import TrainConfig
-from mrsal.runs import read_history
+from mrsal.evaluation.report.curves import read_history
+from mrsal.model.checkpoint import load_checkpoint
+from mrsal.model.network import ModelConfig
+from mrsal.training.config import TrainConfig
+from mrsal.training.job import train_job
 
 # nothing as by default, but that there is one process
 SETTINGS = TrainConfig(

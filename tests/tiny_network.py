@@ -1,6 +1,6 @@
 """Widths of a network eight hundred times smaller than the paper's, for tests that are not about its size."""
 
-from mrsal.model import ModelConfig
+from mrsal.model.network import ModelConfig
 
 WIDTHS = {"channels": (4, 6, 8), "hidden": 16}
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from tiny_network import tiny
 
-from mrsal.recipe import TrainConfig
+from mrsal.training.config import TrainConfig
 
 # small and fast, and lively enough to see it learn
 TINY = TrainConfig(

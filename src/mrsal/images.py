@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from mrsal.errors import DataError, FileError, InputError
+from mrsal.files import atomic_path
+
+if TYPE_CHECKING:  # a slow import
+    pass
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".ppm", ".pgm")
 UNREAD = (".heic", ".heif")  # but people have them
@@ -217,3 +221,9 @@ def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
         page = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(page, image)
     return np.asarray(image.convert("RGB"))
+
+
+def save_jpeg(picture: NDArray[np.uint8], path: str | Path, *, quality: int = 92) -> None:
+    """Write a picture as JPEG."""
+    with atomic_path(path) as temporary:
+        Image.fromarray(picture).save(temporary, format="JPEG", quality=quality)

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mrsal import __version__
+from mrsal._version import __version__
 from mrsal.cli._options import CONTEXT, Command, Terminal, console, errors, log, speak_normally
 from mrsal.cli.areas import aoi, check
 from mrsal.cli.checking import doctor

@@ -51,10 +51,9 @@ def aoi(
     The interval is where the share would lie that a study with so many observers and fixations measures, if the model were
     right. It covers chance in the sample, not the model's error.
     """
-    from mrsal.aoi import check_out, difference_table, json_dict, measure, share_table, write_out
-    from mrsal.areas import compare_shares
+    from mrsal.aoi import check_out, compare_shares, difference_table, json_dict, measure, share_table, write_out
+    from mrsal.evaluation import open_model
     from mrsal.images import image_size
-    from mrsal.tasks import open_model
 
     check_out(out or [], inputs=[path for path in (image, boxes, compare, compare_boxes) if path])
     if compare_boxes and not compare:
@@ -110,11 +109,9 @@ def check(
 
     The exit status is 0 if all rules hold, 1 if one fails, and 2 if the rules, the boxes or the image are wrong.
     """
-    from mrsal.aoi import measure
-    from mrsal.areas_io import read_areas
+    from mrsal.aoi import check_rules, measure, parse_rule, read_areas
+    from mrsal.evaluation import open_model
     from mrsal.images import image_size
-    from mrsal.rules import check_rules, parse_rule
-    from mrsal.tasks import open_model
 
     with warnings.catch_warnings(record=json, action="always" if json else None) as complaints:
         areas = read_areas(boxes, image=image, shape=image_size(image))

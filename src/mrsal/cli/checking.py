@@ -19,7 +19,7 @@ def doctor(
 
     The exit status is 1 if something fails that mrsal cannot do without.
     """
-    from mrsal.doctor import examine
+    from mrsal.cli.doctor_checks import examine
 
     findings = examine(data_dir)
     broken = [finding for finding in findings if finding.state == "broken"]

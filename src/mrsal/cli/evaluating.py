@@ -31,7 +31,7 @@ from mrsal.cli._options import (
 from mrsal.errors import InputError
 
 if TYPE_CHECKING:
-    from mrsal.scores import Scores
+    from mrsal.evaluation import Scores
 
 
 def evaluate(
@@ -87,13 +87,13 @@ def evaluate(
     json: JsonOption = False,
 ) -> None:
     """Score a model and draw comparisons with the ground truth."""
-    from mrsal.scoring import evaluate_job, score_table
+    from mrsal.evaluation import evaluate_job, score_table
 
     only_with_ray(engine, address=address, workers=workers)
     with ExitStack() as stack:
         share_out = None
         if engine is Engine.ray:
-            from mrsal.cluster import scoring_on_ray
+            from mrsal.evaluation import scoring_on_ray
 
             share_out = stack.enter_context(scoring_on_ray(address=address, workers=workers))
         run, results = evaluate_job(
@@ -149,7 +149,7 @@ def compare(
     json: JsonOption = False,
 ) -> None:
     """Compare models by their scores on the same images: paired bootstrap and Wilcoxon tests, a table and charts."""
-    from mrsal.scoring import compare_job
+    from mrsal.evaluation import compare_job
 
     called = [name.strip() for name in names.split(",")] if names else None
     folder, found = compare_job(
@@ -192,7 +192,7 @@ def submit(
     json: JsonOption = False,
 ) -> None:
     """Write log-densities for the MIT/Tuebingen benchmark, and check them; or only check a file (--dry_run)."""
-    from mrsal.submitting import find_stimuli, report_problems, submit_job
+    from mrsal.evaluation import find_stimuli, report_problems, submit_job
 
     if (out is None) == (dry_run is None):
         raise InputError("give either --out, the file to write, or --dry_run, the file to check")

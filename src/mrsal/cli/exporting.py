@@ -22,7 +22,7 @@ def export(
     json: JsonOption = False,
 ) -> None:
     """Write a network as ONNX, which runs without torch and is verified, or as safetensors with its configuration."""
-    from mrsal.export import export_model
+    from mrsal.inference import export_model
 
     difference = export_model(model, out)
     size = out.stat().st_size

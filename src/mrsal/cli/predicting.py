@@ -128,12 +128,12 @@ def predict(
     if engine is Engine.ray:
         if runtime is Runtime.onnx:
             raise InputError("--engine ray predicts with torch; leave --runtime onnx out")
-        from mrsal.cluster import predict_on_ray
+        from mrsal.inference import predict_on_ray
 
         given = {name: value for name, value in cluster.items() if value is not None}
         summary = predict_on_ray(paths, out, model, **how, **given)  # type: ignore[arg-type]
     else:
-        from mrsal.predicting import predict_job
+        from mrsal.inference import predict_job
 
         summary = predict_job(paths, out, model, runtime=runtime.value, **how)  # type: ignore[arg-type]
     if json:

@@ -31,10 +31,7 @@ def serve(
 
     It needs no internet, and no picture leaves the machine. pip install 'mrsal[web]'
     """
-    from mrsal.desk import Limits
-    from mrsal.hosts import is_private
-    from mrsal.page import Studio
-    from mrsal.web import serve as serve_page
+    from mrsal.web import Limits, Studio, is_private, serve as serve_page
 
     limits = Limits(megabytes=max_megabytes, megapixels=max_megapixels, waiting=max_waiting)
     if not is_private(host):

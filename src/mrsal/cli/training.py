@@ -48,8 +48,7 @@ def prepare(
 ) -> None:
     """Turn raw eye-tracking data into an archive for training and evaluation."""
     from mrsal import datasets
-    from mrsal.archive import write_pth
-    from mrsal.native import write_native
+    from mrsal.datasets import write_native, write_pth
     from mrsal.progress import progress_bar
 
     dataset = datasets.load(name, root)
@@ -112,11 +111,9 @@ def train(
     json: JsonOption = False,
 ) -> None:
     """Train Mr-CNN and keep a checkpoint per epoch."""
-    from mrsal.jobs import train_job
+    from mrsal.evaluation import read_history
     from mrsal.model import ModelConfig
-    from mrsal.processes import first_only
-    from mrsal.recipe import TrainConfig
-    from mrsal.runs import read_history
+    from mrsal.training import TrainConfig, first_only, train_job
 
     config = TrainConfig(
         epochs=epochs,
@@ -147,6 +144,6 @@ def demo(
     quiet: QuietOption = False,
 ) -> None:
     """Make a small data set, train on it, evaluate and draw: the whole way in under 3 minutes, offline."""
-    from mrsal.demo import run_demo
+    from mrsal.cli.demo_job import run_demo
 
     run_demo(out, seed=seed, console=console)

@@ -1,54 +1,9 @@
-"""Published data sets of eye fixations, each loaded from its authors' own layout.
+"""Eye-movement data: images, the fixations of observers on them, and the archives that are prepared from them.
 
->>> sorted(LOADERS)
-['folder', 'mit1003', 'osie', 'pysaliency']
+There is one file per published data set, ``folder.py`` for your own data, and ``pysaliency.py`` for HDF5 files of that
+library. ``archives/`` reads and writes what ``mrsal prepare`` makes.
 """
 
-from collections.abc import Callable
-from importlib import import_module
-from pathlib import Path
+import lazy_loader
 
-from mrsal.datasets.base import FixationDataset, Stimulus
-from mrsal.errors import FileError, InputError
-
-__all__ = ["LOADERS", "FixationDataset", "Stimulus", "load"]
-
-
-def _lazy(module: str) -> Callable[[Path], FixationDataset]:
-    return lambda root: import_module(f"mrsal.datasets.{module}").load(root)
-
-
-LOADERS: dict[str, Callable[[Path], FixationDataset]] = {
-    "folder": _lazy("folder"),
-    "mit1003": _lazy("mit1003"),
-    "osie": _lazy("osie"),
-    "pysaliency": _lazy("pysaliency"),
-}
-
-
-def load(name: str, root: str | Path) -> FixationDataset:
-    """Load a data set.
-
-    Parameters
-    ----------
-    name : str
-        One of :data:`LOADERS`; capitals do not matter.
-    root : str or Path
-        The folder into which it was unpacked.
-
-    Returns
-    -------
-    FixationDataset
-
-    Raises
-    ------
-    InputError
-        If the name is not known.
-    FileError, DataError
-        If files are missing or damaged.
-    """
-    if name.lower() not in LOADERS:
-        raise InputError(f"no data set is called {name!r}; choose one of {', '.join(sorted(LOADERS))}")
-    if not Path(root).is_dir():
-        raise FileError(f"{root} is not a folder; give the one into which {name} was unpacked")
-    return LOADERS[name.lower()](Path(root))
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

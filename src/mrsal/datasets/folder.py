@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mrsal.datasets.base import FixationDataset, Stimulus, keep_inside, random_split, read_fixations_csv
+from mrsal.datasets.dataset import FixationDataset, Stimulus, keep_inside, random_split, read_fixations_csv
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.images import find_images
 
@@ -13,7 +13,7 @@ def load(root: Path, *, pixels_per_degree: float = 35.0, seed: int = 0) -> Fixat
     Parameters
     ----------
     root : Path
-        Holds ``stimuli/`` with image files, ``fixations.csv`` (:func:`mrsal.datasets.base.read_fixations_csv`) and, if one
+        Holds ``stimuli/`` with image files, ``fixations.csv`` (:func:`mrsal.datasets.dataset.read_fixations_csv`) and, if one
         degree is not 35 pixels, ``pixels_per_degree.txt`` with that number.
     pixels_per_degree : float
         Used where that file is absent.

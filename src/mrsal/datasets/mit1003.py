@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mrsal.datasets.base import SPLITS, FixationDataset, Stimulus, keep_inside, read_fixations_csv
+from mrsal.datasets.dataset import SPLITS, FixationDataset, Stimulus, keep_inside, read_fixations_csv
+from mrsal.datasets.fixations import Fixations
 from mrsal.errors import FileError
-from mrsal.fixations import Fixations
 from mrsal.images import find_images
 
 PIXELS_PER_DEGREE = 35.0

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mrsal.datasets.base import FixationDataset, Stimulus, keep_inside
+from mrsal.datasets.dataset import FixationDataset, Stimulus, keep_inside
+from mrsal.datasets.fixations import Fixations
 from mrsal.errors import DataError, FileError
-from mrsal.fixations import Fixations
 from mrsal.images import find_images
 
 PIXELS_PER_DEGREE = 24.0

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mrsal.datasets.base import FixationDataset, Stimulus, keep_inside, random_split
+from mrsal.datasets.dataset import FixationDataset, Stimulus, keep_inside, random_split
+from mrsal.datasets.pysaliency_hdf5 import StoredStimuli, read_fixations, read_stimuli, write_fixations, write_stimuli
 from mrsal.errors import DataError, FileError, InputError
-from mrsal.exchange import StoredStimuli, read_fixations, read_stimuli, write_fixations, write_stimuli
 from mrsal.files import atomic_path, make_folder
 
 STIMULI, FIXATIONS, DEGREE = "stimuli.hdf5", "fixations.hdf5", "pixels_per_degree.txt"

@@ -9,8 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from mrsal.errors import InputError
 from mrsal.metrics._checks import as_distribution, as_map, same_shape
-from mrsal.metrics.protocols import Protocol, score
-from mrsal.metrics.protocols import protocol as lookup
+from mrsal.metrics.protocols import Protocol, protocol as lookup, score
 
 _DENSITY, _BLURRED, _RATIO = "density", "blurred", "ratio"
 _OPTIMAL = {
@@ -71,7 +70,7 @@ def optimal_map(
     if _OPTIMAL[metric] == _BLURRED:
         if not (np.isfinite(sigma) and sigma > 0):
             raise InputError(f"sigma must be positive, in pixels, got {sigma}")
-        blurred = gaussian_filter(p, sigma, mode="constant", truncate=4.0)  # as mrsal.fixations.density does
+        blurred = gaussian_filter(p, sigma, mode="constant", truncate=4.0)  # as mrsal.datasets.fixations.density does
         return blurred / blurred.sum()
     if _OPTIMAL[metric] == _RATIO:
         if shuffled_density is None:

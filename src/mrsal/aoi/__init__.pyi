@@ -1,0 +1,22 @@
+from .areas import (
+    Area as Area,
+    AreaDifference as AreaDifference,
+    AreaShare as AreaShare,
+    attention_shares as attention_shares,
+    compare_shares as compare_shares,
+)
+from .box_files import read_areas as read_areas, write_areas as write_areas
+from .drawing import with_areas as with_areas, with_contours as with_contours, with_spots as with_spots
+from .rules import check_rules as check_rules, parse_rule as parse_rule
+from .spots import strongest_spots as strongest_spots
+from .study import (
+    Attention as Attention,
+    check_out as check_out,
+    csv_text as csv_text,
+    difference_table as difference_table,
+    json_dict as json_dict,
+    measure as measure,
+    saliency_of as saliency_of,
+    share_table as share_table,
+    write_out as write_out,
+)

@@ -1,0 +1,89 @@
+"""The whole way in one command: make scenes, prepare, train, evaluate, draw. Needs no data and no network."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from matplotlib.cbook import get_sample_data
+from numpy.typing import NDArray
+from rich.console import Console
+
+from mrsal import datasets
+from mrsal.datasets import Example, NativeArchive, write_native, write_synthetic
+from mrsal.evaluation import (
+    BASELINES,
+    Scores,
+    comparison,
+    evaluate,
+    read_history,
+    save_curves,
+    score_table,
+    sheet,
+    table_lines,
+)
+from mrsal.files import atomic_path
+from mrsal.images import save_jpeg
+from mrsal.inference import load_model
+from mrsal.metrics import PROTOCOLS
+from mrsal.progress import progress_bar
+from mrsal.training import TrainConfig, job as training_job
+
+SCENES = 60
+_CONFIG = TrainConfig(epochs=3, batch_size=32, devices=1)
+
+
+def run_demo(out: Path, *, seed: int = 0, console: Console, scenes: int = SCENES, epochs: int = _CONFIG.epochs) -> Path:
+    """Make a small data set, train on it, evaluate and draw.
+
+    Parameters
+    ----------
+    out : Path
+        Folder for ``data/``, ``archive/``, ``trained/<time>/`` and the results: ``comparisons.jpg``, ``curves.png``,
+        ``scores.csv``, ``scores.md``, and ``photograph_overlay.jpg`` by the network that ships with mrsal.
+    seed : int
+        Of the scenes, the observers and the training.
+    console : Console
+        Where progress and the table of scores go.
+    scenes, epochs : int
+        Smaller numbers make it quicker and worse.
+
+    Returns
+    -------
+    Path
+        ``out``.
+    """
+    began = time.monotonic()
+    with progress_bar(console) as bar:
+        task = bar.add_task("making scenes", total=scenes, note="")
+        write_synthetic(out / "data", scenes=scenes, seed=seed, progress=lambda n: bar.update(task, advance=n))
+        dataset = datasets.load("folder", out / "data")
+        task = bar.add_task("preparing", total=scenes, note="")
+        write_native(dataset, out / "archive", seed=seed, progress=lambda n: bar.update(task, advance=n))
+    console.print(f"made {scenes} scenes with {len(dataset.fixations)} fixations and prepared them for training")
+
+    config = replace(_CONFIG, epochs=epochs, seed=seed)
+    run = training_job.train_job(out / "archive", out, config, console=console)
+
+    examples = list(NativeArchive(out / "archive").examples("test", skip_first=True))
+    predictor = load_model(run / f"cnn_epoch_{epochs}.pth", mode="fast")
+    pictures: list[NDArray[np.uint8]] = []
+
+    def on_image(example: Example, map_: NDArray, row: dict[str, float]) -> None:
+        pictures.append(comparison(example.stimulus(), map_, example.target(), caption=f"sAUC {row['sAUC']:.2f}"))
+
+    results: dict[str, Scores] = {name: evaluate(baseline, examples) for name, baseline in BASELINES.items()}
+    results["Mr-CNN"] = scores = evaluate(predictor, examples, on_image=on_image)
+    scores.save(out / "scores.csv")
+    save_jpeg(sheet(pictures), out / "comparisons.jpg")
+    save_curves(read_history(run), out / "curves.png")
+    with atomic_path(out / "scores.md") as temporary:
+        temporary.write_text("\n".join([*table_lines(results), "", PROTOCOLS["tuebingen"].about, ""]), encoding="utf-8")
+
+    photograph = get_sample_data("grace_hopper.jpg", asfileobj=False)  # public domain; in matplotlib's wheel
+    save_jpeg(load_model().predict(photograph, mode="fast").overlay(), out / "photograph_overlay.jpg")
+
+    console.print(score_table(results, title=f"{len(examples)} test scenes that the network has not seen"))
+    told = f"done in {time.monotonic() - began:.0f} s; open {out / 'comparisons.jpg'} and {out / 'curves.png'}"
+    console.print(told, markup=False)
+    return out

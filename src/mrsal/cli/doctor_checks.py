@@ -1,0 +1,189 @@
+"""What a machine offers, and whether mrsal works on it; nothing flows in, :class:`Finding` objects flow out.
+
+Each check stands for itself: one that breaks is reported, and the others go on, so that the list can be sent with a question.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import mrsal
+from mrsal._version import __version__
+from mrsal.datasets import LOADERS
+
+_PACKAGES = ("torch", "numpy", "scipy", "pillow", "lightning-fabric", "safetensors")
+_NOT_EXTRAS = ("dev", "docs", "test")
+_SMALL_DISK = 5e9  # bytes; a training run with its archive takes about that
+_LOOSE, _CLOSE = 0.2, 1e-3  # between maps: of fast and exact, and of exact and crop by crop
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Parameters
+    ----------
+    name, value : str
+        What it is, and what was found.
+    state : str
+        ``"fine"``; ``"missing"``, where mrsal does without; or ``"broken"``, where it does not.
+    mend : str
+        What to do, where something should be done.
+    """
+
+    name: str
+    value: str
+    state: str = "fine"
+    mend: str = ""
+
+
+def examine(data_dir: Path | None = None) -> list[Finding]:
+    """Look at everything; ``data_dir`` is the folder of the data sets, by default what ``MRSAL_DATA`` says."""
+    findings: list[Finding] = []
+    for name, check in CHECKS.items():
+        try:
+            findings += check()
+        except Exception as error:  # whatever is wrong with an installation: to say so is the purpose
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            findings.append(Finding(name, reason, "broken", "install mrsal anew: pip install --force-reinstall mrsal"))
+    return [*findings, *_data(data_dir)]
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding("mrsal", f"{__version__} in {Path(mrsal.__file__).parent}")
+    yield Finding("Python", f"{platform.python_version()} on {platform.platform()}, {sys.executable}")
+    for package in _PACKAGES:
+        if version := _version(package):
+            yield Finding(package, version)
+        else:
+            yield Finding(package, "not installed", "broken", f"pip install {package}")
+
+
+def _version(package: str) -> str:
+    """Of an installed package; empty if it is not."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _extras() -> Iterator[Finding]:
+    """By what the installed mrsal says of itself."""
+    try:
+        requirements = importlib.metadata.requires("mrsal") or []
+    except importlib.metadata.PackageNotFoundError:
+        yield Finding("extras", "not known, since mrsal runs without being installed", "missing", "pip install -e .")
+        return
+    extras: dict[str, list[str]] = {}
+    for requirement in requirements:
+        package, which = re.match(r"[\w.-]+", requirement), re.search(r"extra == ['\"]([\w-]+)['\"]", requirement)
+        if package and which and which[1] not in _NOT_EXTRAS:
+            extras.setdefault(which[1], []).append(package[0])
+    for extra, packages in extras.items():
+        found = {name: _version(name) for name in packages}
+        absent = [name for name, version in found.items() if not version]
+        if absent:
+            yield Finding(f"extra {extra}", f"without {', '.join(absent)}", "missing", f"pip install 'mrsal[{extra}]'")
+        else:
+            yield Finding(f"extra {extra}", ", ".join(f"{name} {version}" for name, version in found.items()))
+
+
+def _devices() -> Iterator[Finding]:
+    import torch
+
+    from mrsal.model import has_bf16
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    abilities = [torch.backends.cpu.get_cpu_capability()]
+    abilities += ["AMX"] if getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)() else []
+    abilities += ["bf16"] if has_bf16("cpu") else []
+    yield Finding("CPU", f"{cores} cores, {torch.get_num_threads()} threads of torch, {', '.join(abilities)}")
+    for i in range(torch.cuda.device_count()):
+        device = torch.cuda.get_device_properties(i)
+        bf16 = ", bf16" if has_bf16("cuda") else ""
+        yield Finding(f"GPU {i}", f"{device.name}, {device.total_memory / 2**30:.0f} GiB{bf16}")
+    if not torch.cuda.is_available():
+        yield Finding("GPU", f"none that torch can use (CUDA of this torch: {torch.version.cuda or 'none'})", "missing")
+
+
+def _weights() -> Iterator[Finding]:
+    from mrsal.model import BUNDLED, WEIGHTS
+
+    for name, file in BUNDLED.items():
+        expected = json.loads((WEIGHTS / f"{name}.json").read_text(encoding="utf-8"))["file"]["sha256"]
+        if hashlib.sha256((WEIGHTS / file).read_bytes()).hexdigest() == expected:
+            yield Finding(f"weights {name}", f"checksum {expected[:12]} as in the manifest")
+        else:
+            mend = "install mrsal anew: pip install --force-reinstall mrsal"
+            yield Finding(f"weights {name}", "another checksum than in the manifest", "broken", mend)
+
+
+def _disk() -> Iterator[Finding]:
+    free = shutil.disk_usage(Path.cwd()).free
+    state, mend = ("missing", "a training run may not fit") if free < _SMALL_DISK else ("fine", "")
+    yield Finding("disk", f"{free / 1e9:.0f} GB free at {Path.cwd()}", state, mend)
+
+
+def _self_test() -> Iterator[Finding]:
+    """The three modes on a made-up picture: finite, varied, and alike as far as they should be."""
+    from mrsal.inference import load_model
+    from mrsal.model import Grid, Pyramid
+
+    began = time.monotonic()
+    rng = np.random.default_rng(0)
+    picture = np.kron(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8), np.ones((20, 20, 1), np.uint8))
+    predictor = load_model(device="cpu", precision="fp32")
+    fast = predictor.predict(picture, mode="fast").values
+    pyramid = Pyramid.from_image(picture)
+    few = Grid.cells(pyramid.shape, 3)
+    exact, crops = (predictor.values(pyramid, few, mode=mode) for mode in ("exact", "crops"))
+    cells = predictor.values(pyramid, few, mode="fast")
+    close, loose = (float(np.abs(other - exact).max()) for other in (crops, cells))
+    seconds = time.monotonic() - began
+    wrong = [] if np.isfinite(fast).all() and np.ptp(fast) > _CLOSE else ["a map is not finite or constant"]
+    wrong += [f"exact and crop by crop differ by {close:.1g}"] if not close <= _CLOSE else []
+    wrong += [f"exact and fast differ by {loose:.1g}"] if not loose <= _LOOSE else []
+    if wrong:
+        mend = "this machine's arithmetic or torch is at fault; try another version of torch"
+        yield Finding("self-test", ", ".join(wrong), "broken", mend)
+    else:
+        alike = f"exact is crop by crop to {close:.0e}, fast is exact to {loose:.0e}"
+        yield Finding("self-test", f"{alike}; {seconds:.1f} s with loading")
+
+
+def _data(folder: Path | None) -> Iterator[Finding]:
+    text = os.environ.get("MRSAL_DATA", "")
+    root = folder or (Path(text) if text else None)
+    if root is None:
+        mend = "set MRSAL_DATA to their folder, or give --data_dir, if you have some"
+        yield Finding("data", "no folder of data sets was named", "missing", mend)
+    elif not root.is_dir():
+        yield Finding("data", f"no folder at {root}", "missing", "correct MRSAL_DATA or --data_dir")
+    else:
+        inside = sorted(path.name for path in root.iterdir() if path.is_dir())
+        known = [name for name in inside if name in LOADERS]
+        archives = [path.parent for path in sorted([*root.glob("archive.json"), *root.glob("*/archive.json")])]
+        found = [*known, *(f"archive {path}" for path in archives)]
+        mend = "" if found else f"unpack data sets there, as {', '.join(LOADERS)}"
+        yield Finding("data", f"{', '.join(found) or 'nothing known'} in {root}", "fine" if found else "missing", mend)
+
+
+CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
+    "versions": _versions,
+    "extras": _extras,
+    "devices": _devices,
+    "weights": _weights,
+    "disk": _disk,
+    "self-test": _self_test,
+}

@@ -1,0 +1,15 @@
+from .archives.example import Example as Example
+from .archives.historical import write_pth as write_pth
+from .archives.native import NativeArchive as NativeArchive, write_native as write_native
+from .archives.open import open_archive as open_archive
+from .dataset import FixationDataset as FixationDataset, Stimulus as Stimulus
+from .fixations import Fixations as Fixations, density as density
+from .loaders import LOADERS as LOADERS, load as load
+from .pysaliency_hdf5 import (
+    SUFFIXES as SUFFIXES,
+    load_h5py as load_h5py,
+    minimal_unique_names as minimal_unique_names,
+    read_stimuli as read_stimuli,
+    reading as reading,
+)
+from .synthetic import write_synthetic as write_synthetic

@@ -1,0 +1,52 @@
+"""The data sets that can be loaded by name.
+
+>>> sorted(LOADERS)
+['folder', 'mit1003', 'osie', 'pysaliency']
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from mrsal.datasets.dataset import FixationDataset
+from mrsal.errors import FileError, InputError
+
+
+def _lazy(module: str) -> Callable[[Path], FixationDataset]:
+    return lambda root: import_module(f"mrsal.datasets.{module}").load(root)
+
+
+LOADERS: dict[str, Callable[[Path], FixationDataset]] = {
+    "folder": _lazy("folder"),
+    "mit1003": _lazy("mit1003"),
+    "osie": _lazy("osie"),
+    "pysaliency": _lazy("pysaliency"),
+}
+
+
+def load(name: str, root: str | Path) -> FixationDataset:
+    """Load a data set.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`LOADERS`; capitals do not matter.
+    root : str or Path
+        The folder into which it was unpacked.
+
+    Returns
+    -------
+    FixationDataset
+
+    Raises
+    ------
+    InputError
+        If the name is not known.
+    FileError, DataError
+        If files are missing or damaged.
+    """
+    if name.lower() not in LOADERS:
+        raise InputError(f"no data set is called {name!r}; choose one of {', '.join(sorted(LOADERS))}")
+    if not Path(root).is_dir():
+        raise FileError(f"{root} is not a folder; give the one into which {name} was unpacked")
+    return LOADERS[name.lower()](Path(root))

@@ -1,0 +1,292 @@
+"""Charts of scores: means with intervals, distributions over images, differences between models.
+
+Each chart is a function that takes ``Scores`` or a ``Comparison`` and returns a matplotlib figure for a page about 900 pixels
+wide, and a function beside it that saves this figure as PNG or SVG. Colours are of Okabe and Ito's set, which colour-blind
+readers can tell apart; nothing is said by colour alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mrsal.errors import InputError
+from mrsal.evaluation.comparison import Comparison
+from mrsal.evaluation.scores import RESAMPLES, Scores
+from mrsal.files import atomic_path
+from mrsal.metrics import HIGHER_IS_BETTER
+
+if TYPE_CHECKING:  # a slow import
+    from matplotlib.figure import Figure
+
+_WIDTH = 9.0  # inches, so that one point is about 1.4 pixels on the page
+_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#595959"
+_ROW = 0.24  # inches for a model
+_HEAD = 0.75  # inches for the title and the axis of a panel
+_FOREST = 6  # pairs; beyond them a matrix is easier to read
+_STYLE: dict[Any, Any] = {"font.size": 9, "axes.titlesize": 10, "axes.linewidth": 0.6, "svg.hashsalt": "mrsal"}
+
+
+def score_plot(
+    scores: Mapping[str, Scores],
+    *,
+    floor: str | None = None,
+    ceiling: str | None = None,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> "Figure":
+    """A panel per metric with each model's mean and its bootstrap interval.
+
+    Parameters
+    ----------
+    scores : mapping of str to Scores
+        By the models' names.
+    floor, ceiling : str, optional
+        Models drawn as lines to read the others against, such as a centre bias and a gold standard.
+    level, resamples, seed
+        Of :meth:`Scores.intervals`.
+
+    Raises
+    ------
+    InputError
+        If floor or ceiling is not among the models, or there is no model beside them.
+    """
+    lines = {name: style for name, style in ((floor, (0, (2, 2))), (ceiling, (0, (6, 2)))) if name is not None}
+    for name in lines:
+        if name not in scores:
+            raise InputError(f"no model is called {name!r}; there are {', '.join(scores)}")
+    models = [model for model in scores if model not in lines]
+    if not models:
+        raise InputError("expected at least one model beside floor and ceiling, got none")
+    spans = {m: scores[m].intervals(level=level, resamples=resamples, seed=seed) for m in models}
+    means = {model: scores[model].mean() for model in scores}
+
+    def draw(axes: Any, metric: str) -> None:
+        for row, model in enumerate(models):
+            mean = means[model].get(metric, np.nan)
+            low, high = spans[model].get(metric, (np.nan, np.nan))
+            axes.plot([low, high], [row, row], color=_BLUE, linewidth=1.6, solid_capstyle="butt")
+            axes.plot([mean], [row], "o", color=_BLUE, markersize=4.5)
+        for (model, style), colour in zip(lines.items(), (_GREY, _ORANGE), strict=False):
+            axes.axvline(means[model].get(metric, np.nan), color=colour, linestyle=style, linewidth=1.3, label=model)
+        axes.set_xlabel(f"mean, {level:.0%} interval")
+
+    return _panels(_metrics(scores), _labels(models), draw, legend=bool(lines))
+
+
+def save_score_plot(
+    scores: Mapping[str, Scores],
+    path: str | Path,
+    *,
+    floor: str | None = None,
+    ceiling: str | None = None,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> None:
+    """Save :func:`score_plot` as ``.png`` or ``.svg``."""
+    _check_suffix(path)
+    _write(score_plot(scores, floor=floor, ceiling=ceiling, level=level, resamples=resamples, seed=seed), path)
+
+
+def distribution_plot(scores: Mapping[str, Scores]) -> "Figure":
+    """A panel per metric with the distribution over images of each model.
+
+    A violin with the quartiles as a bar, the median as a line and the mean as a dot; images on which a metric is not defined
+    are left out. A model that scores the same everywhere is a dot.
+    """
+
+    def draw(axes: Any, metric: str) -> None:
+        for row, model in enumerate(scores):
+            column = scores[model].values.get(metric, np.empty(0))
+            column = column[np.isfinite(column)]
+            if not column.size:
+                continue
+            if np.ptp(column) > 1e-9 * max(1, float(np.abs(column).max())):
+                parts = axes.violinplot([column], [row], orientation="horizontal", widths=0.85, showextrema=False)
+                for body in parts["bodies"]:
+                    body.set(facecolor=_BLUE, edgecolor=_BLUE, alpha=0.3, linewidth=0.6)
+                low, median, high = np.quantile(column, [0.25, 0.5, 0.75])
+                axes.plot([low, high], [row, row], color=_BLUE, linewidth=3, solid_capstyle="butt")
+                axes.plot([median, median], [row - 0.3, row + 0.3], color="black", linewidth=1.2)
+            axes.plot([column.mean()], [row], "o", color="white", markeredgecolor="black", markersize=3.6, zorder=4)
+        axes.set_xlabel("per image")
+
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=_BLUE, linewidth=3, label="quartiles"),
+        Line2D([], [], color="black", marker="|", markersize=9, linestyle="", markeredgewidth=1.2, label="median"),
+        Line2D([], [], color="black", marker="o", markersize=4, markerfacecolor="white", linestyle="", label="mean"),
+    ]
+    return _panels(_metrics(scores), _labels(list(scores)), draw, handles=handles)
+
+
+def save_distributions(scores: Mapping[str, Scores], path: str | Path) -> None:
+    """Save :func:`distribution_plot` as ``.png`` or ``.svg``."""
+    _check_suffix(path)
+    _write(distribution_plot(scores), path)
+
+
+def pairwise_plot(comparison: Comparison) -> "Figure":
+    """Differences between models.
+
+    With a reference or few models each pair is a point with its interval, filled where it is significant; with many models each
+    metric is a matrix whose rows are better (blue) or worse (orange) than its columns, with a dot where that is significant.
+    """
+    if comparison.reference or len(comparison.of(comparison.metrics[0])) <= _FOREST:
+        return _forest(comparison)
+    return _matrices(comparison)
+
+
+def save_pairwise(comparison: Comparison, path: str | Path) -> None:
+    """Save :func:`pairwise_plot` as ``.png`` or ``.svg``."""
+    _check_suffix(path)
+    _write(pairwise_plot(comparison), path)
+
+
+def _forest(comparison: Comparison) -> "Figure":
+    first = comparison.of(comparison.metrics[0])
+    short = dict(zip(comparison.models, _labels(comparison.models), strict=True))
+    labels = [short[pair.a] + ("" if comparison.reference else f"\n− {short[pair.b]}") for pair in first]
+
+    def draw(axes: Any, metric: str) -> None:
+        axes.axvline(0, color=_GREY, linewidth=0.9)
+        for row, pair in enumerate(comparison.of(metric)):
+            colour = (_BLUE if pair.winner == pair.a else _ORANGE) if pair.winner else _GREY
+            axes.plot([pair.low, pair.high], [row, row], color=colour, linewidth=1.6, solid_capstyle="butt")
+            face = colour if pair.winner else "white"
+            axes.plot([pair.difference], [row], "o", color=colour, markerfacecolor=face, markersize=5)
+        axes.set_xlabel("difference" if comparison.reference else "A − B")
+
+    better = f"better than {short[comparison.reference]}" if comparison.reference else "A better"
+    handles = _marks(
+        (f"{better} ({comparison.level:.0%}, Holm)", _BLUE, _BLUE),
+        ("worse" if comparison.reference else "A worse", _ORANGE, _ORANGE),
+        ("not distinguishable", _GREY, "white"),
+    )
+    rows = 1.0 if comparison.reference else 1.7
+    return _panels(comparison.metrics, labels, draw, arrows=comparison.higher_is_better, rows=rows, handles=handles)
+
+
+def _matrices(comparison: Comparison) -> "Figure":
+    from matplotlib.colors import LinearSegmentedColormap
+
+    models = comparison.models
+    colours = LinearSegmentedColormap.from_list("worse to better", [_ORANGE, "#F7F7F7", _BLUE])
+    labels = [f"{label}  {i}" for i, label in enumerate(_labels(models), 1)]
+
+    def draw(axes: Any, metric: str) -> None:
+        gains = np.full((len(models), len(models)), np.nan)
+        sign = 1 if comparison.higher_is_better[metric] else -1
+        for pair in comparison.of(metric):
+            i, j = models.index(pair.a), models.index(pair.b)
+            gains[i, j], gains[j, i] = sign * pair.difference, -sign * pair.difference
+            if pair.winner:
+                axes.plot([j, i], [i, j], ".", color="black", markersize=3.5, zorder=4)
+        top = max(float(np.nanmax(np.abs(gains))), 1e-12)
+        image = axes.imshow(gains, cmap=colours, vmin=-top, vmax=top, aspect="auto")
+        axes.set_xticks(range(len(models)), [str(i) for i in range(1, len(models) + 1)])
+        axes.grid(visible=False)
+        bar = axes.figure.colorbar(image, ax=axes, shrink=0.9, aspect=14, pad=0.03)
+        bar.ax.tick_params(labelsize=7)
+        bar.outline.set_linewidth(0.4)
+        axes.set_xlabel("than model")
+
+    title = f"How much better the model of the row is than that of the column; dot: significant ({comparison.level:.0%}, Holm)"
+    return _panels(
+        comparison.metrics, labels, draw, arrows=comparison.higher_is_better, columns=2, title=title, rows=1.1
+    )
+
+
+def _panels(
+    metrics: Sequence[str],
+    labels: Sequence[str],
+    draw: Callable[[Any, str], None],
+    *,
+    arrows: Mapping[str, bool] = HIGHER_IS_BETTER,
+    columns: int = 4,
+    rows: float = 1.0,
+    title: str = "",
+    legend: bool = False,
+    handles: Sequence[Any] = (),
+) -> "Figure":
+    """A grid of panels, one per metric, with a labelled row per model, the first one on top."""
+    from matplotlib import rc_context  # slow imports; no display is needed
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    columns = min(columns, len(metrics))
+    lines = ceil(len(metrics) / columns)
+    height = lines * (_HEAD + rows * _ROW * len(labels)) + (0.35 if legend or handles or title else 0)
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        grid = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
+        for i, (axes, metric) in enumerate(zip(grid, metrics, strict=False)):
+            axes.grid(axis="x", alpha=0.35, linewidth=0.6)
+            axes.set_axisbelow(True)
+            draw(axes, metric)
+            higher = arrows.get(metric)
+            arrow = {True: " ↑", False: " ↓", None: ""}[higher]
+            axes.set_title(metric + arrow)
+            if not axes.images:
+                axes.xaxis.set_major_locator(MaxNLocator(4, min_n_ticks=2))
+                axes.spines[["top", "right"]].set_visible(False)
+            axes.tick_params(axis="x", labelsize=8)
+            axes.tick_params(axis="y", length=0)
+            if i == 0:
+                axes.set_yticks(range(len(labels)), labels)
+                axes.set_ylim(len(labels) - 0.5, -0.5)
+        for axes in grid[len(metrics) :]:
+            axes.set_visible(False)
+        if title:
+            figure.suptitle(title, fontsize=9)
+        shown = list(handles) or (grid[0].get_legend_handles_labels()[0] if legend else [])
+        if shown:
+            figure.legend(handles=shown, loc="outside upper center", ncols=len(shown), frameon=False, fontsize=9)
+    return figure
+
+
+def _check_suffix(path: str | Path) -> None:
+    """Refuse a wrong ending before anything is computed."""
+    if Path(path).suffix not in (".png", ".svg"):
+        raise InputError(f"expected a file name that ends in .png or .svg, got {Path(path).name}")
+
+
+def _write(figure: "Figure", path: str | Path) -> None:
+    from matplotlib import rc_context
+
+    suffix = Path(path).suffix
+    dateless = {"Date": None} if suffix == ".svg" else {"Software": None}  # the same scores, the same file
+    with atomic_path(path) as temporary, rc_context(_STYLE):
+        figure.savefig(temporary, format=suffix[1:], dpi=200, metadata=dateless)
+
+
+def _marks(*marks: tuple[str, str, str]) -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    return [
+        Line2D([], [], marker="o", color=colour, markerfacecolor=face, label=label) for label, colour, face in marks
+    ]
+
+
+def _metrics(scores: Mapping[str, Scores]) -> list[str]:
+    metrics = list(dict.fromkeys(metric for those in scores.values() for metric in those.values))
+    if not metrics:
+        raise InputError("expected at least one model with one metric to draw, got none")
+    return metrics
+
+
+def _labels(names: Sequence[str]) -> list[str]:
+    """Long names lose their middle, or another part where two would look the same otherwise."""
+    for width in range(26, max(map(len, names)) + 1, 2):
+        for head in (width // 2, 4, width - 6):
+            labels = [name if len(name) <= width else f"{name[:head]}…{name[head + 1 - width :]}" for name in names]
+            if len(set(labels)) == len(set(names)):
+                return labels
+    return list(names)

@@ -1,0 +1,97 @@
+"""Pictures that show a stimulus, a prediction and the ground truth side by side."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from mrsal.images import resize
+
+if TYPE_CHECKING:  # a slow import
+    pass
+from mrsal.inference import colour_map
+
+_GUTTER = 8
+_FIXATION = "#E69F00"  # Okabe and Ito's orange
+
+
+def comparison(
+    stimulus: NDArray[np.uint8], prediction: NDArray, target: NDArray, *, caption: str = ""
+) -> NDArray[np.uint8]:
+    """Stimulus, prediction and ground truth side by side under their titles.
+
+    Parameters
+    ----------
+    stimulus : array
+        ``(H, W, 3)`` uint8.
+    prediction, target : array
+        ``(H, W)``; each in its own range of colours.
+    caption : str
+        Said after the title of the prediction, such as its scores.
+
+    Returns
+    -------
+    array
+        ``(H + title, 3 W + gutters, 3)`` uint8.
+    """
+    height, width, _ = stimulus.shape
+    size = int(np.clip(height / 22, 11, 30))
+    font, band = ImageFont.load_default(size), round(size * 1.7)
+    page = Image.new("RGB", (3 * width + 2 * _GUTTER, height + band), "white")
+    pen = ImageDraw.Draw(page)
+    titles = ("Stimulus", "Prediction", "Fixations (ground truth)")
+    for column, (title, panel) in enumerate(
+        zip(titles, (stimulus, colour_map(prediction), colour_map(target)), strict=True)
+    ):
+        left = column * (width + _GUTTER)
+        page.paste(Image.fromarray(panel), (left, band))
+        pen.text((left + 2, band / 2), title, fill="black", font=font, anchor="lm")
+        if column == 1 and caption and pen.textlength(title + caption, font) < width - size:
+            pen.text((left + width - 2, band / 2), caption, fill="dimgrey", font=font, anchor="rm")
+    return np.asarray(page)
+
+
+def with_fixations(stimulus: NDArray[np.uint8], x: NDArray, y: NDArray, *, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A stimulus with a dot on each fixation.
+
+    Parameters
+    ----------
+    stimulus : array
+        ``(H, W, 3)`` uint8.
+    x, y : array
+        In pixels of the stimulus; what is not finite is left out.
+    size : (int, int)
+        Width and height of the picture.
+
+    Returns
+    -------
+    array
+        ``(height, width, 3)`` uint8.
+    """
+    width, height = size
+    # drawn twice as large and shrunk, which makes edges smooth
+    picture = Image.fromarray(stimulus).resize((2 * width, 2 * height), Image.Resampling.LANCZOS)
+    pen = ImageDraw.Draw(picture)
+    radius = max(width, height) / 75
+    xs, ys = 2 * np.asarray(x) * width / stimulus.shape[1], 2 * np.asarray(y) * height / stimulus.shape[0]
+    for column, row in zip(xs, ys, strict=True):
+        if np.isfinite(column) and np.isfinite(row):
+            box = (column - radius, row - radius, column + radius, row + radius)
+            pen.ellipse(box, fill=_FIXATION, outline="black", width=max(1, round(radius / 3)))
+    return np.asarray(picture.resize(size, Image.Resampling.LANCZOS))
+
+
+def sheet(pictures: Sequence[NDArray[np.uint8]], *, width: int = 900, columns: int = 1) -> NDArray[np.uint8]:
+    """Many comparisons on one page, each scaled to ``width`` pixels."""
+    scaled = [resize(p, round(p.shape[0] * width / p.shape[1]), width) for p in pictures]
+    rows = [scaled[i : i + columns] for i in range(0, len(scaled), columns)]
+    heights = [max(p.shape[0] for p in row) for row in rows]
+    page = Image.new("RGB", (columns * (width + _GUTTER) - _GUTTER, sum(heights) + _GUTTER * (len(rows) - 1)), "white")
+    top = 0
+    for row, height in zip(rows, heights, strict=True):
+        for column, picture in enumerate(row):
+            page.paste(Image.fromarray(picture), (column * (width + _GUTTER), top))
+        top += height + _GUTTER
+    return np.asarray(page)

@@ -1,0 +1,66 @@
+"""Submissions as a job: the benchmark's images and a model flow in; a file, and what is wrong with it, flows out."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from mrsal.datasets import SUFFIXES, Stimulus, minimal_unique_names, read_stimuli
+from mrsal.errors import InputError
+from mrsal.evaluation.open_model import open_model
+from mrsal.evaluation.submission import Problem, check_submission, write_submission
+from mrsal.images import EXTENSIONS, image_size
+from mrsal.progress import progress_bar
+
+log = logging.getLogger("mrsal")
+
+
+def find_stimuli(paths: list[Path]) -> list[Stimulus]:
+    """Image files, folders of them with their subfolders, and pysaliency's ``stimuli.hdf5``, as stimuli.
+
+    Each is named by the shortest path that tells it from the others.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if path.suffix.lower() in SUFFIXES:
+            stored = read_stimuli(path)
+            if stored.paths is None:
+                raise InputError(f"{path} holds the pictures themselves; give the image files, or a FileStimuli file")
+            files += stored.paths
+        elif path.is_dir():
+            files += sorted(p for p in path.rglob("*") if p.suffix.lower() in EXTENSIONS and p.name[0] != ".")
+        else:
+            files.append(path)
+    if not files:
+        raise InputError("no images found; give image files, or folders that hold some")
+    names = minimal_unique_names([file.resolve() for file in files])
+    return [Stimulus(name, file, image_size(file)) for name, file in zip(names, files, strict=True)]
+
+
+def submit_job(stimuli: list[Stimulus], out: Path, model: str, *, console: Console, **options: Any) -> None:
+    """Write a submission of a model, which :func:`open_model` opens with ``options``."""
+    opened = open_model(model, **options)
+    label = json.dumps([model, getattr(opened, "mode", None)])
+    with progress_bar(console) as bar:
+        task = bar.add_task("predicting", total=len(stimuli), note="")
+        write_submission(opened, stimuli, out, label=label, progress=lambda n: bar.update(task, advance=n))
+    log.info("wrote %d log-densities to %s, %.0f MB", len(stimuli), out, out.stat().st_size / 1e6)
+
+
+def report_problems(path: Path, stimuli: list[Stimulus]) -> list[Problem]:
+    """Check a submission, log what is wrong, three maps of each kind, and return it all; no fatal one: it can be sent."""
+    problems = check_submission(path, stimuli)
+    kinds: dict[tuple[str, bool], list[Problem]] = {}
+    for problem in problems:
+        kinds.setdefault((problem.expected.split(" (")[0], problem.fatal), []).append(problem)
+    for (_, fatal), same in kinds.items():
+        for problem in same[:3]:
+            log.log(logging.ERROR if fatal else logging.WARNING, "%s", problem)
+        if len(same) > 3:
+            log.info("... and %d more like this", len(same) - 3)
+    fatal_count = sum(problem.fatal for problem in problems)
+    verdict = f"{fatal_count} problems to mend before it is sent" if fatal_count else "ready to be sent"
+    log.info("%s, %d stimuli: %s", path, len(stimuli), verdict)
+    return problems

@@ -1,0 +1,235 @@
+"""The same jobs on many machines: shards of inputs flow to the workers of a Ray cluster, small reports flow back.
+
+Ray Data keeps a pool of workers, each with a network of its own, that read pictures and write maps themselves: all machines see
+the same folders. A worker that dies is replaced and does its shard again; results are the same whoever does them.
+"""
+
+import hashlib
+import json
+import logging
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from mrsal._version import __version__
+from mrsal.errors import InputError, MrsalError
+from mrsal.files import atomic_path, make_folder
+from mrsal.inference.inputs import COLUMN, Source, list_sources
+from mrsal.inference.job import Summary, predict_sources
+from mrsal.inference.overlay import Heat
+from mrsal.inference.predictor import Predictor, load_model
+from mrsal.inference.ray_pool import TRIES, connected, import_ray, pool, run_on_workers
+from mrsal.inference.shards import SIZE, Manifest, Shards, cut_into_shards
+from mrsal.model import MrCNN, everywhere, load_network
+from mrsal.progress import progress_bar
+
+log = logging.getLogger("mrsal")
+
+FAILURES = "failed.txt"
+
+_SHOWN = 20  # failures in the log; the file has all
+
+
+def predict_on_ray(
+    paths: Sequence[str],
+    out: Path,
+    model: str,
+    *,
+    formats: Sequence[str] = ("overlay",),
+    mode: str | None = None,
+    recursive: bool = False,
+    opacity: float = 0.6,
+    colormap: str = "inferno",
+    smoothing: float = 0.0,
+    every: int = 1,
+    skip_existing: bool = False,
+    column: str = COLUMN,
+    device: str = "auto",
+    precision: str = "auto",
+    address: str | None = None,
+    workers: int | None = None,
+    gpus_per_worker: float = 1.0,
+    shard_size: int = SIZE,
+    nested: bool = False,
+    fresh: bool = False,
+    console: Console,
+) -> Summary:
+    """As :func:`mrsal.inference.job.predict_job`, with the same files as result, by the workers of a Ray cluster.
+
+    Parameters
+    ----------
+    paths, out, model, formats, mode, recursive, opacity, colormap, smoothing, every, skip_existing, column, device, precision
+        As for :func:`mrsal.inference.job.predict_job`. ``out`` and the inputs have the same paths on all machines.
+    address : str, optional
+        Of a cluster, ``"host:6379"``, or ``"auto"`` on one of its machines. None: this machine, without set-up.
+    workers : int, optional
+        Processes that predict. None: as many as the GPUs have room for, or else one per CPU core.
+    gpus_per_worker : float
+        0.25 puts four workers on each GPU, so that four processes read and write for it.
+    shard_size, nested, fresh
+        As for :func:`mrsal.inference.shards.cut_into_shards`.
+
+    Returns
+    -------
+    Summary
+        ``skipped`` counts the inputs of shards that an earlier run finished, too. What failed, and why, is in
+        ``out/failed.txt``, which can be given as a list of inputs again.
+
+    Raises
+    ------
+    InputError
+        If Ray is missing or cannot be reached, or ``out`` was begun with other settings.
+    FileError
+        If a worker cannot read the lists in ``out``, or write there.
+    """
+    Heat(opacity, colormap)  # what is wrong with them is said before anything is started
+    import_ray()
+    if model.lower().endswith(".onnx"):
+        raise InputError(f"--engine ray predicts with torch, and {model} is an exported network; give its checkpoint")
+    network, _ = load_network(model)
+    out = make_folder(out).absolute()
+    options = {"mode": mode, "opacity": opacity, "colormap": colormap, "smoothing": smoothing, "every": every}
+    settings = {"formats": sorted(formats), "precision": precision, "model": _digest(network), **options}
+    failed = 0
+
+    def complain(error: MrsalError) -> None:
+        nonlocal failed
+        failed += 1
+        log.error("skipped: %s", error)
+
+    sources = list_sources(paths, complain, recursive=recursive, out=out, column=column)
+    shards = cut_into_shards(sources, out, settings, size=shard_size, nested=nested, fresh=fresh)
+    summary = Summary(skipped=shards.finished, failed=failed)
+    if not shards.todo:
+        log.info("0 of %d inputs written to %s, %d were there already", shards.finished + failed, out, shards.finished)
+        return summary
+    with connected(address, workers) as started:
+        count, resources = pool(workers, gpus_per_worker, device, started=started)
+        already = f", {shards.finished} inputs were finished earlier" if shards.finished else ""
+        log.info("%d shards of up to %d inputs for %d workers%s", len(shards.todo), shard_size, count, already)
+        job = _Predict(
+            shards=replace(shards, todo=[]),
+            model=everywhere(model),
+            how={"device": device, "precision": precision},
+            formats=tuple(formats),
+            options=options,
+            skip_existing=skip_existing,
+        )
+        began = time.monotonic()
+        with (
+            atomic_path(out / FAILURES) as temporary,
+            temporary.open("w", encoding="utf-8") as failures,
+            progress_bar(console) as bar,
+        ):
+            task = bar.add_task("predicting", total=len(shards.todo), note="shards")
+            for manifest in run_on_workers(job, shards.todo, count, resources):
+                summary = _add(summary, manifest, failures.write)
+                rate = summary.done / (time.monotonic() - began)
+                bar.update(task, advance=1, note=f"shards, {rate:.1f} inputs/s")
+    seconds = time.monotonic() - began
+    total = summary.done + summary.skipped + summary.failed
+    already = f", {summary.skipped} were there already" if summary.skipped else ""
+    log.info("%d of %d inputs written to %s%s", summary.done, total, out, already)
+    log.info("%.1f inputs/s: %.1f s with %d workers, their start included", summary.done / seconds, seconds, count)
+    if summary.failed > failed:
+        log.error("%d inputs failed; which, and why, is in %s", summary.failed - failed, out / FAILURES)
+    return summary
+
+
+@dataclass(frozen=True)
+class _Predict:
+    """Does shards, one at a time, in whatever process it is."""
+
+    shards: Shards
+    model: str
+    how: dict[str, str]
+    formats: tuple[str, ...]
+    options: dict[str, Any]
+    skip_existing: bool
+    run: str = ""
+    version: str = __version__
+
+    def __post_init__(self) -> None:
+        if not self.run:
+            object.__setattr__(self, "run", uuid.uuid4().hex)
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        predictor = load_model(self.model, **self.how)
+        if _digest(predictor.network) != self.shards.settings["model"]:
+            raise InputError(f"a worker finds another network at {self.model}; give it the same file on all machines")
+        return predictor
+
+    def __call__(self, shard: int) -> Manifest:
+        if self.version != __version__:
+            raise InputError(f"a worker has mrsal {__version__}, this is {self.version}; install the same everywhere")
+        listed, fingerprint = self.shards.sources(shard)
+        before = self.shards.manifest(shard, fingerprint)
+        if before and (before.run == self.run or not before.failed):
+            return before  # its worker died after the last file
+        try:
+            manifest = self._do(listed, fingerprint, before)
+        except MrsalError:
+            raise
+        except Exception as error:  # one shard that cannot be done keeps none of the others
+            return self._lost(listed, f"{type(error).__name__}: {error}")
+        self.shards.finish(shard, manifest)
+        return manifest
+
+    def give_up(self, shard: int) -> Manifest:
+        """Instead of a call, when too many workers died of it."""
+        listed, _ = self.shards.sources(shard)
+        return self._lost(listed, f"the worker died {TRIES} times with these inputs, which may need more memory")
+
+    def _do(self, listed: list[Source], fingerprint: str, before: Manifest | None) -> Manifest:
+        out, failed = self.shards.out, []
+        sources: list[Source] = []
+        for file in listed:
+            sources += file.pictures(lambda error, file=file: failed.append(_failure(file, error)))  # type: ignore[misc]
+        again = {name for name, *_ in before.failed} if before else set()
+        if any(file.is_tar and str(file.name) in again for file in listed):
+            before = None  # it was damaged, and may hold more by now
+        if before:
+            sources = [source for source in sources if str(source.name) in again]
+        todo = [s for s in sources if not (self.skip_existing and s.is_done(out, self.formats))]
+        done = 0
+        with progress_bar(Console(quiet=True)) as bar:
+            for source, error in predict_sources(todo, out, self.predictor, self.formats, bar=bar, **self.options):
+                if error:
+                    failed.append(_failure(source, error))
+                else:
+                    done += 1
+        skipped = len(sources) - len(todo) + (before.done + before.skipped if before else 0)
+        return Manifest(fingerprint, self.run, done, skipped, tuple(failed))
+
+    def _lost(self, listed: list[Source], why: str) -> Manifest:
+        return Manifest("", self.run, failed=tuple(_failure(source, why) for source in listed))
+
+
+def _failure(source: Source, why: MrsalError | str) -> tuple[str, str, str]:
+    return str(source.name), str(source.path), str(why)
+
+
+def _add(summary: Summary, manifest: Manifest, write: Callable[[str], object]) -> Summary:
+    for i, (_, path, why) in enumerate(manifest.failed):
+        why = " ".join(why.split())
+        write(f"# {why}\n{path}\n".encode(errors="backslashreplace").decode())
+        if summary.failed + i < _SHOWN:
+            log.error("failed: %s: %s", path, why)
+    return Summary(
+        summary.done + manifest.done, summary.skipped + manifest.skipped, summary.failed + len(manifest.failed)
+    )
+
+
+def _digest(network: MrCNN) -> str:
+    """Of the weights, whatever file they are from."""
+    digest = hashlib.sha256(json.dumps(str(network.config)).encode())
+    for name, values in sorted(network.state_dict().items()):
+        digest.update(name.encode() + values.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]

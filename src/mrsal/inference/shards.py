@@ -1,0 +1,269 @@
+"""Cut any number of inputs into shards that are done one by one, wherever: sources flow in, files that say what to do flow out.
+
+In the output folder, beside the results::
+
+    .mrsal-shards/run.json                what results depend on: the settings, and a digest of the model
+    .mrsal-shards/lists/00000012.jsonl    the inputs of a shard, and what their results are called
+    .mrsal-shards/done/00000012.json      written when the shard is finished: how many were done, and which failed and why
+
+Every process that sees the folder can take a shard, do it again, or tell that it is finished. Listing needs disk for a
+temporary database (about 500 bytes per input, in ``TMPDIR``), and hardly any memory.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from mrsal.errors import DataError, FileError, InputError
+from mrsal.files import atomic_path
+from mrsal.inference.inputs import TAR, Source, stem, with_suffix
+
+FOLDER = ".mrsal-shards"
+SIZE = 1000  # inputs of a shard
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What became of a shard.
+
+    Parameters
+    ----------
+    fingerprint : str
+        Of its inputs and of the settings; with others the shard is not finished.
+    done, skipped : int
+        Inputs predicted, and those whose results were there.
+    failed : tuple of (str, str, str)
+        For each input that failed the name of its results, its path, and what went wrong.
+    run : str
+        In which it was finished.
+    """
+
+    fingerprint: str
+    run: str = ""
+    done: int = 0
+    skipped: int = 0
+    failed: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Shards:
+    """The shards of a run.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+    settings : dict
+        What results depend on.
+    todo : list of int
+        Shards to do.
+    finished : int
+        Inputs in shards that were finished earlier.
+    """
+
+    out: Path
+    settings: dict[str, Any]
+    todo: list[int] = field(default_factory=list)
+    finished: int = 0
+
+    def sources(self, shard: int) -> tuple[list[Source], str]:
+        """The inputs of a shard, and the fingerprint of inputs and settings."""
+        path = self.list_path(shard)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise FileError(f"cannot read {path}: {error.strerror}; all machines need to see {self.out}") from error
+        rows = [json.loads(line) for line in content.splitlines()]
+        return [Source(Path(path), Path(name)) for path, name in rows], self.fingerprint(content)
+
+    def manifest(self, shard: int, fingerprint: str) -> Manifest | None:
+        """What is known of a shard that was finished with these inputs and settings."""
+        try:
+            values = json.loads((self._folder / "done" / f"{shard:08}.json").read_text(encoding="utf-8"))
+            manifest = Manifest(**values | {"failed": tuple((name, path, why) for name, path, why in values["failed"])})
+        except (OSError, ValueError, TypeError, KeyError):  # missing, or of another version: not finished
+            return None
+        return manifest if manifest.fingerprint == fingerprint else None
+
+    def finish(self, shard: int, manifest: Manifest) -> None:
+        """Mark a shard as finished."""
+        with atomic_path(self._folder / "done" / f"{shard:08}.json") as temporary:
+            temporary.write_text(json.dumps(asdict(manifest)), encoding="utf-8")
+
+    @property
+    def _folder(self) -> Path:
+        return self.out / FOLDER
+
+    def list_path(self, shard: int) -> Path:
+        """Where the inputs of a shard are listed."""
+        return self._folder / "lists" / f"{shard:08}.jsonl"
+
+    def fingerprint(self, content: bytes) -> str:
+        """Of a shard with this list, and of the settings."""
+        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode() + b"\n" + content).hexdigest()
+
+
+def cut_into_shards(
+    sources: Iterable[Source],
+    out: Path,
+    settings: dict[str, Any],
+    *,
+    size: int = SIZE,
+    nested: bool = False,
+    fresh: bool = False,
+) -> Shards:
+    """Cut the sources into shards of ``size``, a ``.tar`` into one of its own, and write their lists.
+
+    Parameters
+    ----------
+    sources : iterable of Source
+        From ``list_sources``, in any order. A file that comes twice is taken once, and names become those
+        of ``find_sources``; but a link and its target are two files here.
+    out : Path
+    settings : dict
+        What results depend on, as JSON has it.
+    size : int
+        Inputs of a shard.
+    nested : bool
+        Spread results over 256 folders, ``ab/`` and so on, by a hash of their names.
+    fresh : bool
+        Forget what an earlier run finished.
+
+    Returns
+    -------
+    Shards
+        With what is left to do; a shard in which something failed is among it.
+
+    Raises
+    ------
+    InputError
+        If an earlier run into the same folder had other settings, or results would be written among the inputs.
+    """
+    if size < 1:
+        raise InputError(f"a shard has at least 1 input, got shard_size={size}")
+    shards = Shards(out, settings | {"shard_size": size, "nested": nested})
+    if fresh:
+        shutil.rmtree(out / FOLDER, ignore_errors=True)
+    kept = out / FOLDER / "run.json"
+    if kept.exists():
+        _agree(kept, shards.settings)
+    todo, finished = [], 0
+    for shard, rows in enumerate(_cut(_named(sources, out), size, nested)):
+        content = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        manifest = shards.manifest(shard, shards.fingerprint(content))
+        if manifest and not manifest.failed:
+            finished += manifest.done + manifest.skipped
+            continue
+        todo.append(shard)
+        with atomic_path(shards.list_path(shard)) as temporary:
+            temporary.write_bytes(content)
+    if todo:
+        with atomic_path(kept) as temporary:
+            temporary.write_text(json.dumps(shards.settings, indent=1), encoding="utf-8")
+    return replace(shards, todo=todo, finished=finished)
+
+
+def _agree(path: Path, settings: dict[str, Any]) -> None:
+    """Refuse to mix results of other settings with those that are there."""
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is damaged: {error}; begin anew with --fresh") from error
+    other = [key for key in sorted({*before, *settings}) if before.get(key) != settings.get(key)]
+    if other:
+        changes = "; ".join(f"{key} was {before.get(key)}, is {settings.get(key)}" for key in other)
+        raise InputError(
+            f"{path.parent.parent} was begun with other settings: {changes}. Choose another --out, or do all again with --fresh"
+        )
+
+
+def _cut(rows: Iterable[tuple[str, str]], size: int, nested: bool) -> Iterator[list[tuple[str, str]]]:
+    shard: list[tuple[str, str]] = []
+    for path, name in rows:
+        if nested:
+            name = f"{hashlib.sha1(os.fsencode(name)).hexdigest()[:2]}/{name}"
+        if path.lower().endswith(TAR):  # holds as many as a shard does
+            yield [(path, name)]
+            continue
+        shard.append((path, name))
+        if len(shard) == size:
+            yield shard
+            shard = []
+    if shard:
+        yield shard
+
+
+def _named(sources: Iterable[Source], out: Path) -> Iterator[tuple[str, str]]:
+    """Paths and the names of their results, each once, ordered by path; a database on disk stands in for memory."""
+    with tempfile.TemporaryDirectory(prefix="mrsal-") as folder, closing(sqlite3.connect(f"{folder}/sources")) as db:
+        db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE;")
+        for function, arguments in ((_by_folder, 4), (_by_suffix, 4), (_fold, 1), (_parent, 1)):
+            db.create_function(function.__name__, arguments, function, deterministic=True)
+        # blobs, as file names need not be text; they sort by byte on every machine
+        db.execute("CREATE TABLE source (n INTEGER PRIMARY KEY, real BLOB, name BLOB, key BLOB)")
+        db.executemany("INSERT INTO source (real, name, key) VALUES (?, ?, ?)", _rows(sources, out))
+        db.execute("CREATE INDEX by_real ON source (real, n)")
+        db.execute(
+            "DELETE FROM source WHERE n IN (SELECT n FROM (SELECT n, real, LAG(real) OVER (ORDER BY real, n) AS before "
+            "FROM source) WHERE real = before)"
+        )
+        several_folders = "MIN(_parent(real)) <> MAX(_parent(real))"
+        for rename, too in (("_by_folder", several_folders), ("_by_suffix", "1"), ("_by_suffix", "1")):
+            clash = "CREATE TEMP TABLE clash AS SELECT key, MIN(real) AS low, MAX(real) AS high FROM source"
+            db.execute(f"{clash} GROUP BY key HAVING COUNT(*) > 1 AND {too}")
+            db.execute("CREATE UNIQUE INDEX temp.by_key ON clash (key)")
+            db.execute(
+                f"UPDATE source SET name = {rename}(name, real, low, high) FROM clash WHERE source.key = clash.key"
+            )
+            db.execute("UPDATE source SET key = _fold(name) WHERE key IN (SELECT key FROM clash)")
+            db.execute("DROP TABLE clash")
+        rest = db.execute("SELECT name, real FROM source GROUP BY key HAVING COUNT(*) > 1 LIMIT 1").fetchone()
+        if rest:
+            name, path = map(os.fsdecode, rest)
+            raise InputError(f"two inputs would both be written as {name}; predict {path} by itself")
+        for real, name in db.execute("SELECT real, name FROM source ORDER BY real"):
+            yield os.fsdecode(real), os.fsdecode(name)
+
+
+def _rows(sources: Iterable[Source], out: Path) -> Iterator[tuple[bytes, bytes, bytes]]:
+    inside = out.resolve()
+
+    @lru_cache(10_000)
+    def resolved(folder: str) -> str:
+        real = Path(folder).resolve()
+        if real.is_relative_to(inside):
+            raise InputError(f"the inputs in {folder} lie in --out, {out}; choose another folder for the results")
+        return str(real)
+
+    for source in sources:
+        folder, file = os.path.split(source.path)
+        name = os.fsencode(source.name.as_posix())
+        yield os.fsencode(os.path.join(resolved(folder), file)), name, _fold(name)  # noqa: PTH118 - text is fast
+
+
+def _fold(name: bytes) -> bytes:
+    return os.fsencode(os.fsdecode(name).casefold())  # on some disks A and a are one file
+
+
+def _parent(real: bytes) -> bytes:
+    return os.path.dirname(real)  # noqa: PTH120 - bytes
+
+
+def _by_folder(name: bytes, real: bytes, low: bytes, high: bytes) -> bytes:
+    """Below the deepest folder that all of a name have in common: of sorted paths, that of the first and the last."""
+    common: bytes = os.path.commonprefix([low, high])  # type: ignore[assignment]  # noqa: RUF071 - of all paths between the two
+    shared = common.rindex(os.fsencode(os.sep)) + 1
+    return os.fsencode(stem(Path(os.fsdecode(real[shared:]))).as_posix())
+
+
+def _by_suffix(name: bytes, real: bytes, low: bytes, high: bytes) -> bytes:
+    return os.fsencode(with_suffix(Path(os.fsdecode(name)), Path(os.fsdecode(real))).as_posix())

@@ -1,0 +1,422 @@
+"""A video in, the same video with a heatmap out, and the maps as numbers.
+
+Frames flow in; each is predicted by itself (the method knows no motion), smoothed over time on request, and flows out
+under its own time stamp. Needs PyAV: ``pip install 'mrsal[video]'``.
+"""
+
+import logging
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from mrsal.errors import DataError, FileError, InputError
+from mrsal.files import atomic_folder, atomic_path
+from mrsal.inference.overlay import Heat
+from mrsal.model import GRID, Grid
+
+if TYPE_CHECKING:
+    from mrsal.inference.onnx_predictor import OnnxPredictor
+    from mrsal.inference.predictor import Predictor
+
+log = logging.getLogger("mrsal")
+
+EXTENSIONS: tuple[str, ...] = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
+
+_RELEASE = 2.0  # seconds in which the range of colours forgets an extreme
+_WHOLE = 0.9  # share of the frames that a file announces; edits leave out some, and a duration is no exact count
+_HD = 720  # rows from which players take untagged colours for BT.709
+_UNTAGGED, _BT709, _LIMITED = 2, 1, 1  # of FFmpeg's AVColorSpace and AVColorRange
+
+
+@dataclass(frozen=True)
+class VideoResult:
+    """What became of a video.
+
+    Parameters
+    ----------
+    frames : int
+        Frames written.
+    seconds : float
+        Time stamp of the last one, from the start of the video.
+    damage : str
+        What was wrong with the file, and where; empty if nothing was.
+    """
+
+    frames: int
+    seconds: float
+    damage: str = ""
+
+
+@dataclass(frozen=True)
+class _Frame:
+    image: NDArray[np.uint8]  # (H, W, 3) RGB, upright
+    pts: int  # in units of the stream's time base, from the start of the video
+    duration: int
+    time: float  # seconds
+
+
+_Write = Callable[[_Frame, NDArray[np.float32]], None]
+
+
+def predict_video(
+    path: str | Path,
+    out: str | Path | Sequence[str | Path],
+    predictor: "Predictor | OnnxPredictor",
+    *,
+    mode: str = "fast",
+    smoothing: float = 0.0,
+    every: int = 1,
+    opacity: float = 0.6,
+    colormap: str = "inferno",
+    on_frame: Callable[[int, int | None], None] | None = None,
+) -> VideoResult:
+    """Predict where people look in each frame of a video.
+
+    Parameters
+    ----------
+    path : str or Path
+        Any video that FFmpeg reads. Its rotation is applied; a variable frame rate is kept.
+    out : path, or several
+        By suffix: ``.mp4``, the video with a heatmap (H.264, 4:2:0, the frames' own time stamps, the sound copied where MP4
+        can hold it, sizes padded to even); ``.npy``, the maps, ``(T, 50, 50)`` float16 in [0, 1] on the grid on which they are
+        computed, and beside them ``<stem>_times.npy``, ``(T,)`` float64 in seconds; no suffix, a folder with the same maps
+        as 16-bit ``000000.png`` and so on. Each appears whole at the end, or not at all.
+    predictor : Predictor
+    mode : str
+        As for :meth:`Predictor.predict`.
+    smoothing : float
+        Time constant in seconds of an exponential average over past frames, 0 for none: after a sudden change the map is
+        63 % there after this time.
+    every : int
+        Predict every n-th frame only, and the last; maps in between are interpolated in time.
+    opacity : float
+        Of the heatmap where it is hottest, from 0 to 1.
+    colormap : str
+        Of matplotlib.
+    on_frame : callable
+        Called with the number of frames done, and of all, or None where the file does not tell.
+
+    Returns
+    -------
+    VideoResult
+        If the file is damaged, what can be decoded is kept, and ``damage`` says so.
+
+    Raises
+    ------
+    InputError
+        If PyAV is missing or an option is out of range.
+    FileError, DataError
+        If the file cannot be opened, or not one frame decoded, or the result not written.
+
+    Notes
+    -----
+    Colours run from the lowest to the highest value of the last seconds, not of each frame: a range of its own for each
+    frame would make the heatmap flicker, and a dull frame look as salient as any.
+    """
+    outs = [Path(one) for one in ([out] if isinstance(out, str | Path) else out)]
+    if not (math.isfinite(smoothing) and smoothing >= 0):
+        raise InputError(f"smoothing is a time in seconds, 0 or more, got {smoothing}")
+    if every < 1:
+        raise InputError(f"every must be at least 1, got {every}")
+    heat = _Heat(opacity, colormap)
+    count, time = 0, 0.0
+    with _Source(Path(path), sound=any(one.suffix.lower() == ".mp4" for one in outs)) as source, ExitStack() as stack:
+        writers = [stack.enter_context(_writer(one, source, heat)) for one in outs]
+        pairs = _predicted(source.frames(), predictor, mode=mode, every=every)
+        for frame, values in _smoothed(pairs, smoothing):
+            for write in writers:
+                write(frame, values)
+            count, time = count + 1, frame.time
+            if on_frame is not None:
+                on_frame(count, source.total)
+        total = source.total or 0
+        if count < _WHOLE * total - 1:
+            source.note(time, f"it ends after {count} of about {total} frames")
+        if not count:
+            raise DataError(f"{path} is damaged: not one frame can be decoded; {source.damage or 'it is empty'}")
+    return VideoResult(count, time, source.damage)
+
+
+def _predicted(
+    frames: Iterator[_Frame], predictor: "Predictor | OnnxPredictor", *, mode: str, every: int
+) -> Iterator[tuple[_Frame, NDArray[np.float32]]]:
+    """Frames and their maps; a group is the frames after one that is predicted, up to the next."""
+    groups: deque[list[_Frame]] = deque()
+
+    def images() -> Iterator[NDArray[np.uint8]]:
+        group: list[_Frame] = []
+        for index, frame in enumerate(frames):
+            group.append(frame)
+            if index % every == 0:
+                groups.append(group)
+                yield frame.image
+                group = []
+        if group:
+            groups.append(group)
+            yield group[-1].image
+
+    # many at once read ahead; all frames between two that are predicted wait in memory, so these go one by one
+    maps = (
+        predictor.predict_many(images(), mode=mode)
+        if every == 1
+        else (predictor.predict(image, mode=mode) for image in images())
+    )
+    before: NDArray[np.float32] | None = None
+    began = 0.0
+    for map_ in maps:
+        group, values = groups.popleft(), _on_grid(map_.values)
+        ends = group[-1].time
+        for frame in group[:-1]:
+            share = np.float32((frame.time - began) / (ends - began))
+            assert before is not None  # the first group is the first frame alone
+            yield frame, before + share * (values - before)
+        yield group[-1], values
+        before, began = values, ends
+
+
+def _on_grid(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A map at the frame's size back to the grid it was computed on: ``(H, W)`` to ``(50, 50)``."""
+    cells = Grid.cells((values.shape[0], values.shape[1]), GRID)
+    at = np.meshgrid(cells.rows - 0.5, cells.columns - 0.5, indexing="ij")
+    return ndimage.map_coordinates(values, at, order=1, mode="nearest").astype(np.float32)
+
+
+def _smoothed(
+    pairs: Iterator[tuple[_Frame, NDArray[np.float32]]], seconds: float
+) -> Iterator[tuple[_Frame, NDArray[np.float32]]]:
+    """Exponential average over past frames, by the time between them and not by their number."""
+    state: NDArray[np.float32] | None = None
+    last = 0.0
+    for frame, values in pairs:
+        if state is None or seconds == 0:
+            state = values
+        else:
+            state = state + np.float32(-math.expm1((last - frame.time) / seconds)) * (values - state)
+        last = frame.time
+        yield frame, state
+
+
+class _Heat:
+    """Lays maps over frames, in a range of colours that widens at once and narrows slowly."""
+
+    def __init__(self, opacity: float, colormap: str) -> None:
+        self._heat = Heat(opacity, colormap)
+        self._range: tuple[float, float] | None = None
+        self._time = 0.0
+
+    def __call__(self, frame: _Frame, values: NDArray[np.float32]) -> NDArray[np.uint8]:
+        low, high = self._follow(float(values.min()), float(values.max()), frame.time)
+        scaled = (values - low) / (high - low) if high > low else np.zeros_like(values)
+        height, width, _ = frame.image.shape
+        large = np.asarray(Image.fromarray(scaled).resize((width, height), Image.Resampling.BICUBIC))
+        return self._heat.over(frame.image, large)
+
+    def _follow(self, low: float, high: float, time: float) -> tuple[float, float]:
+        if self._range is not None:
+            kept = math.exp((self._time - time) / _RELEASE)
+            low = min(low, low + kept * (self._range[0] - low))
+            high = max(high, high + kept * (self._range[1] - high))
+        self._range, self._time = (low, high), time
+        return low, high
+
+
+class _Source(AbstractContextManager["_Source"]):
+    """An open video: its frames, and the sound that passes by while they are read."""
+
+    def __init__(self, path: Path, *, sound: bool) -> None:
+        self.av = _import_av()
+        self.path, self.damage = path, ""
+        self.sound: deque[Any] = deque()  # packets that nobody has written yet
+        if not path.is_file():
+            raise FileError(f"no video at {path}; check the path")
+        try:
+            self.container = self.av.open(str(path), metadata_errors="replace")
+        except self.av.FFmpegError as error:
+            if isinstance(error, PermissionError):
+                raise FileError(f"cannot open {path}: {error.strerror}") from error
+            raise DataError(f"{path} is not a video that can be read: {error.strerror}; is it complete?") from error
+        self.video = self.container.streams.best("video")
+        self.audio = self.container.streams.best("audio") if sound else None
+        if self.video is None:
+            self.container.close()
+            raise DataError(f"{path} holds no video")
+        self.video.thread_type = "AUTO"
+        self.time_base: Fraction = self.video.time_base
+        self.rate: Fraction = self.video.average_rate or self.video.guessed_rate or Fraction(25)
+        self.start = Fraction(max(self.container.start_time or 0, 0), self.av.time_base)  # seconds
+        duration = self.video.duration and self.video.duration * self.time_base
+        duration = duration or Fraction(self.container.duration or 0, self.av.time_base)
+        self.total: int | None = self.video.frames or round(duration * self.rate) or None
+
+    def __exit__(self, *_: object) -> None:
+        self.container.close()
+
+    def frames(self) -> Iterator[_Frame]:
+        shape: tuple[int, int] | None = None
+        offset, last = round(self.start / self.time_base), None
+        step = max(round(1 / (self.rate * self.time_base)), 1)
+        for raw in self._decoded():
+            shape = shape or (raw.height, raw.width)
+            pts = raw.pts - offset if raw.pts is not None else (0 if last is None else last + step)
+            if last is not None and pts <= last:  # two frames at one time cannot be written
+                pts = last + 1
+            last = pts
+            if raw.is_corrupt:
+                self.note(float(pts * self.time_base), "frames are corrupt")
+            untagged_hd = raw.colorspace == _UNTAGGED and raw.height >= _HD
+            image = raw.reformat(
+                shape[1], shape[0], "rgb24", src_colorspace="ITU709" if untagged_hd else None
+            ).to_ndarray()
+            image = np.ascontiguousarray(np.rot90(image, round(raw.rotation / 90)))
+            yield _Frame(image, pts, raw.duration or step, float(pts * self.time_base))
+
+    def _decoded(self) -> Iterator[Any]:
+        time = 0.0
+        packets = self.container.demux([stream for stream in (self.video, self.audio) if stream is not None])
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except self.av.FFmpegError as error:
+                self.note(time, error.strerror)
+                break
+            if packet.stream is not self.video:
+                self.sound.append(packet)
+                continue
+            if packet.pts is not None:
+                time = float(packet.pts * self.time_base - self.start)
+            try:
+                yield from packet.decode()
+            except self.av.FFmpegError as error:  # the next packets may be sound
+                self.note(time, error.strerror)
+        yield from self.video.decode(None)
+
+    def note(self, time: float, what: str) -> None:
+        self.damage = self.damage or f"damaged at {time:.1f} s: {what}"
+
+
+def _writer(path: Path, source: _Source, heat: _Heat) -> AbstractContextManager[_Write]:
+    if path.resolve() == source.path.resolve():
+        raise InputError(f"the result would overwrite {source.path}; choose another folder or name")
+    if path.suffix.lower() == ".mp4":
+        return _mp4(path, source, heat)
+    if path.suffix == ".npy":
+        return _npy(path)
+    if not path.suffix:
+        return _folder(path)
+    raise InputError(f"a video is written as .mp4, .npy or (without suffix) a folder of PNG, got {path.name!r}")
+
+
+@contextmanager
+def _mp4(path: Path, source: _Source, heat: _Heat) -> Iterator[_Write]:
+    av = source.av
+    options = {"movflags": "+faststart"}
+    try:
+        with atomic_path(path) as temporary, av.open(str(temporary), "w", format="mp4", options=options) as container:
+            video = container.add_stream("libx264", rate=source.rate, options={"preset": "veryfast", "crf": "20"})
+            audio = None
+            if source.audio is not None and source.audio.codec_context.name in container.supported_codecs:
+                audio = container.add_stream_from_template(source.audio)
+            elif source.audio is not None:
+                codec = source.audio.codec_context.name
+                log.warning("the sound of %s is left out: MP4 cannot hold %s", source.path, codec)
+
+            def write(frame: _Frame, values: NDArray[np.float32]) -> None:
+                picture = heat(frame, values)
+                height, width, _ = picture.shape
+                picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+                if not video.codec_context.is_open:
+                    _set_up(video.codec_context, picture.shape, source)
+                raw = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                raw = raw.reformat(format="yuv420p", dst_colorspace="ITU709")
+                raw.pts, raw.time_base, raw.duration = frame.pts, source.time_base, frame.duration
+                container.mux(video.encode(raw))
+                pass_on_sound()
+
+            def pass_on_sound() -> None:
+                while source.sound:
+                    packet = source.sound.popleft()
+                    if audio is None or packet.dts is None:
+                        continue
+                    offset = round(source.start / packet.time_base)
+                    packet.dts -= offset
+                    packet.pts = packet.dts if packet.pts is None else packet.pts - offset
+                    packet.stream = audio
+                    container.mux(packet)
+
+            yield write
+            container.mux(video.encode(None))
+            pass_on_sound()
+    except av.FFmpegError as error:
+        raise FileError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _set_up(context: Any, shape: tuple[int, ...], source: _Source) -> None:
+    context.height, context.width, _ = shape
+    context.pix_fmt, context.time_base = "yuv420p", source.time_base
+    context.colorspace = context.color_primaries = context.color_trc = _BT709
+    context.color_range = _LIMITED
+    aspect = source.video.sample_aspect_ratio
+    if aspect:
+        turned = (source.video.width > source.video.height) != (context.width > context.height)
+        context.sample_aspect_ratio = 1 / aspect if turned else aspect
+
+
+def times_path(maps: Path) -> Path:
+    """Where the times of the frames go whose maps are in this ``.npy``."""
+    return maps.with_name(f"{maps.stem}_times.npy")
+
+
+@contextmanager
+def _npy(path: Path) -> Iterator[_Write]:
+    times: list[float] = []
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+
+        def head() -> None:
+            shape = (len(times), GRID, GRID)
+            layout = {"descr": "<f2", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, layout)  # leaves room for the first axis to grow
+
+        def write(frame: _Frame, values: NDArray[np.float32]) -> None:
+            times.append(frame.time)
+            file.write(values.astype("<f2").tobytes())
+
+        head()
+        yield write
+        file.seek(0)
+        head()
+    with atomic_path(times_path(path)) as temporary, temporary.open("wb") as file:
+        np.save(file, np.array(times))
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[_Write]:
+    count = 0
+    with atomic_folder(path) as temporary:
+
+        def write(_: _Frame, values: NDArray[np.float32]) -> None:
+            nonlocal count
+            sixteen = Image.fromarray(np.round(values * 65535).astype(np.uint16))
+            sixteen.save(temporary / f"{count:06}.png", compress_level=1)
+            count += 1
+
+        yield write
+
+
+def _import_av() -> Any:
+    try:
+        import av
+    except ImportError as error:
+        raise InputError("videos need PyAV; install it with: pip install 'mrsal[video]'") from error
+    return av

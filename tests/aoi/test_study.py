@@ -1,0 +1,176 @@
+"""``mrsal aoi`` and ``mrsal check`` as users type them, with a model whose shares are known: brightness."""
+
+import csv
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from messages import mentions
+from PIL import Image
+
+from mrsal import cli
+from mrsal.aoi.study import saliency_of
+from mrsal.errors import InputError
+from mrsal.images import image_size, read_image
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    """Run ``mrsal`` where two designs, their boxes and a model lie; returns exit status, standard output and error."""
+    monkeypatch.chdir(tmp_path)
+    pixels = np.full((100, 200, 3), 50, np.uint8)
+    pixels[:50, :100] = 150  # half of all brightness
+    Image.fromarray(pixels).save("a.png")
+    Image.fromarray(pixels[:, ::-1]).save("b.png")
+    (tmp_path / "boxes.json").write_text('{"cta": [0, 0, 100, 50], "logo": [100, 50, 100, 50]}')
+    (tmp_path / "own_light.py").write_text("def light(image):\n    return image.mean(axis=2)\n")
+
+    def run_(*arguments):
+        monkeypatch.setattr(sys, "argv", ["mrsal", *map(str, arguments)])
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as leaving:
+            status = leaving.code or 0
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run_
+
+
+LIGHT = ("--model", "own_light:light", "--boxes", "boxes.json")
+
+
+def test_a_table_of_shares(run):
+    status, out, _ = run("aoi", "a.png", *LIGHT)
+    assert status == 0
+    assert re.search(r"cta\W+1\W+50\.0 %\W+40\.0 to 60\.0\W+25\.0 %\W+2\.00", out)
+    assert re.search(r"logo\W+2\W+16\.7 %", out)
+    assert mentions(out, 15, 6)
+
+
+def test_json_is_all_that_is_printed_even_with_a_warning(run, tmp_path):
+    (tmp_path / "boxes.json").write_text('{"cta": [-20, 0, 120, 50]}')
+    status, out, _ = run("aoi", "a.png", *LIGHT, "--json", "--observers", 100)
+    assert status == 0
+    found = json.loads(out)
+    (area,) = found["images"][0]["areas"]
+    assert (area["area"], area["x"], area["width"], area["attention"]) == ("cta", 0, 100, 0.5)
+    assert mentions(found["warnings"][0], "cta", "200x100")
+    assert found["observers"] == 100
+
+
+def test_json_has_the_mode_that_was_used(run, exported):
+    for model, mode in (("own_light:light", None), (exported, "fast"), ("mrcnn-osie", "exact")):
+        status, out, _ = run("aoi", "a.png", "--boxes", "boxes.json", "--model", model, "--device", "cpu", "--json")
+        assert status == 0 and json.loads(out)["mode"] == mode
+
+
+def test_brackets_in_names_are_no_markup(run):
+    Path("a.png").rename("a [red] b.png")
+    Path("[red]").mkdir()
+    status, out, _ = run("aoi", "a [red] b.png", *LIGHT, "--out", "[red]/out.csv")
+    assert status == 0
+    assert out.startswith("a [red] b.png ") and out.endswith("\n[red]/out.csv\n")
+
+
+def test_two_designs_and_their_difference(run):
+    status, out, _ = run("aoi", "a.png", *LIGHT, "--compare", "b.png", "--out", "both.png", "--out", "both.csv")
+    assert status == 0
+    assert re.search(r"cta\W+50\.0 %\W+16\.7 %\W+-33\.3\W+-45\.6 to -20\.0", out)
+    assert image_size("both.png") == (100, 408)
+    rows = list(csv.DictReader(Path("both.csv").read_text(encoding="utf-8").splitlines()))
+    assert [(row["image"], row["area"], row["attention"]) for row in rows] == [
+        ("a.png", "cta", "0.5"),
+        ("a.png", "logo", "0.166667"),
+        ("b.png", "cta", "0.166667"),
+        ("b.png", "logo", "0.166667"),
+    ]
+    _, out, _ = run("aoi", "a.png", *LIGHT, "--compare", "b.png", "--json")
+    assert json.loads(out)["differences"][0] == pytest.approx(
+        {"area": "cta", "difference": -1 / 3, "low": -41 / 90, "high": -18 / 90}, abs=1e-6
+    )
+
+
+def test_the_picture_has_the_boxes_and_nothing_else_changed_far_from_them(run):
+    assert run("aoi", "a.png", *LIGHT, "--out", "with.png")[0] == 0
+    drawn = read_image("with.png")
+    plain = saliency_of(lambda image: image.mean(axis=2), read_image("a.png")).overlay()
+    assert (drawn[60:90, 10:90] == plain[60:90, 10:90]).all()
+    assert (drawn[99, 150] == 0).all()  # the outline of the logo's box
+
+
+def test_another_design_may_have_boxes_and_a_size_of_its_own(run, tmp_path):
+    Image.new("RGB", (50, 50), "grey").save("c.png")
+    status, _, error = run("aoi", "a.png", *LIGHT, "--compare", "c.png")
+    assert status == 2 and "--compare_boxes" in error
+    (tmp_path / "c.json").write_text('{"cta": [0, 0, 5, 50]}')
+    status, out, _ = run("aoi", "a.png", *LIGHT, "--compare", "c.png", "--compare_boxes", "c.json", "--json")
+    assert status == 0
+    assert [d["difference"] for d in json.loads(out)["differences"]] == [pytest.approx(-0.4)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("gone.png", *LIGHT), ("gone.png",)),
+        (("a.png", "--boxes", "gone.json"), ("gone.json",)),
+        (("a.png", *LIGHT, "--out", "a.pdf"), ("--out", "a.pdf", ".png")),
+        (("a.png", *LIGHT, "--out", "./a.png"), ("--out", "a.png")),
+        (("a.png", *LIGHT, "--compare", "b.png", "--out", "both.csv", "--out", "b.png"), ("--out", "b.png")),
+        (("a.png", *LIGHT, "--compare_boxes", "boxes.json"), ("--compare_boxes", "--compare")),
+        (("a.png", *LIGHT, "--level", "95"), (95.0,)),
+        (("a.png", "--boxes", "boxes.json", "--model", "own_light:gone"), ("own_light", "gone")),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(run, arguments, named):
+    status, out, error = run("aoi", *arguments)
+    assert (status, out) == (2, "")
+    assert error.startswith("error: ") and mentions(error, *named)
+
+
+def test_check_passes_and_fails_by_its_status(run):
+    status, out, _ = run("check", "a.png", *LIGHT, "--rule", "cta>=50%", "--rule", "cta > logo")
+    assert (status, out) == (0, "ok   cta >= 50 %: cta 50.0 %\nok   cta > logo: cta 50.0 %, logo 16.7 %\n")
+    status, out, _ = run("check", "a.png", *LIGHT, "--rule", "cta>=0.2", "--rule", "logo>=0.2")
+    assert (status, out) == (1, "ok   cta >= 20 %: cta 50.0 %\nFAIL logo >= 20 %: logo 16.7 %\n")
+
+
+def test_check_prints_json(run):
+    status, out, _ = run("check", "a.png", *LIGHT, "--rule", "logo>=0.2", "--json")
+    assert status == 1
+    assert [(one["rule"], one["holds"]) for one in json.loads(out)["rules"]] == [("logo >= 20 %", False)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("gone.png", *LIGHT, "--rule", "cta>0.1"),
+        ("a.png", "--boxes", "gone.json", "--rule", "cta>0.1"),
+        ("a.png", *LIGHT, "--rule", "cat>0.1"),
+        ("a.png", *LIGHT, "--rule", "cta>15"),
+        ("a.png", *LIGHT, "--model", "gone.pth", "--rule", "cta>0.1"),
+        ("a.png", *LIGHT),
+    ],
+)
+def test_check_says_2_where_it_could_not_check(run, arguments):
+    status, out, error = run("check", *arguments)
+    assert (status, out) == (2, "")
+    assert "error" in error.lower()
+
+
+def test_a_map_that_is_no_density_is_refused():
+    with pytest.raises(InputError, match="negative"):
+        saliency_of(lambda image: image[..., 0] - 1.0, np.zeros((4, 4, 3), np.uint8))
+
+
+def test_the_network_that_ships_with_mrsal_and_a_baseline(run):
+    for model in ("mrcnn-osie", "centre"):
+        status, out, _ = run("aoi", "a.png", "--boxes", "boxes.json", "--mode", "fast", "--model", model, "--json")
+        shares = {area["area"]: area["attention"] for area in json.loads(out)["images"][0]["areas"]}
+        assert status == 0
+        assert 0 < shares["cta"] < 1
+    assert shares["cta"] == pytest.approx(0.25, abs=1e-3)

@@ -1,0 +1,125 @@
+"""The jobs of evaluation: floor, model and ceiling in one table, adjustments fitted on validation images only, files."""
+
+import io
+import json
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from messages import mentions, naming
+from rich.console import Console
+
+from mrsal.datasets.archives.native import write_native
+from mrsal.datasets.archives.open import open_archive
+from mrsal.errors import InputError
+from mrsal.evaluation.adjustment import Adjusted, fit_adjustment
+from mrsal.evaluation.baselines.simple import centre
+from mrsal.evaluation.evaluator import evaluate
+from mrsal.evaluation.job import evaluate_job
+from mrsal.evaluation.report.tables import score_table, table_lines
+from mrsal.evaluation.scores import Scores
+
+
+def job(folder, out, model="centre", **options):
+    return evaluate_job(folder, out, model, num_saved_images=0, console=Console(quiet=True), **options)
+
+
+def test_floor_and_ceiling_stand_around_the_model_and_are_files_to_compare(native_folder, tmp_path):
+    run, results = job(native_folder, tmp_path, split="all", parquet=True)
+    assert list(results) == ["uniform", "centre bias", "centre", "observers"]
+    assert results["uniform"].mean()["AUC"] == 0.5
+    assert results["centre bias"].mean()["IG"] == pytest.approx(0)
+    assert "CC" not in results["observers"].values  # one observer's density is another truth than everybody's
+    for name, path in {
+        "centre": "scores.csv",
+        "observers": "limits/observers.csv",
+        "uniform": "limits/uniform.csv",
+    }.items():
+        loaded = Scores.load(run / path)
+        assert (loaded.model, loaded.protocol, loaded.dataset) == (name, "tuebingen", "own")
+        np.testing.assert_array_equal(loaded.values["NSS"], results[name].values["NSS"])
+    assert Scores.load(run / "scores.parquet").mean() == results["centre"].mean()
+    about = json.loads((run / "scores.about.json").read_text())
+    assert {"command", "torch", "split", "data", "first fixation of each trial"} <= set(about)
+
+
+def test_without_limits_only_the_model_is_scored(native_folder, tmp_path):
+    run, results = job(native_folder, tmp_path, split="all", limits=False)
+    assert list(results) == ["centre"]
+    assert not (run / "limits").exists()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "columns"),
+    [("mrcnn", ["sAUC", "agreement"]), ("historical", ["agreement"])],
+)
+def test_a_protocol_decides_on_the_columns_and_is_said_in_the_log(native_folder, tmp_path, protocol, columns):
+    run, results = job(native_folder, tmp_path, split="all", limits=False, protocol=protocol)
+    assert list(results["centre"].values) == columns
+    assert f"protocol {protocol}" in (run / "log.txt").read_text()
+    with pytest.raises(InputError, match=naming("tübingen", "tuebingen", "mit-matlab", "mrcnn", "historical")):
+        job(native_folder, tmp_path, protocol="tübingen")
+
+
+def test_adjustments_are_fitted_on_validation_images_and_said(dataset, native_folder, tmp_path):
+    folder = write_native(replace(dataset, splits={"val": np.arange(5), "test": np.arange(5, 10)}), tmp_path / "native")
+    run, results = job(folder, tmp_path, limits=False, adjust=True)
+    assert results["centre"].names == tuple(stimulus.name for stimulus in dataset.stimuli[5:])
+    assert mentions(results["centre"].about["adjustment"], 5)
+    assert results["centre"].about["adjustment"] in (run / "log.txt").read_text()
+    without = write_native(replace(dataset, splits={"val": np.arange(0), "test": np.arange(10)}), tmp_path / "no-val")
+    with pytest.raises(InputError, match=naming("--adjust")):
+        job(without, tmp_path, adjust=True)
+
+
+def in_parts(task):
+    """Scores images as a worker does, which has nothing but the task."""
+    return partial(map, task.scorer())
+
+
+@pytest.fixture(scope="module")
+def halves(dataset, tmp_path_factory):
+    """An archive with five images for validation and five for testing."""
+    splits = {"val": np.arange(5), "test": np.arange(5, 10)}
+    return write_native(replace(dataset, splits=splits), tmp_path_factory.mktemp("halves") / "native")
+
+
+@pytest.mark.parametrize("share_out", [None, in_parts])
+@pytest.mark.parametrize("option", ["skip_first", "optimal", "adjust"])
+def test_an_option_of_an_evaluation_has_its_effect(halves, tmp_path, option, share_out):
+    _, plain = job(halves, tmp_path, limits=False)
+    _, results = job(halves, tmp_path, limits=False, share_out=share_out, **{option: True})
+    test, val = (
+        list(open_archive(halves).examples(split, skip_first=option == "skip_first")) for split in ("test", "val")
+    )
+    model = centre
+    if option == "adjust":
+        model = Adjusted(centre_of, fit_adjustment(map(centre_of, val), val))
+    expected = evaluate(model, test, optimal=option == "optimal")
+    for metric, values in expected.values.items():
+        np.testing.assert_allclose(results["centre"].values[metric], values, rtol=1e-6)
+    assert results["centre"].mean()["KL"] != pytest.approx(plain["centre"].mean()["KL"], rel=1e-3)
+
+
+def centre_of(example):
+    return centre(example.stimulus())
+
+
+def test_tables_show_every_metric_and_a_dash_where_there_is_none():
+    a = Scores(("i", "j"), {"AUC": np.array([0.25, 0.75]), "KL": np.array([1.0, 2.0])})
+    b = Scores(("i", "j"), {"AUC": np.array([0.5, 0.5])})
+    assert list(table_lines({"a": a, "b": b}))[2:] == ["| a | 0.500 | 1.500 |", "| b | 0.500 | – |"]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(score_table({"a": a, "[b]": b}, intervals=True))
+    text = console.export_text()
+    assert "AUC ↑" in text and "KL ↓" in text and "[b]" in text and "0.500 0.25 to 0.75" in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_narrow_terminal_breaks_no_interval(width):
+    scores = Scores(("i", "j"), {"agreement": np.array([-1.25, 0.25])})
+    results = dict.fromkeys(["a", "b", "c", "d"][: max(1, width // 25)], scores)
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(score_table(results, intervals=True, width=width))
+    assert console.export_text().count("-1.25 to 0.25") == len(results)

@@ -1,0 +1,259 @@
+"""From what users type to files, names that never clash, and a job that goes on past what is broken."""
+
+import io
+import os
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from known_pictures import Brightness, film, grey_ramp
+from messages import mentions, naming
+from PIL import Image
+from rich.console import Console
+
+from mrsal.errors import InputError
+from mrsal.images import image_size, read_image
+from mrsal.inference import job as inference_job
+from mrsal.inference.inputs import find_sources
+from mrsal.inference.job import Summary, predict_job
+
+
+@pytest.fixture
+def job(monkeypatch, tmp_path):
+    """Run a job with that predictor; relative paths start in a folder of the test's own."""
+    monkeypatch.setattr(inference_job, "open_predictor", lambda *_, **__: Brightness())
+    monkeypatch.chdir(tmp_path)
+    return lambda paths, out="out", **options: predict_job(
+        [str(path) for path in paths], tmp_path / out, "any", console=Console(file=io.StringIO()), **options
+    )
+
+
+def picture(path, value=128):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 6), (value,) * 3).save(path)
+    return path
+
+
+def first_picture(path):
+    """Of a video, or a picture: ``(H, W, 3)`` int."""
+    if path.suffix == ".jpg":
+        return read_image(path).astype(int)
+    with pytest.importorskip("av").open(str(path)) as container:
+        return next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+
+
+def names(paths, **options):
+    sources, complaints = find_sources([str(path) for path in paths], **options)
+    assert complaints == []
+    return [source.name.as_posix() for source in sources]
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for name in ("b.png", "a.jpg", "deep/c.webp", "deep/er/a.jpg"):
+        picture(tmp_path / "photos" / name)
+    (tmp_path / "photos" / "notes.doc").write_text("")
+    (tmp_path / "photos" / ".hidden.jpg").write_text("")
+    return tmp_path / "photos"
+
+
+def test_folders_are_sorted_and_searched_deeper_on_request(photos):
+    assert names([photos]) == ["a", "b"]
+    assert names([photos], recursive=True) == ["a", "b", "deep/c", "deep/er/a"]
+
+
+def test_patterns_are_expanded_where_no_shell_does(photos, monkeypatch):
+    monkeypatch.chdir(photos)
+    assert names(["*.jpg"]) == ["a"]
+    assert names(["*"]) == ["a", "b"]
+    assert names(["**/*.[jw]*"]) == ["a", "c", "deep/er/a"]
+    picture(photos / "d[1].png")
+    assert names(["d[1].png"]) == ["d[1]"]  # a file of that name comes before the pattern
+
+
+@pytest.mark.parametrize("prefix", ["@", ""])
+def test_a_list_is_relative_to_its_folder_and_may_hold_anything_but_lists(photos, prefix):
+    list_ = photos / "list.txt"
+    list_.write_bytes("# mine\r\n\r\n  b.png \r\ndeep\r\n*.jpg\r\n".encode("utf-8-sig"))
+    assert names([f"{prefix}{list_}"]) == ["b", "c", "a"]
+    list_.write_text("b.png\ngone.png\nhttps://a.b/c.jpg\n")
+    sources, complaints = find_sources([f"{prefix}{list_}"])
+    assert [source.name.name for source in sources] == ["b"]
+    assert mentions(str(complaints[0]), list_, 2, "gone.png")
+    assert mentions(str(complaints[1]), list_, 3, "https://a.b/c.jpg")
+
+
+def test_a_file_named_twice_is_predicted_once(photos):
+    assert names([photos / "a.jpg", photos, photos / ".." / "photos" / "b.png"]) == ["a", "b"]
+
+
+def test_two_files_never_get_one_name(tmp_path):
+    paths = [picture(tmp_path / name) for name in ("x/a.jpg", "y/a.jpg", "y/A.png", "y/b.jpg", "y/b.png", "z.png")]
+    found = names(paths)
+    assert found == ["x/a", "y/a_jpg", "y/A_png", "b_jpg", "b_png", "z"]
+    assert len({name.casefold() for name in found}) == len(paths)
+
+
+def test_folders_below_a_folder_stay_where_names_clash(tmp_path):
+    for name in ("x/a.jpg", "x/a.png", "y/a.jpg", "y/a.png", "y/a_jpg.png"):
+        picture(tmp_path / "d" / name)
+    found = names([tmp_path / "d"], recursive=True)
+    assert found == ["x/a_jpg", "x/a_png", "y/a_jpg_jpg", "y/a_png", "y/a_jpg_png"]
+    assert names([tmp_path / "d" / "x"]) == ["a_jpg", "a_png"]
+
+
+def test_a_name_may_begin_with_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    picture(tmp_path / "~no-such-user.png")
+    assert names(["~no-such-user.png"]) == ["~no-such-user"]
+
+
+def test_what_cannot_be_looked_at_is_reported(tmp_path, monkeypatch):
+    def closed(path, **options):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:  # root may look everywhere
+        patched.setattr(Path, "stat", closed)
+        assert "Permission denied" in str(find_sources(["closed/a.png"])[1][0])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    assert mentions(str(find_sources([str(tmp_path / "a.jpg")])[1][0]), tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("https://example.org/a.jpg", "https://example.org/a.jpg"),
+        ("", "empty"),
+        (5000 * "a", 5000 * "a"),
+        ("a\0b.png", "null"),
+        ("gone.jpg", "gone.jpg"),
+        ("gone*.jpg", "gone*.jpg"),
+        ("@gone.txt", "gone.txt"),
+        ("empty", "--recursive"),
+    ],
+)
+def test_what_leads_nowhere_is_reported_and_the_rest_done(job, tmp_path, path, named, caplog):
+    (tmp_path / "empty").mkdir()
+    picture(tmp_path / "a.png")
+    assert job([path, "a.png"]) == Summary(done=1, failed=1)
+    assert mentions(caplog.text, named)
+    assert (tmp_path / "out" / "a_overlay.jpg").is_file()
+
+
+def test_every_format_at_once_and_its_values(job, tmp_path):
+    picture(tmp_path / "a.png", 51)
+    assert job(["a.png"], formats=["npy", "png", "overlay"]) == Summary(done=1)
+    np.testing.assert_allclose(np.load(tmp_path / "out" / "a.npy"), np.full((6, 8), 0.2), rtol=1e-6)
+    with Image.open(tmp_path / "out" / "a.png") as written:
+        assert (np.asarray(written) == round(0.2 * 65535)).all()
+    assert image_size(tmp_path / "out" / "a_overlay.jpg") == (6, 8)
+
+
+def test_broken_files_at_any_place_are_skipped_and_maps_keep_their_names(job, tmp_path, caplog):
+    for i in range(12):
+        picture(tmp_path / f"{i:02}.png", 20 * i)
+    for broken in (0, 5, 6, 11):
+        (tmp_path / f"{broken:02}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "IMG.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    assert job([tmp_path], formats=["npy"]) == Summary(done=8, failed=5)
+    for i in set(range(12)) - {0, 5, 6, 11}:
+        assert np.load(tmp_path / "out" / f"{i:02}.npy")[0, 0] == pytest.approx(20 * i / 255)
+    assert any(mentions(message, "IMG.HEIC", "JPEG") for message in caplog.messages)
+
+
+def test_skip_existing_goes_on_where_it_stopped(job, photos, tmp_path):
+    assert job([photos], formats=["npy"]) == Summary(done=2)
+    (tmp_path / "out" / "b.npy").unlink()
+    assert job([photos], formats=["npy"], skip_existing=True) == Summary(done=1, skipped=1)
+    assert job([photos], formats=["npy", "png"], skip_existing=True) == Summary(done=2)
+
+
+def test_inputs_are_never_overwritten_nor_results_read(job, photos, tmp_path, caplog):
+    with pytest.raises(InputError, match=naming("photos/b.png", "--out")):
+        job(["photos/b.png"], "photos", formats=["png"])
+    assert job(["photos"], "photos") == Summary(failed=1)
+    assert mentions(caplog.text, "photos", "--out")
+    assert job(["photos"], "photos/maps", recursive=True) == Summary(done=4)
+    assert job(["photos"], "photos/maps", recursive=True) == Summary(done=4)
+
+
+def test_a_file_beside_the_picture_that_may_be_the_users_is_not_overwritten(job, photos):
+    (photos / "a.npy").write_bytes(b"mine")
+    with pytest.raises(InputError, match=naming(photos / "a.npy", "a.jpg", "--out")):
+        job(["photos/a.jpg"], "photos", formats=["npy"])
+    assert (photos / "a.npy").read_bytes() == b"mine"
+    assert job(["photos/a.jpg"], "photos", formats=["npy"], skip_existing=True) == Summary(skipped=1)
+    for _ in range(2):  # a_overlay.jpg is ours
+        assert job(["photos/a.jpg"], "photos") == Summary(done=1)
+
+
+def test_the_times_of_a_video_are_not_overwritten(job, tmp_path):
+    picture(tmp_path / "a_times.png")
+    (tmp_path / "a.mp4").touch()
+    with pytest.raises(InputError, match=naming("a_times.npy", "a_times.png", "a.mp4")):
+        job(["a_times.png", "a.mp4"], formats=["npy"])
+    (tmp_path / "a_times.npy").touch()
+    with pytest.raises(InputError, match=naming("a_times.npy", "a.mp4", "--out")):
+        job(["a.mp4"], ".", formats=["npy"])
+
+
+def test_each_picture_of_a_tar_has_its_result(job, tmp_path):
+    for name in ("a.png", "b.jpg"):
+        picture(tmp_path / name)
+    with tarfile.open(tmp_path / "s.tar", "w") as tar:
+        tar.add("a.png")
+        tar.add("b.jpg", "deep/b.jpg")
+    expected = {
+        f"s.tar/{name}": {"npy": str(tmp_path / "out" / "s.tar" / f"{name[:-4]}.npy")}
+        for name in ("a.png", "deep/b.jpg")
+    }
+    assert job(["s.tar"], formats=["npy"]).results == expected
+    summary = job(["s.tar"], formats=["npy"], skip_existing=True)
+    assert (summary.skipped, summary.results) == (2, expected)
+
+
+@pytest.mark.parametrize("options", [{"opacity": 2}, {"colormap": "nope"}])
+def test_wrong_colours_are_refused_before_anything_is_done(job, photos, tmp_path, options):
+    with pytest.raises(InputError):
+        job([photos], **options)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["a.jpg", "a.mp4"])
+def test_an_overlay_has_the_colours_and_the_opacity_that_were_asked_for(job, tmp_path, kind):
+    if kind == "a.jpg":
+        Image.fromarray(grey_ramp()).save(source := tmp_path / "a.png")
+    else:
+        source = film(tmp_path / "a.mkv", [grey_ramp()])
+
+    def overlay(**options):
+        assert job([source], **options).done == 1
+        return first_picture(tmp_path / "out" / f"a_overlay{kind[1:]}")
+
+    def colourfulness(picture):
+        return np.ptp(picture, axis=2).max()
+
+    assert colourfulness(overlay(colormap="inferno")) > 60
+    grey = overlay(colormap="gray", opacity=1)
+    assert colourfulness(grey) < 20
+    np.testing.assert_allclose(overlay(opacity=0), grey_ramp(), atol=12)
+    weak, strong = (np.abs(overlay(opacity=opacity) - grey_ramp()).mean() for opacity in (0.2, 0.8))
+    assert 0 < 2 * weak < strong
+
+
+def test_a_video_is_smoothed_and_predicted_at_intervals_as_asked_for(job, tmp_path):
+    dark, bright = (np.full((64, 64, 3), value, np.uint8) for value in (0, 255))
+
+    def brightness(*pictures, **options):
+        assert job([film(tmp_path / "a.mkv", pictures)], formats=["npy"], **options).done == 1
+        return np.load(tmp_path / "out" / "a.npy")[:, 20, 20]
+
+    np.testing.assert_allclose(brightness(dark, bright, dark, bright, dark), [0, 1, 0, 1, 0], atol=1e-3)
+    np.testing.assert_allclose(brightness(dark, bright, dark, bright, dark, every=4), 0, atol=1e-3)
+    smooth = brightness(dark, bright, bright, bright, smoothing=0.2)  # seconds; pictures are 0.1 s apart
+    np.testing.assert_allclose(smooth, 1 - np.exp(-np.arange(4) / 2), atol=1e-3)

@@ -1,0 +1,334 @@
+"""Ray's workers do what one process does: same bytes, same scores; a killed one loses nothing and doubles nothing."""
+
+import contextlib
+import io
+import logging
+import os
+import pickle
+import re
+import signal
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from known_pictures import Brightness, encoded, film, grey_ramp, write_tar
+from messages import mentions, naming
+from PIL import Image
+from pyarrow import parquet
+from rich.console import Console
+from tiny_network import tiny
+
+import mrsal
+from mrsal.errors import FileError, InputError, MrsalError
+from mrsal.evaluation.evaluator import evaluate
+from mrsal.evaluation.job import evaluate_job
+from mrsal.evaluation.open_model import limits_of, open_model
+from mrsal.evaluation.ray_job import scoring_on_ray
+from mrsal.evaluation.task import ScoringTask
+from mrsal.inference import job as inference_job, ray_job, ray_pool
+from mrsal.inference.job import Summary, predict_job
+from mrsal.inference.ray_job import FAILURES, predict_on_ray
+from mrsal.inference.shards import FOLDER
+from mrsal.model.checkpoint import save_checkpoint
+from mrsal.model.network import MrCNN
+from mrsal.model.pretrained import everywhere
+
+pytestmark = pytest.mark.usefixtures("everything_logged")
+QUIET = Console(file=io.StringIO())
+
+
+@pytest.fixture
+def everything_logged(caplog):
+    caplog.set_level(logging.INFO, logger="mrsal")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """Weights as they start, with a louder output so that maps vary."""
+    network = MrCNN(tiny())
+    network.output.weight.data *= 30
+    return save_checkpoint(network, tmp_path_factory.mktemp("model") / "cnn.pth")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder with a broken file and two of one name, a table, and a tar: 17 inputs."""
+    root = tmp_path_factory.mktemp("inputs")
+    rng = np.random.default_rng(0)
+
+    def picture(name):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (rng.integers(20, 40), 30, 3), dtype=np.uint8)).save(root / name)
+
+    for name in [f"photos/{i}.png" for i in range(8)] + ["photos/deep/1.png", "photos/1.jpg", "more/x.png"]:
+        picture(name)
+    (root / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    parquet.write_table(pa.table({"file": ["more/x.png", "photos/2.png", "more/gone.png"]}), root / "list.parquet")
+    write_tar(root / "web.tar", {f"{i}.png": encoded(40 * i) for i in range(3)} | {"bad.png": b"\x89PNG"})
+    return root
+
+
+def inputs(photos):
+    return [str(photos / name) for name in ("photos", "list.parquet", "web.tar")]
+
+
+def files(folder):
+    """What is in an output folder, and its bytes."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.name != FAILURES]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if FOLDER not in path.parts}
+
+
+# ---- with Ray; what it starts takes seconds, so little is done with it
+
+
+@pytest.fixture(scope="module")
+def deadly(ray_modules):
+    """A folder with a model that takes its process with it on one of the pictures."""
+    (ray_modules / "deadly.py").write_text(
+        "import os, signal\n"
+        "def model(image):\n"
+        "    if image.shape[:2] == (41, 55):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return image.mean(axis=2)\n"
+    )
+    return ray_modules
+
+
+@pytest.fixture
+def one_thread():
+    """As a worker has: the order in which threads add moves the last digit."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def workers():
+    """The processes that Ray keeps for a job of ours, by what it calls them; Linux only."""
+    names = {}
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            names[int(path.parent.name)] = path.read_bytes()
+    return {pid for pid, name in names.items() if name.startswith(b"ray::") and b"MapWorker" in name}
+
+
+def kill_a_worker(out, pids):
+    """Kill the process that does shard 0 while it is at it: one map is there, the others are not."""
+    while not any(out.rglob("*.npy")):
+        time.sleep(0.002)
+    [pid] = workers()
+    os.kill(pid, signal.SIGKILL)
+    pids.append(pid)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the process to kill as Linux lists them")
+def test_a_killed_worker_changes_nothing_and_a_rerun_does_what_failed(
+    ray_here, one_thread, photos, checkpoint, tmp_path, caplog
+):
+    options = {"formats": ["npy"], "mode": "fast", "recursive": True, "column": "file", "console": QUIET}
+    expected = predict_job(inputs(photos), tmp_path / "one", str(checkpoint), **options)
+    assert expected == Summary(done=14, failed=3)
+    caplog.clear()
+
+    pids = []
+    killer = threading.Thread(target=kill_a_worker, args=(tmp_path / "out", pids), daemon=True)
+    killer.start()
+    options |= {"workers": 1, "shard_size": 6}  # one worker, so that the first map is of the first shard
+    assert predict_on_ray(inputs(photos), tmp_path / "out", str(checkpoint), **options) == expected
+    killer.join(timeout=60)
+    assert pids, "a worker was killed"
+    assert files(tmp_path / "out").keys() >= files(tmp_path / "one").keys()
+    extra = files(tmp_path / "out").keys() - files(tmp_path / "one").keys()
+    assert all(name.endswith(".part") for name in extra)  # what the killed worker had begun to write
+    assert all(files(tmp_path / "out")[name] == content for name, content in files(tmp_path / "one").items())
+    failed = (tmp_path / "out" / FAILURES).read_text()
+    assert sorted(line for line in failed.splitlines() if not line.startswith("#")) == sorted(
+        str(photos / name) for name in ("photos/broken.jpg", "more/gone.png", "web.tar")
+    )
+    assert re.search(r"# .*broken\.jpg.* JPEG", failed) and "web.tar/bad.png: " in failed
+    assert any(mentions(message, 14, 17) for message in caplog.messages) and "/s" in caplog.text
+
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.npy")}
+    Image.new("RGB", (30, 20)).save(photos / "photos" / "broken.jpg")
+    try:
+        again = predict_on_ray(inputs(photos), tmp_path / "out", str(checkpoint), **options | {"workers": 2})
+    finally:
+        (photos / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    assert again == Summary(done=1, skipped=14, failed=2)
+    assert (tmp_path / "out" / "broken.npy").is_file()
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in before.items())
+
+
+def test_scores_are_those_of_one_process(ray_here, one_thread, native_folder, checkpoint, tmp_path):
+    options = {"split": "all", "mode": "fast", "limits": False, "num_saved_images": 2, "console": QUIET}
+    _, expected = evaluate_job(native_folder, tmp_path / "one", str(checkpoint), **options)
+    with scoring_on_ray(workers=2) as share_out:
+        run, results = evaluate_job(native_folder, tmp_path, str(checkpoint), **options, share_out=share_out)
+    for name, scores in expected.items():
+        assert scores.names == results[name].names and len(scores.names) == 10
+        for metric, values in scores.values.items():
+            np.testing.assert_allclose(results[name].values[metric], values, rtol=0, atol=1e-12)
+    assert len(list((run / "Comparison images").iterdir())) == 2
+
+
+def test_an_image_that_kills_its_worker_ends_the_evaluation(ray_here, deadly, native_folder, tmp_path, monkeypatch):
+    """Ray would start another worker for it without end."""
+    monkeypatch.syspath_prepend(deadly)
+    options = {"split": "all", "limits": False, "num_saved_images": 0, "console": QUIET}
+    with (
+        pytest.raises(MrsalError, match=naming(3, "s7.png")),
+        scoring_on_ray(workers=1) as share_out,
+    ):
+        evaluate_job(native_folder, tmp_path, "deadly:model", **options, share_out=share_out)
+
+
+# ---- without: the same code in this process
+
+
+@pytest.fixture
+def in_process(monkeypatch, tmp_path):
+    """Shards are done here, by a job that went through pickle, and a predictor whose maps are known."""
+
+    def share_out(job, items, count, resources):
+        job = pickle.loads(pickle.dumps(job))
+        vars(job)["predictor"] = Brightness()
+        return map(job, items)
+
+    monkeypatch.setattr(ray_job, "_import_ray", lambda: None)
+    monkeypatch.setattr(ray_job, "_connected", lambda *_: io.StringIO())  # any context
+    monkeypatch.setattr(ray_job, "_pool", lambda *_, **__: (1, {}))
+    monkeypatch.setattr(ray_job, "_share_out", share_out)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for i in range(5):
+        (folder / f"{i}.png").write_bytes(encoded(50 * i))
+    return lambda **options: predict_on_ray(
+        [str(folder)],
+        tmp_path / "out",
+        "mrcnn-osie",
+        **{"formats": ["npy"], "shard_size": 2, "console": QUIET} | options,
+    )
+
+
+def test_shards_that_cannot_be_done_are_reported_and_the_others_done(in_process, tmp_path, monkeypatch, caplog):
+    def predict(sources, *arguments, **options):
+        if any(source.name.name == "2" for source in sources):
+            raise RuntimeError("a surprise")
+        return predict_sources(sources, *arguments, **options)
+
+    predict_sources = ray_job.predict_sources
+    monkeypatch.setattr(ray_job, "predict_sources", predict)
+    assert in_process() == Summary(done=3, failed=2)
+    assert "RuntimeError: a surprise" in (tmp_path / "out" / FAILURES).read_text()
+    monkeypatch.setattr(ray_job, "predict_sources", predict_sources)
+    assert in_process() == Summary(done=2, skipped=3)
+    assert in_process() == Summary(skipped=5)
+    assert any(mentions(message, 0, 5) for message in caplog.messages)
+    assert in_process(fresh=True) == Summary(done=5)
+
+
+def test_a_shard_of_which_workers_die_is_given_up(in_process, tmp_path, monkeypatch, caplog):
+    def dies(*_, **__):
+        raise KeyboardInterrupt  # passes by all that catches errors, as the end of a process does
+
+    def retry(job, items, count, resources):
+        tries = ray_pool._Tries()
+        for item in items:
+            for _ in range(10):
+                try:
+                    yield pickle.loads(ray_pool._Worker(job, tries.begin)({"item": [item]})["result"][0])
+                    break
+                except KeyboardInterrupt:
+                    continue
+
+    monkeypatch.setattr(ray_job, "predict_sources", dies)
+    monkeypatch.setattr(ray_job, "_share_out", retry)
+    monkeypatch.setattr(ray_job, "load_model", lambda *_, **__: Brightness())
+    monkeypatch.setattr(ray_job, "_digest", lambda network: "same")
+    monkeypatch.setattr(Brightness, "network", None, raising=False)
+    assert in_process() == Summary(failed=5)
+    assert any(mentions(message, "0.png", 3) for message in caplog.messages)
+
+
+def test_workers_do_what_one_process_does_with_every_option(in_process, tmp_path, monkeypatch):
+    options = {"opacity": 0.25, "colormap": "gray", "smoothing": 0.2, "every": 2, "formats": ["overlay", "npy"]}
+    Image.fromarray(grey_ramp()).save(tmp_path / "in" / "ramp.png")
+    film(tmp_path / "in" / "film.mkv", [np.full((64, 64, 3), value, np.uint8) for value in (0, 250, 90, 160, 20)])
+    monkeypatch.setattr(inference_job, "open_predictor", lambda *_, **__: Brightness())
+    local = predict_job([str(tmp_path / "in")], tmp_path / "local", "any", **options, console=QUIET)
+    assert in_process(**options).done == local.done == 7
+    for path in (tmp_path / "local").iterdir():
+        assert path.suffix == ".mp4" or (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_results_that_are_there_are_left_out_on_request(in_process, tmp_path):
+    assert in_process() == Summary(done=5)
+    (tmp_path / "out" / "3.npy").unlink()
+    assert in_process(fresh=True, skip_existing=True) == Summary(done=1, skipped=4)
+
+
+def test_what_stops_a_worker_stops_the_job(in_process, tmp_path, monkeypatch):
+    monkeypatch.setattr(ray_job.Shards, "sources", lambda *_: (_ for _ in ()).throw(FileError("not shared")))
+    with pytest.raises(FileError, match="not shared"):
+        in_process()
+
+
+def test_workers_of_another_version_are_refused(in_process, monkeypatch):
+    share_out = ray_pool.run_on_workers
+    monkeypatch.setattr(ray_job, "_share_out", lambda job, *rest: share_out(replace(job, version="0"), *rest))
+    with pytest.raises(InputError, match=naming(mrsal.__version__, 0)):
+        in_process()
+
+
+@pytest.mark.parametrize("limit", ["uniform", "centre bias", "observers"])
+def test_a_task_scores_limits_as_one_process_does(native_folder, limit):
+    task = ScoringTask(native_folder, "all", False, limit, {}, "tuebingen", False, is_limit=True)
+    row_of = pickle.loads(pickle.dumps(task)).scorer()
+    examples = task.examples()
+    expected = evaluate(limits_of(examples)[limit](), examples)
+    row = row_of(4)
+    for metric, values in expected.values.items():
+        np.testing.assert_allclose(row.get(metric, np.nan), values[4], rtol=0, atol=1e-12)
+    assert open_model("centre")
+
+
+def test_without_ray_the_install_line_is_printed(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setitem(sys.modules, "ray.data", None)
+    with pytest.raises(InputError, match=r"pip install 'mrsal\[ray\]'"):
+        predict_on_ray([str(tmp_path)], tmp_path / "out", "mrcnn-osie", console=QUIET)
+    with pytest.raises(InputError, match=r"pip install 'mrsal\[ray\]'"), scoring_on_ray():
+        pass
+
+
+def test_a_tar_that_was_mended_is_done_whole(in_process, tmp_path):
+    for path in (tmp_path / "in").iterdir():
+        path.unlink()
+    whole = write_tar(tmp_path / "in" / "w.tar", {f"photos/{i}.png": encoded(40 * i) for i in range(4)})
+    content = whole.read_bytes()
+    whole.write_bytes(content[:2100])  # within the header of the third picture
+    assert in_process() == Summary(done=2, failed=1)
+    whole.write_bytes(content)
+    assert in_process() == Summary(done=4)
+    assert len(list((tmp_path / "out" / "w.tar" / "photos").glob("*.npy"))) == 4
+    assert in_process() == Summary(skipped=4)
+
+
+def test_models_are_found_in_another_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cnn.pth").touch()
+    (tmp_path / "uniform").touch()
+    names = ("cnn.pth", "uniform", "mrcnn-osie", "package.module:function", "hf://owner/name")
+    assert [everywhere(name) for name in names] == [str(tmp_path / "cnn.pth"), *names[1:]]
+
+
+def test_an_exported_network_is_refused(tmp_path):
+    pytest.importorskip("ray")
+    with pytest.raises(InputError, match=naming("--engine ray", "cnn.onnx")):
+        predict_on_ray([str(tmp_path)], tmp_path / "out", "cnn.onnx", console=QUIET)

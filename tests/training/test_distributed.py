@@ -1,0 +1,349 @@
+"""Runs on several processes, and processes that are stopped, killed, or lose each other."""
+
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from messages import mentions
+from tiny_training import TINY, Crops, assert_same, weights
+
+from mrsal.datasets.archives.native import NativeArchive
+from mrsal.errors import DataError, MrsalError, Stopped, TrainingError
+from mrsal.evaluation.evaluator import evaluate
+from mrsal.evaluation.report.curves import read_history
+from mrsal.inference.predictor import Predictor
+from mrsal.model.checkpoint import load_checkpoint, load_safely
+from mrsal.training import distributed, loop
+from mrsal.training.distributed import catch_signals, launch, on_first, readable_failures, shared_map
+from mrsal.training.loop import train
+from mrsal.training.run_folder import last_run
+
+ROOT = Path(__file__).parents[2]
+SHORT = replace(TINY, epochs=2, batch_size=6)
+CPU = {"device": "cpu", "precision": "fp32", "devices": 1}
+
+# children are forked from a process that has torch loaded, and so start at once
+forks = multiprocessing.get_context("forkserver")
+forks.set_forkserver_preload(["mrsal.training.loop", "mrsal.evaluation.evaluator", "tiny_training"])
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    for name in ("LOCAL_RANK", "RANK", "WORLD_SIZE", "TORCHELASTIC_RUN_ID", "SLURM_NTASKS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start(world, job, *arguments):
+    """So many processes as torchrun would start them, each doing ``job(fabric, results, *arguments)``."""
+    results, port = forks.Queue(), free_port()
+    children = [
+        forks.Process(target=_child, args=(rank, world, port, job, results, arguments)) for rank in range(world)
+    ]
+    for process in children:
+        process.start()
+    return children, results
+
+
+def _child(rank, world, port, job, results, arguments):
+    torch.set_num_threads(1)
+    own = {"RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": 0, "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world}
+    os.environ.update({name: str(value) for name, value in own.items()})
+    os.environ.update(TORCHELASTIC_RUN_ID="test", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    fabric = launch(**CPU, timeout=10)
+    try:
+        results.put((rank, job(fabric, *arguments)))
+    except MrsalError as error:
+        results.put((rank, error))
+    results.close()
+    results.join_thread()
+    os._exit(0)  # without waiting for children that are gone
+
+
+def collect(children, results, count=None):
+    """What the children answered, by rank."""
+    answers = dict(results.get(timeout=120) for _ in range(count or len(children)))
+    for process in children:
+        process.kill()
+        process.join()
+    return answers
+
+
+def run(world, job, *arguments):
+    return collect(*start(world, job, *arguments))
+
+
+# the same run on any number of processes
+
+
+def _train(fabric, out, config, native_folder):
+    loop._CPU_CHUNK = 2
+    examples = list(NativeArchive(native_folder).examples("all"))[:4]
+
+    def validate(network):
+        predictor = Predictor(network, device="cpu", precision="fp32", mode="fast")
+        return evaluate(predictor, examples, map_over=shared_map(fabric)).mean()
+
+    return train(Crops(15), out, config, fabric=fabric, validate=validate)
+
+
+def test_a_run_is_the_same_on_one_two_and_three_processes(native_folder, tmp_path):
+    """15 samples in batches of 6 and chunks of 2: on 2 processes the shares are uneven, on 3 one is empty in the last batch.
+
+    Dropout is on: a chunk has its own masks wherever it is.
+    """
+    runs = {}
+    for world in (1, 2, 3):
+        config = replace(SHORT, batch_size=6 // world, learning_rate=0.002, model=replace(SHORT.model, dropout=0.5))
+        best = run(world, _train, tmp_path / str(world), config, native_folder)
+        assert set(best.values()) == {tmp_path / str(world) / "cnn_best.pth"}, "all processes agree"
+        runs[world] = tmp_path / str(world)
+    for world in (2, 3):
+        for row, expected in zip(read_history(runs[world]), read_history(runs[1]), strict=True):
+            for name in set(row) - {"seconds", "samples_per_second"}:
+                assert row[name] == pytest.approx(expected[name], rel=1e-5, abs=1e-6), name
+        one, other = weights(runs[1] / "cnn_epoch_2.pth"), weights(runs[world] / "cnn_epoch_2.pth")
+        for name in one:
+            torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-5)
+
+
+def _scores(fabric, native_folder, count):
+    examples = list(NativeArchive(native_folder).examples("all"))[:count]
+    told = []
+    scores = evaluate(
+        lambda image: image.mean(axis=2),
+        examples,
+        map_over=shared_map(fabric),
+        on_image=lambda e, *_: told.append(e.name),
+    )
+    return scores.values, told
+
+
+@pytest.mark.parametrize("count", [2, 10])
+def test_each_image_is_scored_once_by_one_process_and_all_get_all_scores(count, native_folder):
+    """10 images on 3 processes, and fewer images than processes."""
+    answers = run(3, _scores, native_folder, count)
+    examples = list(NativeArchive(native_folder).examples("all"))[:count]
+    expected = evaluate(lambda image: image.mean(axis=2), examples).values
+    for values, _ in answers.values():
+        assert values.keys() == expected.keys()
+        for metric in expected:
+            np.testing.assert_array_equal(values[metric], expected[metric])
+    told = [name for _, names in answers.values() for name in names]
+    assert sorted(told) == sorted(example.name for example in examples)
+
+
+# one process's trouble is everybody's
+
+
+def _one_fails(fabric):
+    def work(item):
+        if item == 1:
+            raise DataError("a damaged image")
+        return item
+
+    return shared_map(fabric)(work, range(4))
+
+
+def _first_fails(fabric):
+    def work():
+        raise DataError("a full disk")
+
+    return on_first(fabric, work)
+
+
+@pytest.mark.parametrize(("job", "message"), [(_one_fails, "a damaged image"), (_first_fails, "a full disk")])
+def test_an_error_of_one_process_is_raised_on_all(job, message):
+    answers = run(2, job)
+    assert [str(answer) for answer in answers.values()] == [message] * 2
+    assert {type(answer) for answer in answers.values()} == {DataError}
+
+
+class Fragile(Crops):
+    """One process fails, is killed, or hangs at its third batch."""
+
+    def __init__(self, count, rank, trouble):
+        super().__init__(count)
+        self.rank, self.trouble = rank, trouble
+
+    def batch(self, index):
+        if self.rank == 1 and self.batches == 2:
+            if self.trouble == "memory":
+                raise MemoryError
+            os.kill(os.getpid(), signal.SIGKILL if self.trouble == "kill" else signal.SIGSTOP)
+        return super().batch(index)
+
+
+def _in_trouble(fabric, out, trouble):
+    return train(Fragile(12, fabric.global_rank, trouble), out, replace(SHORT, batch_size=3), fabric=fabric)
+
+
+@pytest.mark.parametrize(("trouble", "answering"), [("kill", 1), ("hang", 1), ("memory", 2)])
+def test_the_others_end_with_one_message_when_a_process_is_lost_and_keep_the_checkpoints(trouble, answering, tmp_path):
+    """Of 2 steps an epoch the third one fails, so the first epoch is complete. A process that hangs is waited for 10 s."""
+    answers = collect(*start(2, _in_trouble, tmp_path, trouble), count=answering)
+    assert isinstance(answers[0], TrainingError)
+    assert mentions(str(answers[0]), 0, 2)
+    assert "\n" not in str(answers[0]) and ".cc:" not in str(answers[0])
+    if trouble == "memory":
+        assert mentions(str(answers[1]), "memory", 1, 2)
+    load_checkpoint(tmp_path / "cnn_epoch_1.pth")
+    assert load_safely(tmp_path / "state.pt")["history"]["epoch"] == 1
+
+
+class Signalled(Crops):
+    """The second process is told to stop in its third batch, as a cluster may tell any of them."""
+
+    def __init__(self, count, rank):
+        super().__init__(count)
+        self.rank = rank
+
+    def batch(self, index):
+        if self.rank == 1 and self.batches == 2:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        return super().batch(index)
+
+
+def _told_to_stop(fabric, out):
+    with catch_signals() as asked:
+        return train(
+            Signalled(12, fabric.global_rank), out, replace(SHORT, batch_size=3), fabric=fabric, should_stop=asked
+        )
+
+
+def test_all_processes_stop_together_when_one_is_told_to(tmp_path):
+    answers = run(2, _told_to_stop, tmp_path)
+    assert {type(answer) for answer in answers.values()} == {Stopped}
+    assert len({str(answer) for answer in answers.values()}) == 1
+    assert load_safely(tmp_path / "state.pt")["history"]["step"] == 1
+
+
+# killed at any moment
+
+
+def _go_on(fabric, out, begun):
+    begun.set()
+    return train(Crops(8), out, TINY, fabric=fabric, resume=(out / "state.pt").exists())
+
+
+def test_a_run_that_is_killed_twenty_times_loses_nothing(tmp_path):
+    """At random moments, which are mostly ones of writing: a step takes less time than a checkpoint."""
+    begun = forks.Event()
+    children, results = start(1, _go_on, tmp_path / "calm", begun)
+    assert begun.wait(60)
+    began = time.monotonic()
+    collect(children, results)
+    duration = time.monotonic() - began
+    rng, out, epochs = np.random.default_rng(0), tmp_path / "killed", 0
+    for _ in range(20):
+        begun = forks.Event()
+        [process], _ = start(1, _go_on, out, begun)
+        assert begun.wait(60)
+        process.join(rng.uniform(0, 0.5) * duration)
+        process.kill()
+        process.join()
+        for path in out.glob("cnn_*.pth"):
+            load_checkpoint(path)
+        if (out / "state.pt").exists():
+            done = load_safely(out / "state.pt")["history"]["epoch"]
+            assert done >= epochs, "an epoch was lost"
+            epochs = done
+            assert all((out / f"cnn_epoch_{n}.pth").exists() for n in range(1, done + 1))
+    run(1, _go_on, out, forks.Event())
+    assert_same(out / "cnn_epoch_4.pth", tmp_path / "calm" / "cnn_epoch_4.pth")
+    rows, expected = read_history(out), read_history(tmp_path / "calm")
+    assert [row["loss"] for row in rows] == [row["loss"] for row in expected]
+    assert not list(out.glob(".*"))
+
+
+# the command line
+
+# what is registered first comes last, so that the threads are counted when all else is done
+_WATCHED = """
+import atexit, pathlib, runpy, sys
+threads = pathlib.Path("/proc/self/task").glob  # none on other systems
+atexit.register(lambda: print("threads at the end:", *(path.read_text().strip() for path in threads("*/comm"))))
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_torchrun_trains_on_two_processes_and_a_terminated_run_goes_on(native_folder, tmp_path):
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    (tmp_path / "script.py").write_text(_WATCHED)
+    script = [tmp_path / "script.py", ROOT / "train.py"]
+    command = [*torchrun, *script, "--data_dir", native_folder, "--out_dir", tmp_path, "--device", "cpu"]
+    command += ["--epochs", "1", "--batch_size", "16", "--resume", "last"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+    [process] = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    ]
+    while not list(tmp_path.glob("trained/*/state.pt")):
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    run = last_run(tmp_path / "trained")
+    log = (run / "log.txt").read_text()
+    assert any(mentions(line, 32, 16, 2) for line in log.splitlines())
+    assert mentions(log, f"--resume {run}")
+    assert load_safely(run / "state.pt")["history"]["step"] > 0
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert last_run(tmp_path / "trained") == run
+    assert (run / "cnn_epoch_1.pth").exists()
+    assert done.stdout.count("epoch 1: loss") == 1, "only the first process speaks"
+    ends = [line for line in done.stdout.splitlines() if line.startswith("threads at the end:")]
+    assert len(ends) == 2 and not any("gloo" in line for line in ends), ends
+
+
+# small parts
+
+
+@pytest.mark.parametrize(
+    ("environment", "layout"),
+    [
+        ({}, (3, 1)),
+        ({"TORCHELASTIC_RUN_ID": "a", "LOCAL_WORLD_SIZE": "4", "WORLD_SIZE": "8"}, (4, 2)),
+        ({"SLURM_NTASKS": "8", "SLURM_NNODES": "2", "SLURM_JOB_NAME": "train"}, (4, 2)),
+        ({"SLURM_NTASKS": "8", "SLURM_JOB_NAME": "interactive"}, (3, 1)),  # a shell within an allocation
+    ],
+)
+def test_torchrun_and_slurm_have_their_own_say(environment, layout, monkeypatch):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert distributed._layout(3) == layout
+
+
+def test_one_process_shares_with_itself():
+    fabric = launch(**CPU, timeout=10)
+    assert shared_map(fabric)(str, [1, 2]) == ["1", "2"]
+    assert on_first(fabric, lambda: 3) == 3
+    with pytest.raises(ValueError, match="not about memory"), readable_failures(fabric, hint=""):
+        raise ValueError("not about memory")
+
+
+def test_signals_are_noted_and_the_second_ctrl_c_interrupts():
+    before = signal.getsignal(signal.SIGTERM)
+    with catch_signals() as asked:
+        assert asked() == 0
+        signal.raise_signal(signal.SIGTERM)
+        assert asked() == signal.SIGTERM
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -1,0 +1,305 @@
+"""The local page in a headless Chromium: what a person does, and what must not happen."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from messages import naming
+from PIL import Image
+
+from mrsal.cli import main
+from mrsal.errors import FileError, InputError
+from mrsal.web.app import serve
+from mrsal.web.session import Limits
+from mrsal.web.studio import Studio
+
+WIDTH, HEIGHT = 240, 120
+WAIT = 30_000  # milliseconds, for a machine that is busy
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two designs, a model whose shares are known (brightness), and hostile files."""
+    folder = tmp_path_factory.mktemp("web")
+    pixels = np.full((HEIGHT, WIDTH, 3), 50, np.uint8)
+    pixels[:60, :120] = 150  # half of all brightness
+    Image.fromarray(pixels).save(folder / "a.png")
+    Image.fromarray(pixels[:, ::-1]).save(folder / "b.png")
+    (folder / "own_light.py").write_text("def light(image):\n    return image.mean(axis=2)\n")
+    noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / "large.png")
+    (folder / "cut.png").write_bytes((folder / "large.png").read_bytes()[:20_000])
+    (folder / "page.jpg").write_text("<script>document.title = 'taken over'</script>")
+    Image.new("1", (3000, 3000)).save(folder / "bomb.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    before = Path.cwd(), dict(os.environ)
+    os.chdir(folder)  # where the model lies
+    with Studio("own_light:light", limits=Limits(megabytes=0.1, megapixels=1)) as studio:
+        page = serve(studio)
+        yield page.local_url
+        uploads = list(studio.folder.rglob("*.png"))
+        page.close()
+        assert uploads  # lie there, and go with it
+    assert not studio.folder.exists()
+    os.chdir(before[0])
+    os.environ.clear()
+    os.environ.update(before[1])
+
+
+@pytest.fixture
+def page(browser, address):
+    """A fresh visit; afterwards, nothing may have been asked of any other machine."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1200})
+    context.set_default_timeout(WAIT)
+    page = context.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(address)
+    page.wait_for_selector("#files input[type=file]", state="attached")
+    yield page
+    context.close()
+    assert [url for url in asked if not re.match(r"(http://127\.0\.0\.1:|data:|blob:)", url)] == []
+
+
+def give(page, where, *paths):
+    page.set_input_files(f"{where} input[type=file]", [str(path) for path in paths])
+
+
+def click(page, where, x, y):
+    """Click a pixel of the picture, wherever it is on the page, once it stays there."""
+    image = page.locator(f"{where} img")
+    image.scroll_into_view_if_needed()
+    until(lambda: image.evaluate("image => image.complete && image.naturalWidth > 0"), "the picture")
+    box = None
+    while box != (box := image.bounding_box()):
+        page.wait_for_timeout(300)
+    scale = min(box["width"] / WIDTH, box["height"] / HEIGHT)
+    left = box["x"] + (box["width"] - scale * WIDTH) / 2
+    top = box["y"] + (box["height"] - scale * HEIGHT) / 2
+    page.mouse.click(left + (x + 0.5) * scale, top + (y + 0.5) * scale)
+
+
+def numbers(page, where, name):
+    """What a table has behind a name, by its text: how Gradio lays tables out is its own affair."""
+    text = page.inner_text(where)
+    return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", text[text.rindex(name) + len(name) :])]
+
+
+def until(condition, what):
+    """Wait for what the server does to arrive."""
+    end = time.monotonic() + WAIT / 1000
+    while time.monotonic() < end:
+        try:
+            if condition():
+                return
+        except Exception as error:  # what is asked for is being drawn anew
+            what = f"{what} ({error})"
+        time.sleep(0.1)
+    pytest.fail(f"waited in vain for {what}")
+
+
+def says(page, where, text):
+    page.locator(where).get_by_text(text).first.wait_for()
+
+
+def draw(page, where, x0, y0, x1, y1):
+    image = page.locator(f"{where} img")
+    before = image.get_attribute("src")
+    click(page, where, x0, y0)
+    until(lambda: image.get_attribute("src") != before, "the first corner")
+    click(page, where, x1, y1)
+
+
+def test_areas_are_drawn_by_clicks_and_edited_in_the_table(page, folder):
+    give(page, "#files", folder / "a.png", folder / "b.png")
+    says(page, "#status", "240x120 pixels")
+    click(page, "#view", 0, 0)
+    says(page, "#status", "now click the opposite corner")
+    click(page, "#view", 119, 59)
+    until(lambda: "area 1" in page.inner_text("#shares"), "the share of the area")
+    assert numbers(page, "#areas", "area 1")[:4] == pytest.approx([0, 0, 120, 60], abs=2)
+    assert numbers(page, "#shares", "area 1")[1] == pytest.approx(50, abs=1)
+
+    page.locator("#areas").get_by_text("area 1").last.dblclick()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("headline")
+    page.keyboard.press("Enter")
+    until(lambda: "headline" in page.inner_text("#shares"), "the new name among the shares")
+
+    page.locator("#chosen input").click()
+    page.get_by_role("option", name="b.png").click()
+    says(page, "#status", "b.png")
+    until(lambda: "headline" not in page.inner_text("#shares"), "the other picture, which has no areas")
+
+
+def test_the_look_changes_and_files_can_be_downloaded(page, folder, tmp_path):
+    give(page, "#files", folder / "a.png")
+    says(page, "#status", "a.png")
+    source = lambda: page.locator("#view img").get_attribute("src")  # noqa: E731
+    for change in (
+        lambda: page.locator("#opacity input[type=number]").fill("0.1"),
+        lambda: page.get_by_label("50 %").check(),
+        lambda: page.get_by_label("heatmap", exact=True).check(),
+    ):
+        before = source()
+        change()
+        page.keyboard.press("Tab")
+        until(lambda before=before: source() != before, "a new picture")
+    page.locator("#make").click()
+    says(page, "#made", ".npy")
+    with page.expect_download() as loading:
+        page.locator("#made a").first.click()
+    loading.value.save_as(tmp_path / "a.npy")
+    values = np.load(tmp_path / "a.npy")
+    assert values.shape == (HEIGHT, WIDTH)
+    assert (values[0, 0], values[-1, -1]) == pytest.approx((1, 1 / 3), abs=1e-6)
+
+
+def test_hostile_files_give_messages_and_the_good_one_is_shown(page, folder):
+    give(page, "#files", *(folder / name for name in ("cut.png", "page.jpg", "bomb.png", "a.png")))
+    says(page, "#status", "a.png")
+    says(page, "body", "cut.png: ")
+    text = page.inner_text("body")
+    assert re.search(r"page\.jpg: .*JPEG", text)
+    assert re.search(r"bomb\.png: .*3000x3000", text)
+    assert "Traceback" not in text and "mrsal-" not in text
+    assert page.title() == "mrsal"
+
+
+def test_a_file_over_the_limit_is_refused(page, folder):
+    assert (folder / "large.png").stat().st_size > 100_000
+    give(page, "#files", folder / "large.png")
+    says(page, "body", "maximum allowed size")
+
+
+def test_a_telephone_shows_it_all_below_each_other(page):
+    page.set_viewport_size({"width": 400, "height": 900})
+    until(lambda: page.locator("#title").bounding_box()["width"] > 200, "a title that can be read")
+    assert page.locator("#files").bounding_box()["y"] < 500
+    page.get_by_role("tab", name="Compare two designs").click()
+    a, b = (page.locator(f"#areas_{letter}").bounding_box() for letter in "AB")
+    assert min(a["width"], b["width"]) > 300
+    assert a["y"] < b["y"]
+
+
+def test_two_designs_are_compared(page, folder):
+    page.get_by_role("tab", name="Compare two designs").click()
+    give(page, "#file_A", folder / "a.png")
+    page.locator("#view_A img").wait_for()
+    give(page, "#file_B", folder / "b.png")
+    page.locator("#view_B img").wait_for()
+    draw(page, "#view_A", 0, 0, 119, 59)
+    until(lambda: "area 1" in page.inner_text("#differences"), "the difference")
+    assert numbers(page, "#differences", "area 1")[:3] == pytest.approx([50, 16.7, -33.3], abs=1)
+    draw(page, "#view_B", 120, 60, 239, 119)
+    until(lambda: "area 2" in page.inner_text("#differences"), "an area drawn on B")
+
+
+def test_a_design_that_is_replaced_keeps_the_areas(page, folder):
+    page.get_by_role("tab", name="Compare two designs").click()
+    give(page, "#file_B", folder / "a.png")
+    page.locator("#view_B img").wait_for()
+    draw(page, "#view_B", 0, 0, 119, 59)
+    until(lambda: "area 1" in page.inner_text("#areas_B"), "an area drawn on B alone")
+    give(page, "#file_A", folder / "a.png")
+    until(lambda: "area 1" in page.inner_text("#differences"), "the area on A")
+    assert numbers(page, "#differences", "area 1")[:3] == pytest.approx([50, 50, 0], abs=1)
+    page.locator("#file_A").get_by_label("Clear").click()
+    page.locator("#view_A img").wait_for(state="detached")
+    assert "area 1" in page.inner_text("#areas_B")
+    give(page, "#file_A", folder / "b.png")
+    until(lambda: "area 1" in page.inner_text("#differences"), "the area on the new A")
+    assert numbers(page, "#differences", "area 1")[:3] == pytest.approx([16.7, 50, 33.3], abs=1)
+    page.get_by_label("B has A's areas").uncheck()
+    page.get_by_label("B has A's areas").check()
+    until(lambda: "area 1" in page.inner_text("#differences"), "the area after the box was unchecked and checked")
+
+
+@pytest.fixture
+def environment():
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_port_that_is_taken_is_an_error_of_ours(host, environment):
+    with socket.create_server(("127.0.0.1", 0)) as taken, Studio() as studio:
+        port = taken.getsockname()[1]
+        with pytest.raises(FileError, match=naming(port)):
+            serve(studio, host=host, port=port)
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("127.0.0.2", "127.0.0.2"), ("0.0.0.0", "localhost"), ("::1", "[::1]"), ("[::1]", "[::1]"), ("::", "[::1]")],
+)
+def test_the_address_can_be_opened_whatever_the_proxy(host, shown, environment, monkeypatch):
+    if ":" in host and not has_ipv6():
+        pytest.skip("needs IPv6")
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    os.environ.pop("no_proxy", None)
+    os.environ.update(http_proxy="http://127.0.0.1:9", NO_PROXY="intranet")  # where nothing listens
+    with Studio() as studio:
+        page = serve(studio, host=host, browser=True)
+        try:
+            assert re.fullmatch(rf"http://{re.escape(shown)}:\d+/", page.local_url)
+            assert opened == [page.local_url]
+            direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with direct.open(page.local_url, timeout=WAIT / 1000) as answer:
+                assert b"mrsal" in answer.read()
+        finally:
+            page.close()
+    assert os.environ["no_proxy"].startswith("intranet,")
+
+
+def has_ipv6():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("host", ["300.1.1.1", "..", "::g", ""])
+def test_a_host_that_is_none_is_one_line(host, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["mrsal", "serve", "--host", host])
+    with pytest.raises(SystemExit) as leaving:
+        main()
+    assert leaving.value.code == 2
+    said = capsys.readouterr()
+    assert re.fullmatch(rf"error: .*'{re.escape(host)}'.*\n", said.out + said.err)
+
+
+def test_a_terminated_server_leaves_no_uploads(tmp_path):
+    ours = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-c", "from mrsal.cli import main; main()", "serve", "--device", "cpu"]
+    with subprocess.Popen(command, env=ours, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        line = server.stdout.readline()
+        assert re.match(r"http://127\.0\.0\.1:\d+/? .*Ctrl-C", line), line
+        assert list(tmp_path.glob("mrsal-*"))
+        server.send_signal(signal.SIGTERM)
+        assert "Traceback" not in server.communicate(timeout=WAIT / 1000)[0]
+    assert server.returncode == 0
+    assert list(tmp_path.glob("mrsal-*")) == []
+
+
+def test_without_gradio_the_way_to_install_it_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.delitem(sys.modules, "mrsal.web.app")
+    with pytest.raises(InputError, match=r"pip install 'mrsal\[web\]'"):
+        import mrsal.web.app  # noqa: F401

@@ -1,0 +1,117 @@
+"""What the local page does, without a browser: shares, pictures and files."""
+
+import csv
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from messages import naming
+from PIL import Image
+
+from mrsal.aoi.areas import Area, attention_shares, compare_shares
+from mrsal.aoi.box_files import read_areas
+from mrsal.errors import InputError, MrsalError
+from mrsal.images import image_size, read_image
+from mrsal.web.studio import Look, Studio, difference_rows, share_rows, shares_on, view, write_files
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """Half of its brightness is in the upper left quarter."""
+    pixels = np.full((100, 200, 3), 50, np.uint8)
+    pixels[:50, :100] = 150
+    Image.fromarray(pixels).save(tmp_path / "home.png")
+    return tmp_path / "home.png"
+
+
+@pytest.fixture
+def studio(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    Path("own_light.py").write_text("def light(image):\n    return image.mean(axis=2)\n")
+    with Studio("own_light:light") as opened:
+        yield opened
+
+
+def test_shares_of_drawn_areas(studio, picture):
+    found = studio.predict(picture, "own_light:light", "fast")
+    rows = share_rows(shares_on(found, [Area("logo", 100, 50, 100, 50), Area("cta", 0, 0, 100, 50)]))
+    assert [row[:3] for row in rows] == [["cta", "1", "50.0"], ["logo", "2", "16.7"]]
+    assert shares_on(found, []) == []
+
+
+def test_a_map_is_predicted_once_and_a_model_must_be_offered(studio, picture):
+    assert studio.models == ("own_light:light", "mrcnn-osie", "uniform", "centre", "spectral-residual")
+    assert studio.predict(picture, "centre", "fast") is studio.predict(picture, "centre", "fast")
+    for model in studio.models:
+        assert studio.predict(picture, model, "fast").full.values.shape == (100, 200)
+    with pytest.raises(InputError, match=naming("os:system", *studio.models)):
+        studio.predict(picture, "os:system", "fast")
+    with pytest.raises(MrsalError, match=naming("gone.pth")):
+        Studio("gone.pth")
+
+
+def test_a_large_picture_is_shown_reduced_and_measured_whole(studio, tmp_path):
+    pixels = np.full((150, 3000, 3), 30, np.uint8)
+    pixels[:, 1500:] = 90
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    found = studio.predict(tmp_path / "wide.png", "own_light:light", "fast")
+    assert view(found, [], Look()).shape == (70, 1400, 3)
+    assert found.point(699, 0)[0] == pytest.approx(1500, abs=2)
+    [share] = shares_on(found, [Area("right", 1500, 0, 1500, 150)])
+    assert share.attention == pytest.approx(0.75, abs=1e-6)
+    drawn = view(found, [share], Look(show="picture"))
+    assert (drawn[30, 750:760] == 0).all(axis=1).any()  # the left outline, at half the width
+
+
+def test_the_look_is_what_was_asked_for(studio, picture):
+    found = studio.predict(picture, "own_light:light", "fast")
+    pixels = read_image(picture)
+    assert (view(found, [], Look(show="picture")) == pixels).all()
+    assert (view(found, [], Look(opacity=0)) == pixels).all()
+    assert (view(found, [], Look(opacity=1)) != pixels).any()
+    plain = view(found, [], Look(show="heatmap"))
+    assert len(np.unique(plain.reshape(-1, 3), axis=0)) == 2
+    centre = studio.predict(picture, "centre", "fast")
+    for look in (Look(levels=(0.5,)), Look(spots=3)):
+        assert (view(centre, [], look) != view(centre, [], Look())).any()
+    assert (view(found, [], Look(), corner=(50, 50)) != view(found, [], Look())).any()
+    with pytest.raises(InputError, match=naming("overlay", "heatmap", "picture", "else")):
+        view(found, [], Look(show="else"))
+
+
+def test_files_hold_the_map_the_picture_the_spots_and_the_areas(studio, picture, tmp_path):
+    found = studio.predict(picture, "own_light:light", "fast")
+    shares = shares_on(found, [Area("cta", 0, 0, 100, 50)])
+    files = {path.name: path for path in write_files(tmp_path, found, shares, Look(spots=2))}
+    values = np.load(files["home.npy"])
+    assert values.shape == (100, 200)
+    with Image.open(files["home.png"]) as grey:
+        np.testing.assert_allclose(np.asarray(grey) / 65535, values, atol=1e-5)
+    assert image_size(files["home_overlay.jpg"]) == (100, 200)
+    [row] = csv.DictReader(files["home_areas.csv"].read_text().splitlines())
+    assert (row["area"], row["attention"]) == ("cta", "0.5")
+    assert read_areas(files["home_boxes.json"]) == [Area("cta", 0, 0, 100, 50)]
+    assert files["home_spots.csv"].read_text().splitlines()[0] == "order,x,y,strength"
+    assert {path.suffix for path in write_files(tmp_path, found, [], Look())} == {".npy", ".png", ".jpg", ".csv"}
+    assert json.loads(files["home_boxes.json"].read_text()) == {"cta": [0, 0, 100, 50]}
+
+
+def test_results_last_an_hour(studio):
+    old, young, upload = studio.new_folder(), studio.new_folder(), studio.folder / "upload"
+    upload.mkdir()
+    (old / "a.npy").touch()
+    for folder, minutes in ((old, 61), (young, 59), (upload, 61)):
+        os.utime(folder, 2 * (time.time() - 60 * minutes,))
+    new = studio.new_folder()
+    assert sorted(studio.folder.iterdir()) == sorted([young, new, upload])
+
+
+def test_two_designs_in_rows():
+    a, b = (attention_shares(np.array([[p, 1 - p]]), [Area("cta", 0, 0, 1, 1)]) for p in (0.25, 0.75))
+    [[name, *numbers]] = difference_rows(compare_shares(a, b))
+    assert name == "cta"
+    assert numbers[:3] == ["25.0", "75.0", "+50.0"]
+    assert [float(number) for number in numbers[3:]] == pytest.approx([37, 63], abs=1.5)  # 50 +- 1.96 * 6.45
