@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mrsal.aoi.options import Study
 from mrsal.errors import InputError
 from mrsal.inference import SaliencyMap
-
-OBSERVERS, FIXATIONS, LEVEL = 15, 6, 0.95
 
 _ROUNDING = 1.0  # pixels that a box may reach over the border without a word, as annotation tools round
 
@@ -143,9 +142,9 @@ def attention_shares(
     saliency: SaliencyMap | ArrayLike,
     areas: Iterable[Area],
     *,
-    observers: int = OBSERVERS,
-    fixations: int = FIXATIONS,
-    level: float = LEVEL,
+    observers: int = Study.observers,
+    fixations: int = Study.fixations,
+    level: float = Study.level,
 ) -> list[AreaShare]:
     """The share of attention of each area.
 
@@ -190,7 +189,7 @@ def attention_shares(
     names = [area.name for area in kept]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"expected areas with different names, got {', '.join(repeated)} more than once")
-    _check_study(observers, fixations, level)
+    Study(observers=observers, fixations=fixations, level=level)  # refuses impossible ones
     sums = [_sum_inside(density, area) for area in kept]
     return [
         AreaShare(
@@ -208,9 +207,9 @@ def compare_shares(
     a: Sequence[AreaShare],
     b: Sequence[AreaShare],
     *,
-    observers: int = OBSERVERS,
-    fixations: int = FIXATIONS,
-    level: float = LEVEL,
+    observers: int = Study.observers,
+    fixations: int = Study.fixations,
+    level: float = Study.level,
 ) -> list[AreaDifference]:
     """The areas of two designs, matched by name.
 
@@ -237,7 +236,7 @@ def compare_shares(
     quantiles of the difference of two binomial shares. Where it has 0 inside, a study of that size may well see no difference,
     or the opposite one.
     """
-    _check_study(observers, fixations, level)
+    Study(observers=observers, fixations=fixations, level=level)  # refuses impossible ones
     others = {share.area.name: share for share in b}
     pairs = [(share, others[share.area.name]) for share in a if share.area.name in others]
     if not pairs:
@@ -298,13 +297,6 @@ def _covered(start: float, stop: float, side: int) -> tuple[slice, NDArray[np.fl
     first, last = int(np.floor(start)), min(int(np.ceil(stop)), side)
     at = np.arange(first, last)
     return slice(first, last), np.minimum(at + 1, stop) - np.maximum(at, start)
-
-
-def _check_study(observers: int, fixations: int, level: float) -> None:
-    if observers < 1 or fixations < 1:
-        raise InputError(f"expected at least one observer and one fixation, got {observers} and {fixations}")
-    if not 0 < level < 1:
-        raise InputError(f"expected a level above 0 and below 1, such as 0.95, got {level}")
 
 
 def _share_interval(share: float, trials: int, level: float) -> tuple[float, float]:

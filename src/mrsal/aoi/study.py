@@ -19,6 +19,7 @@ from rich.table import Table
 from mrsal.aoi.areas import Area, AreaDifference, AreaShare, attention_shares
 from mrsal.aoi.box_files import read_areas
 from mrsal.aoi.drawing import side_by_side, with_areas
+from mrsal.aoi.options import Study
 from mrsal.errors import InputError
 from mrsal.evaluation import StoredMaps
 from mrsal.files import atomic_path
@@ -62,7 +63,7 @@ class Attention:
         ]
 
 
-def measure(image: Path, boxes: Path | Sequence[Area], model: Any, **study: Any) -> Attention:
+def measure(image: Path, boxes: Path | Sequence[Area], model: Any, *, study: Study | None = None) -> Attention:
     """Predict an image and share its attention among areas.
 
     Parameters
@@ -72,14 +73,16 @@ def measure(image: Path, boxes: Path | Sequence[Area], model: Any, **study: Any)
         A file for :func:`read_areas`, or the areas themselves.
     model : Predictor, StoredMaps or callable
         What :func:`mrsal.evaluation.job.open_model` opens.
-    **study
-        As for :func:`attention_shares`.
+    study : Study, optional
+        What the intervals are about.
     """
     pixels = read_image(image)
     areas = read_areas(boxes, image=image, shape=pixels.shape[:2]) if isinstance(boxes, Path) else boxes
     attention_shares(np.ones(pixels.shape[:2]), areas)  # what is wrong with the boxes is said before the network runs
     saliency = saliency_of(model, pixels, name=image.name)
-    return Attention(image.name, saliency, attention_shares(saliency, areas, **study))
+    size = study or Study()
+    shares = attention_shares(saliency, areas, observers=size.observers, fixations=size.fixations, level=size.level)
+    return Attention(image.name, saliency, shares)
 
 
 def saliency_of(model: Any, pixels: NDArray[np.uint8], *, name: str = "", mode: str | None = None) -> SaliencyMap:

@@ -4,6 +4,13 @@ from .comparison import compare as compare
 from .evaluator import evaluate as evaluate
 from .job import evaluate_job as evaluate_job
 from .open_model import open_model as open_model
+from .options import (
+    Bootstrap as Bootstrap,
+    CompareOptions as CompareOptions,
+    EvaluateOptions as EvaluateOptions,
+    ModelOptions as ModelOptions,
+    SubmitOptions as SubmitOptions,
+)
 from .ray_job import scoring_on_ray as scoring_on_ray
 from .report.curves import read_history as read_history, save_curves as save_curves
 from .report.pictures import comparison as comparison, sheet as sheet

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from mrsal import images
 from mrsal.errors import DataError, FileError, InputError, MrsalError
 from mrsal.inference import video
+from mrsal.inference.options import PredictOptions
 
-COLUMN = "path"  # of a Parquet table
+COLUMN = PredictOptions.column
 TAR = ".tar"
 
 _PICTURES = (*images.EXTENSIONS, *images.UNREAD)  # say so rather than pass over them

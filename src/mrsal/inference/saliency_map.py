@@ -10,6 +10,7 @@ from PIL import Image
 
 from mrsal.errors import InputError
 from mrsal.files import atomic_path
+from mrsal.inference.options import Look
 from mrsal.inference.overlay import Heat
 
 
@@ -35,7 +36,7 @@ class SaliencyMap:
         total = values.sum()
         return values / total if total > 0 else np.full(values.shape, 1 / values.size)
 
-    def overlay(self, *, opacity: float = 0.6, colormap: str = "inferno") -> NDArray[np.uint8]:
+    def overlay(self, *, opacity: float = Look.opacity, colormap: str = Look.colormap) -> NDArray[np.uint8]:
         """The stimulus with the map laid over it: ``(H, W, 3)`` uint8; the more salient, the less see-through."""
         return Heat(opacity, colormap).over(self.image, self.scaled())
 

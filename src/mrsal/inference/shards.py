@@ -26,9 +26,10 @@ from typing import Any
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_path
 from mrsal.inference.inputs import TAR, Source, stem, with_suffix
+from mrsal.inference.options import PredictOptions
 
 FOLDER = ".mrsal-shards"
-SIZE = 1000  # inputs of a shard
+SIZE = PredictOptions.shard_size
 
 
 @dataclass(frozen=True)

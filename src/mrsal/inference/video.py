@@ -21,6 +21,7 @@ from scipy import ndimage
 
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_folder, atomic_path
+from mrsal.inference.options import Look, PredictOptions
 from mrsal.inference.overlay import Heat
 from mrsal.model import GRID, Grid
 
@@ -74,10 +75,10 @@ def predict_video(
     predictor: "Predictor | OnnxPredictor",
     *,
     mode: str = "fast",
-    smoothing: float = 0.0,
-    every: int = 1,
-    opacity: float = 0.6,
-    colormap: str = "inferno",
+    smoothing: float = PredictOptions.smoothing,
+    every: int = PredictOptions.every,
+    opacity: float = Look.opacity,
+    colormap: str = Look.colormap,
     on_frame: Callable[[int, int | None], None] | None = None,
 ) -> VideoResult:
     """Predict where people look in each frame of a video.

@@ -35,7 +35,8 @@ from mrsal.evaluation import BASELINES, open_model
 from mrsal.images import resize, save_jpeg
 from mrsal.inference import SaliencyMap, colour_map
 from mrsal.model import BUNDLED
-from mrsal.web.session import Limits, read_upload
+from mrsal.web.options import Limits
+from mrsal.web.session import read_upload
 
 SHOWN = ("overlay", "heatmap", "picture")
 SHARE_HEADINGS = ("area", "rank", "attention %", "95 % from", "to", "surface %", "per surface")
