@@ -40,6 +40,11 @@ class AoiOptions(Study, ModelOptions):
         if self.compare_boxes and not self.compare:
             raise InputError("--compare_boxes are the areas of another design; give that one with --compare")
 
+    @property
+    def study(self) -> Study:
+        """The study alone."""
+        return Study(observers=self.observers, fixations=self.fixations, level=self.level)
+
 
 @dataclass(frozen=True, kw_only=True)
 class CheckOptions(ModelOptions):

@@ -27,10 +27,10 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
         raise InputError(f"{image} and {compare} differ in size; give the second one's areas with --compare_boxes")
     with warnings.catch_warnings(record=json, action="always" if json else None) as complaints:
         opened = open_model(options.model, mode=options.mode, precision=options.precision, device=options.device)
-        found = [measure(image, boxes, opened, study=options)]
+        found = [measure(image, boxes, opened, study=options.study)]
         if compare:
             of_other = compare_boxes or [share.area for share in found[0].shares]
-            found.append(measure(compare, of_other, opened, study=options))
+            found.append(measure(compare, of_other, opened, study=options.study))
     study: dict[str, Any] = {"observers": options.observers, "fixations": options.fixations, "level": options.level}
     differences = compare_shares(found[0].shares, found[1].shares, **study) if compare else []
     for path in options.out:

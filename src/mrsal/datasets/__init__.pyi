@@ -6,7 +6,7 @@ from .dataset import FixationDataset as FixationDataset, Stimulus as Stimulus
 from .fixations import Fixations as Fixations, density as density
 from .loaders import LOADERS as LOADERS, load as load
 from .options import DataDir as DataDir, PrepareOptions as PrepareOptions
-from .prepare_job import prepare_job as prepare_job
+from .job import prepare_job as prepare_job
 from .pysaliency_hdf5 import (
     SUFFIXES as SUFFIXES,
     load_h5py as load_h5py,
