@@ -104,7 +104,7 @@ def networks() -> list[str]:
 
 def baselines() -> list[str]:
     """Names of the models that need no learning."""
-    from mrsal.evaluation import BASELINES
+    from mrsal.inference import BASELINES
 
     return list(BASELINES)
 

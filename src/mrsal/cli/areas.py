@@ -52,8 +52,8 @@ def aoi(
     right. It covers chance in the sample, not the model's error.
     """
     from mrsal.aoi import check_out, compare_shares, difference_table, json_dict, measure, share_table, write_out
-    from mrsal.evaluation import open_model
     from mrsal.images import image_size
+    from mrsal.inference import open_model
 
     check_out(out or [], inputs=[path for path in (image, boxes, compare, compare_boxes) if path])
     if compare_boxes and not compare:
@@ -73,7 +73,7 @@ def aoi(
     if json:
         settings = {
             "model": model,
-            "mode": getattr(opened, "mode", None),
+            "mode": opened.mode or None,
             **study,
             "warnings": [str(c.message) for c in complaints or []],
         }
@@ -110,8 +110,8 @@ def check(
     The exit status is 0 if all rules hold, 1 if one fails, and 2 if the rules, the boxes or the image are wrong.
     """
     from mrsal.aoi import check_rules, measure, parse_rule, read_areas
-    from mrsal.evaluation import open_model
     from mrsal.images import image_size
+    from mrsal.inference import open_model
 
     with warnings.catch_warnings(record=json, action="always" if json else None) as complaints:
         areas = read_areas(boxes, image=image, shape=image_size(image))

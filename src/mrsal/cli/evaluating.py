@@ -87,35 +87,33 @@ def evaluate(
     json: JsonOption = False,
 ) -> None:
     """Score a model and draw comparisons with the ground truth."""
-    from mrsal.evaluation import evaluate_job, score_table
+    from mrsal.evaluation import EvaluateOptions, evaluate_job, score_table
+    from mrsal.inference import Execute, execute_here, on_ray
 
     only_with_ray(engine, address=address, workers=workers)
+    options = EvaluateOptions(
+        data_dir=data_dir,
+        out_dir=out_dir,
+        model_path=model_path,
+        improvements=improvements,
+        num_saved_images=num_saved_images,
+        split=split,
+        mode=mode and mode.value,
+        skip_first=skip_first,
+        protocol=protocol,
+        optimal=optimal,
+        adjust=adjust,
+        limits=limits,
+        parquet=parquet,
+        resize_maps=resize_maps,
+        device=device.value,
+        precision=precision.value,
+    )
     with ExitStack() as stack:
-        share_out = None
+        execute: Execute = execute_here
         if engine is Engine.ray:
-            from mrsal.evaluation import scoring_on_ray
-
-            share_out = stack.enter_context(scoring_on_ray(address=address, workers=workers))
-        run, results = evaluate_job(
-            data_dir,
-            out_dir,
-            model_path,
-            improvements=improvements,
-            num_saved_images=num_saved_images,
-            split=split,
-            mode=mode and mode.value,
-            skip_first=skip_first,
-            protocol=protocol,
-            optimal=optimal,
-            adjust=adjust,
-            limits=limits,
-            parquet=parquet,
-            resize_maps=resize_maps,
-            device=device.value,
-            precision=precision.value,
-            share_out=share_out,
-            console=console,
-        )
+            execute = stack.enter_context(on_ray(address=address, workers=workers, device=device.value))
+        run, results = evaluate_job(options, execute=execute, console=console)
     images = len(next(iter(results.values())).names)
     if json:
         models = {name: _means(scores) for name, scores in results.items()}
@@ -192,14 +190,22 @@ def submit(
     json: JsonOption = False,
 ) -> None:
     """Write log-densities for the MIT/Tuebingen benchmark, and check them; or only check a file (--dry_run)."""
-    from mrsal.evaluation import find_stimuli, report_problems, submit_job
+    from mrsal.evaluation import SubmitOptions, find_stimuli, report_problems, submit_job
 
     if (out is None) == (dry_run is None):
         raise InputError("give either --out, the file to write, or --dry_run, the file to check")
     stimuli = find_stimuli(paths)
     if out:
-        how = {"mode": mode and mode.value, "precision": precision.value, "device": device.value, "resize": resize_maps}
-        submit_job(stimuli, out, model, console=console, **how)
+        options = SubmitOptions(
+            paths=tuple(paths),
+            out=out,
+            model=model,
+            mode=mode and mode.value,
+            precision=precision.value,
+            device=device.value,
+            resize_maps=resize_maps,
+        )
+        submit_job(stimuli, out, options, console=console)
     file = out or dry_run or Path()
     problems = report_problems(file, stimuli)
     ready = not any(problem.fatal for problem in problems)

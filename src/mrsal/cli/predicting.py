@@ -25,7 +25,6 @@ from mrsal.cli._options import (
     only_with_ray,
     print_json,
 )
-from mrsal.errors import InputError
 
 
 class Output(StrEnum):
@@ -102,6 +101,8 @@ def predict(
 
     The exit status is 0 if all went well, 1 if something failed, and 2 if nothing could be done.
     """
+    from mrsal.inference import PredictOptions, RayOptions
+
     cluster = {
         "address": address,
         "workers": workers,
@@ -111,31 +112,32 @@ def predict(
         "fresh": fresh,
     }
     only_with_ray(engine, **cluster)
-    how = {
-        "formats": list(dict.fromkeys(one.value for one in format or [Output.overlay])),
-        "mode": mode and mode.value,
-        "recursive": recursive,
-        "opacity": opacity,
-        "colormap": colormap,
-        "smoothing": smoothing,
-        "every": every,
-        "skip_existing": skip_existing,
-        "column": column,
-        "device": device.value,
-        "precision": precision.value,
-        "console": console,
-    }
+    options = PredictOptions(
+        paths=tuple(paths),
+        out=out,
+        model=model,
+        format=tuple(dict.fromkeys(output.value for output in format or [Output.overlay])),
+        mode=mode and mode.value,
+        recursive=recursive,
+        opacity=opacity,
+        colormap=colormap,
+        smoothing=smoothing,
+        every=every,
+        skip_existing=skip_existing,
+        column=column,
+        runtime=runtime.value,
+        device=device.value,
+        precision=precision.value,
+    )
     if engine is Engine.ray:
-        if runtime is Runtime.onnx:
-            raise InputError("--engine ray predicts with torch; leave --runtime onnx out")
         from mrsal.inference import predict_on_ray
 
-        given = {name: value for name, value in cluster.items() if value is not None}
-        summary = predict_on_ray(paths, out, model, **how, **given)  # type: ignore[arg-type]
+        ray = RayOptions(**{name: value for name, value in cluster.items() if value is not None})  # type: ignore[arg-type]
+        summary = predict_on_ray(options, ray, console=console)
     else:
         from mrsal.inference import predict_job
 
-        summary = predict_job(paths, out, model, runtime=runtime.value, **how)  # type: ignore[arg-type]
+        summary = predict_job(options, console=console)
     if json:
         print_json({"out": out, **asdict(summary)})
     if summary.failed:
