@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from mrsal.evaluation.baselines.simple import centre
 from numpy.typing import NDArray
 
-from mrsal.evaluation.baselines.simple import centre
 from mrsal.images import read_grey
 from mrsal.metrics import agreement_score, cc
 

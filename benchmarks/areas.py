@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from mrsal.evaluation.baselines.simple import centre, uniform
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
@@ -19,7 +20,6 @@ import mrsal
 from mrsal.aoi.areas import Area, attention_shares
 from mrsal.datasets.archives.example import Example
 from mrsal.datasets.archives.native import NativeArchive
-from mrsal.evaluation.baselines.simple import centre, uniform
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mrsal.evaluation.open_model import CEILING, limits_of
 from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
@@ -32,7 +33,6 @@ from mrsal.datasets.archives.historical import write_pth
 from mrsal.datasets.archives.native import NativeArchive, write_native
 from mrsal.evaluation.baselines import BASELINES
 from mrsal.evaluation.evaluator import evaluate
-from mrsal.evaluation.open_model import CEILING, limits_of
 from mrsal.evaluation.report.curves import read_history
 from mrsal.evaluation.report.pictures import comparison, sheet
 from mrsal.evaluation.report.tables import table_lines

@@ -227,3 +227,10 @@ def save_jpeg(picture: NDArray[np.uint8], path: str | Path, *, quality: int = 92
     """Write a picture as JPEG."""
     with atomic_path(path) as temporary:
         Image.fromarray(picture).save(temporary, format="JPEG", quality=quality)
+
+
+def min_max_scaled(values: NDArray, *, dtype: type = np.float64) -> NDArray:
+    """Values scaled to [0, 1] by their own minimum and maximum; constant values become 0."""
+    low, high = dtype(values.min()), dtype(values.max())
+    scaled = np.subtract(values, low, dtype=dtype)
+    return np.divide(scaled, high - low if high > low else 1, out=scaled, dtype=dtype)

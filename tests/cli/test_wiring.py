@@ -7,10 +7,10 @@ with the option and without. The functions that do its work, its jobs, write dow
 import contextlib
 import inspect
 import itertools
-import pkgutil
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,44 +43,45 @@ class Empty:
 LAST = object()
 EMPTY = Empty()
 AREA = SimpleNamespace(name="cta")
+OPENED = SimpleNamespace(mode="exact")
 JOBS: dict[str, dict[str, Any]] = {
     "demo": {"mrsal.cli.demo_job.run_demo": LAST},
-    "predict": {"mrsal.inference.job.predict_job": LAST, "mrsal.inference.ray_job.predict_on_ray": LAST},
-    "serve": {"mrsal.web.studio.Studio": contextlib.nullcontext("studio"), "mrsal.web.app.serve": LAST},
+    "predict": {"mrsal.inference.predict_job": LAST, "mrsal.inference.predict_on_ray": LAST},
+    "serve": {"mrsal.web.Studio": contextlib.nullcontext("studio"), "mrsal.web.serve": LAST},
     "aoi": {
-        "mrsal.aoi.study.check_out": None,
-        "mrsal.evaluation.open_model.open_model": "model",
-        "mrsal.aoi.study.measure": EMPTY,
-        "mrsal.aoi.areas.compare_shares": [],
-        "mrsal.aoi.study.write_out": None,
-        "mrsal.aoi.study.share_table": "",
-        "mrsal.aoi.study.difference_table": "",
-        "mrsal.aoi.study.json_dict": {},
+        "mrsal.aoi.check_out": None,
+        "mrsal.inference.open_model": OPENED,
+        "mrsal.aoi.measure": EMPTY,
+        "mrsal.aoi.compare_shares": [],
+        "mrsal.aoi.write_out": None,
+        "mrsal.aoi.share_table": "",
+        "mrsal.aoi.difference_table": "",
+        "mrsal.aoi.json_dict": {},
     },
     "check": {
-        "mrsal.aoi.box_files.read_areas": [AREA],
-        "mrsal.aoi.rules.parse_rule": "rule",
-        "mrsal.evaluation.open_model.open_model": "model",
-        "mrsal.aoi.study.measure": EMPTY,
-        "mrsal.aoi.rules.check_rules": [],
+        "mrsal.aoi.read_areas": [AREA],
+        "mrsal.aoi.parse_rule": "rule",
+        "mrsal.inference.open_model": OPENED,
+        "mrsal.aoi.measure": EMPTY,
+        "mrsal.aoi.check_rules": [],
     },
     "prepare": {
         "mrsal.datasets.load": EMPTY,
-        "mrsal.datasets.archives.native.write_native": LAST,
-        "mrsal.datasets.archives.historical.write_pth": LAST,
+        "mrsal.datasets.job.write_native": LAST,
+        "mrsal.datasets.job.write_pth": LAST,
     },
-    "train": {"mrsal.training.job.train_job": LAST},
+    "train": {"mrsal.training.train_job": LAST},
     "evaluate": {
-        "mrsal.evaluation.ray_job.scoring_on_ray": contextlib.nullcontext("workers"),
-        "mrsal.evaluation.job.evaluate_job": LAST,
+        "mrsal.inference.on_ray": contextlib.nullcontext("workers"),
+        "mrsal.evaluation.evaluate_job": LAST,
     },
-    "compare": {"mrsal.evaluation.compare_job.compare_job": LAST},
+    "compare": {"mrsal.evaluation.compare_job": LAST},
     "submit": {
-        "mrsal.evaluation.submit_job.find_stimuli": [],
-        "mrsal.evaluation.submit_job.submit_job": None,
-        "mrsal.evaluation.submit_job.report_problems": LAST,
+        "mrsal.evaluation.find_stimuli": [],
+        "mrsal.evaluation.submit_job": None,
+        "mrsal.evaluation.report_problems": LAST,
     },
-    "export": {"mrsal.inference.onnx_export.export_model": LAST},
+    "export": {"mrsal.inference.export_model": LAST},
     "doctor": {"mrsal.cli.doctor_checks.examine": LAST},
 }
 
@@ -137,7 +138,7 @@ OPTIONS: dict[str, dict[str, To]] = {
     "predict": {
         "paths": To(["b.png", "c.png"]),
         "out": To("elsewhere"),
-        "format": To(["npy", "png"], {"formats": ["npy", "png"]}),
+        "format": To(["npy", "png"]),
         "recursive": To(True),
         "opacity": To(0.25),
         "colormap": To("gray"),
@@ -212,8 +213,8 @@ OPTIONS: dict[str, dict[str, To]] = {
         "end_momentum": To(0.75),
         "lr_weight_decay": To(0.125, {"weight_decay": 0.125}),
         "conv1_weight_constraint": To(0.5, {"conv1_limit": 0.5}),
-        "using_windows": To(1, {}),  # old command lines have it; it does nothing
-        "improvements": To(1, {"variant": "blur"}),
+        "using_windows": To(1),
+        "improvements": To(1),
         "early_stopping_patience": To(6, {"patience": 6}),
         "average": To(5),
         "val_metric": To("NSS", {"watch": "NSS"}),
@@ -248,7 +249,7 @@ OPTIONS: dict[str, dict[str, To]] = {
     },
     "compare": {
         "paths": To(["c.csv", "d.csv"]),
-        "names": To("A,B", {"names": ["A", "B"]}),
+        "names": To("A,B"),
         "reference": To("A"),
         "out": To("elsewhere"),
         "level": To(0.5),
@@ -262,7 +263,7 @@ OPTIONS: dict[str, dict[str, To]] = {
         "out": To("n.hdf5", {"out": "n.hdf5", "path": "n.hdf5"}),
         **MODEL,
         "dry_run": To("n.hdf5", {"path": "n.hdf5"}, besides={"out": None, "dry_run": "m.hdf5"}),
-        "resize_maps": To(True, {"resize": True}),
+        "resize_maps": To(True),
         **QUIET,
         **JSON,
     },
@@ -303,7 +304,8 @@ def words_of(command: str, options: dict[str, Any]) -> list[str]:
 
 def recorder(path: str, result: Any, calls: dict[tuple[str, ...], Any]) -> Callable[..., Any]:
     """Stands in for the job at ``path``: writes its arguments into ``calls``, defaults included."""
-    signature = inspect.signature(pkgutil.resolve_name(path))
+    package, name = path.rsplit(".", 1)
+    signature = inspect.signature(getattr(import_module(package), name))  # some modules are called like their function
     numbers = itertools.count()
 
     def record(*positional: Any, **named: Any) -> Any:

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from made_up_examples import clusters, example
 from messages import naming
+from mrsal.evaluation.baselines.simple import spectral_residual
 
 from mrsal.datasets import load
 from mrsal.errors import DataError, InputError
 from mrsal.evaluation.baselines import BASELINES
 from mrsal.evaluation.baselines.centre_bias import CentreBias
 from mrsal.evaluation.baselines.observers import InterObserver
-from mrsal.evaluation.baselines.simple import spectral_residual
 from mrsal.metrics import information_gain, nss
 
 

@@ -5,12 +5,12 @@ import csv
 import numpy as np
 import pytest
 from messages import naming
+from mrsal.evaluation.baselines.simple import centre, uniform
 
 from mrsal import metrics
 from mrsal.datasets.archives.historical import PthArchive
 from mrsal.datasets.archives.native import NativeArchive
 from mrsal.errors import InputError
-from mrsal.evaluation.baselines.simple import centre, uniform
 from mrsal.evaluation.evaluator import evaluate
 
 

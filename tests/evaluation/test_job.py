@@ -8,13 +8,13 @@ from functools import partial
 import numpy as np
 import pytest
 from messages import mentions, naming
+from mrsal.evaluation.baselines.simple import centre
 from rich.console import Console
 
 from mrsal.datasets.archives.native import write_native
 from mrsal.datasets.archives.open import open_archive
 from mrsal.errors import InputError
 from mrsal.evaluation.adjustment import Adjusted, fit_adjustment
-from mrsal.evaluation.baselines.simple import centre
 from mrsal.evaluation.evaluator import evaluate
 from mrsal.evaluation.job import evaluate_job
 from mrsal.evaluation.report.tables import score_table, table_lines

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from messages import mentions, naming
+from mrsal.evaluation.baselines.simple import centre
+from mrsal.evaluation.stored_maps import open_maps
 from scipy.special import logsumexp
 
 from mrsal.errors import InputError
-from mrsal.evaluation.baselines.simple import centre
-from mrsal.evaluation.stored_maps import open_maps
 from mrsal.evaluation.submission import check_submission, log_density, write_submission
 
 h5py = pytest.importorskip("h5py")

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from messages import naming
+from mrsal.evaluation.open_model import open_model
 from PIL import Image
 
 import mrsal
 from mrsal import load_model
 from mrsal.errors import DataError, FileError, InputError
-from mrsal.evaluation.open_model import open_model
 from mrsal.inference.job import open_predictor
 from mrsal.inference.onnx_predictor import OnnxPredictor
 

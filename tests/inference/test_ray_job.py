@@ -19,6 +19,8 @@ import pytest
 import torch
 from known_pictures import Brightness, encoded, film, grey_ramp, write_tar
 from messages import mentions, naming
+from mrsal.evaluation.open_model import limits_of, open_model
+from mrsal.evaluation.ray_job import scoring_on_ray
 from PIL import Image
 from pyarrow import parquet
 from rich.console import Console
@@ -28,8 +30,6 @@ import mrsal
 from mrsal.errors import FileError, InputError, MrsalError
 from mrsal.evaluation.evaluator import evaluate
 from mrsal.evaluation.job import evaluate_job
-from mrsal.evaluation.open_model import limits_of, open_model
-from mrsal.evaluation.ray_job import scoring_on_ray
 from mrsal.evaluation.task import ScoringTask
 from mrsal.inference import job as inference_job, ray_job, ray_pool
 from mrsal.inference.job import Summary, predict_job

@@ -17,7 +17,6 @@ from .study import (
     difference_table as difference_table,
     json_dict as json_dict,
     measure as measure,
-    saliency_of as saliency_of,
     share_table as share_table,
     write_out as write_out,
 )

@@ -21,10 +21,9 @@ from mrsal.aoi.box_files import read_areas
 from mrsal.aoi.drawing import side_by_side, with_areas
 from mrsal.aoi.options import Study
 from mrsal.errors import InputError
-from mrsal.evaluation import StoredMaps
 from mrsal.files import atomic_path
 from mrsal.images import read_image
-from mrsal.inference import Predictor, SaliencyMap
+from mrsal.inference import SaliencyMap, SaliencyModel
 
 PICTURES = (".png", ".jpg", ".jpeg")
 COLUMNS = ("area", "x", "y", "width", "height", "attention", "low", "high", "surface", "per_surface", "rank")
@@ -63,7 +62,9 @@ class Attention:
         ]
 
 
-def measure(image: Path, boxes: Path | Sequence[Area], model: Any, *, study: Study | None = None) -> Attention:
+def measure(
+    image: Path, boxes: Path | Sequence[Area], model: SaliencyModel, *, study: Study | None = None
+) -> Attention:
     """Predict an image and share its attention among areas.
 
     Parameters
@@ -71,44 +72,17 @@ def measure(image: Path, boxes: Path | Sequence[Area], model: Any, *, study: Stu
     image : Path
     boxes : Path or sequence of Area
         A file for :func:`read_areas`, or the areas themselves.
-    model : Predictor, StoredMaps or callable
-        What :func:`mrsal.evaluation.job.open_model` opens.
+    model : SaliencyModel
     study : Study, optional
         What the intervals are about.
     """
     pixels = read_image(image)
     areas = read_areas(boxes, image=image, shape=pixels.shape[:2]) if isinstance(boxes, Path) else boxes
     attention_shares(np.ones(pixels.shape[:2]), areas)  # what is wrong with the boxes is said before the network runs
-    saliency = saliency_of(model, pixels, name=image.name)
+    saliency = model.predict(pixels, name=image.name)
     size = study or Study()
     shares = attention_shares(saliency, areas, observers=size.observers, fixations=size.fixations, level=size.level)
     return Attention(image.name, saliency, shares)
-
-
-def saliency_of(model: Any, pixels: NDArray[np.uint8], *, name: str = "", mode: str | None = None) -> SaliencyMap:
-    """The map of a picture by anything that :func:`mrsal.evaluation.job.open_model` opens.
-
-    Parameters
-    ----------
-    model : Predictor, StoredMaps or callable
-    pixels : array
-        ``(H, W, 3)`` uint8.
-    name : str
-        Of the picture, by which stored maps are found.
-    mode : str, optional
-        Of a predictor; None: its own.
-
-    Raises
-    ------
-    InputError
-        If the map is no density up to its scale: it has negative or infinite values.
-    """
-    if isinstance(model, Predictor):
-        return model.predict(pixels, mode=mode)
-    values = model.map_of(name, pixels.shape[:2]) if isinstance(model, StoredMaps) else np.asarray(model(pixels))
-    if not np.isfinite(values).all() or values.min() < 0:
-        raise InputError("the model's map has negative or infinite values; give a density, or a map that starts at 0")
-    return SaliencyMap((values / (values.max() or 1)).astype(np.float32), pixels)
 
 
 def share_table(attention: Attention, *, level: float) -> Table:

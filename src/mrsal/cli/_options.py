@@ -105,7 +105,7 @@ def networks() -> list[str]:
 
 def baselines() -> list[str]:
     """Names of the models that need no learning."""
-    from mrsal.evaluation import BASELINES
+    from mrsal.inference import BASELINES
 
     return list(BASELINES)
 
@@ -205,7 +205,7 @@ def _parameter(setting: Setting) -> inspect.Parameter:
 def _from_typer(setting: Setting, value: Any) -> Any:
     """What typer made of the words, in the type of the field."""
     if setting.is_sequence:
-        return tuple(str(single) if setting.choices else single for single in value or ())
+        return tuple(dict.fromkeys(map(str, value or ()))) if setting.choices else tuple(value or ())
     return bool(value) if setting.option.switch else value
 
 

@@ -18,8 +18,8 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
     right. It covers chance in the sample, not the model's error.
     """
     from mrsal.aoi import check_out, compare_shares, difference_table, json_dict, measure, share_table, write_out
-    from mrsal.evaluation import open_model
     from mrsal.images import image_size
+    from mrsal.inference import open_model
 
     image, boxes, compare, compare_boxes = options.image, options.boxes, options.compare, options.compare_boxes
     check_out(options.out, inputs=[path for path in (image, boxes, compare, compare_boxes) if path])
@@ -38,7 +38,7 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
     if json:
         settings = {
             "model": options.model,
-            "mode": getattr(opened, "mode", None),
+            "mode": opened.mode or None,
             **study,
             "warnings": [str(c.message) for c in complaints or []],
         }
@@ -64,8 +64,8 @@ def check(options: CheckOptions, *, json: bool) -> None:
     The exit status is 0 if all rules hold, 1 if one fails, and 2 if the rules, the boxes or the image are wrong.
     """
     from mrsal.aoi import check_rules, measure, parse_rule, read_areas
-    from mrsal.evaluation import open_model
     from mrsal.images import image_size
+    from mrsal.inference import open_model
 
     with warnings.catch_warnings(record=json, action="always" if json else None) as complaints:
         areas = read_areas(options.boxes, image=options.image, shape=image_size(options.image))

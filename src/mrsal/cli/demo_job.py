@@ -12,7 +12,6 @@ from mrsal import datasets
 from mrsal.cli.demo_options import DemoOptions
 from mrsal.datasets import Example, NativeArchive, write_native, write_synthetic
 from mrsal.evaluation import (
-    BASELINES,
     Scores,
     comparison,
     evaluate,
@@ -24,7 +23,7 @@ from mrsal.evaluation import (
 )
 from mrsal.files import atomic_path
 from mrsal.images import save_jpeg
-from mrsal.inference import load_model
+from mrsal.inference import BASELINES, load_model
 from mrsal.metrics import PROTOCOLS
 from mrsal.progress import progress_bar
 from mrsal.training import TrainOptions, train_job

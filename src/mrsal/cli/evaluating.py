@@ -18,19 +18,15 @@ if TYPE_CHECKING:
 def evaluate(options: EvaluateOptions, *, json: bool) -> None:
     """Score a model and draw comparisons with the ground truth."""
     from mrsal.evaluation import evaluate_job, score_table
+    from mrsal.inference import Execute, execute_here, on_ray
 
     with ExitStack() as stack:
-        share_out = None
+        execute: Execute = execute_here
         if options.engine == "ray":
-            from mrsal.evaluation import scoring_on_ray
-
-            share_out = stack.enter_context(scoring_on_ray(address=options.address, workers=options.workers))
-        how = asdict(options)
-        for name in ("data_dir", "out_dir", "model_path", "engine", "address", "workers"):
-            del how[name]
-        run, results = evaluate_job(
-            options.data_dir, options.out_dir, options.model_path, **how, share_out=share_out, console=console
-        )
+            execute = stack.enter_context(
+                on_ray(address=options.address, workers=options.workers, device=options.device)
+            )
+        run, results = evaluate_job(options, execute=execute, console=console)
     images = len(next(iter(results.values())).names)
     if json:
         models = {name: _means(scores) for name, scores in results.items()}
@@ -77,15 +73,9 @@ def submit(options: SubmitOptions, *, json: bool) -> None:
     """Write log-densities for the MIT/Tuebingen benchmark, and check them; or only check a file (--dry_run)."""
     from mrsal.evaluation import find_stimuli, report_problems, submit_job
 
-    stimuli = find_stimuli(list(options.paths))
+    stimuli = find_stimuli(options.paths)
     if options.out:
-        how = {
-            "mode": options.mode,
-            "precision": options.precision,
-            "device": options.device,
-            "resize": options.resize_maps,
-        }
-        submit_job(stimuli, options.out, options.model, console=console, **how)
+        submit_job(stimuli, options.out, options, console=console)
     file = options.out or options.dry_run or Path()
     problems = report_problems(file, stimuli)
     ready = not any(problem.fatal for problem in problems)

@@ -14,30 +14,11 @@ def predict(options: PredictOptions, *, json: bool) -> None:
 
     The exit status is 0 if all went well, 1 if something failed, and 2 if nothing could be done.
     """
-    names = (
-        "mode",
-        "recursive",
-        "opacity",
-        "colormap",
-        "smoothing",
-        "every",
-        "skip_existing",
-        "column",
-        "device",
-        "precision",
-    )
-    how = {name: getattr(options, name) for name in names}
-    how |= {"formats": list(dict.fromkeys(options.formats)), "console": console}
     if options.engine == "ray":
-        from mrsal.inference import predict_on_ray
-
-        ray = ("address", "workers", "gpus_per_worker", "shard_size", "nested", "fresh")
-        how |= {name: getattr(options, name) for name in ray}
-        summary = predict_on_ray(options.paths, options.out, options.model, **how)
+        from mrsal.inference import predict_on_ray as job
     else:
-        from mrsal.inference import predict_job
-
-        summary = predict_job(options.paths, options.out, options.model, runtime=options.runtime, **how)
+        from mrsal.inference import predict_job as job  # which needs no torch for an exported network
+    summary = job(options, console=console)
     if json:
         print_json({"out": options.out, **asdict(summary)})
     if summary.failed:

@@ -1,9 +1,9 @@
-from .baselines import BASELINES as BASELINES, CentreBias as CentreBias, InterObserver as InterObserver
+from .baselines.centre_bias import CentreBias as CentreBias
+from .baselines.observers import InterObserver as InterObserver
 from .compare_job import compare_job as compare_job
 from .comparison import compare as compare
 from .evaluator import evaluate as evaluate
 from .job import evaluate_job as evaluate_job
-from .open_model import open_model as open_model
 from .options import (
     Bootstrap as Bootstrap,
     CompareOptions as CompareOptions,
@@ -11,10 +11,8 @@ from .options import (
     ModelOptions as ModelOptions,
     SubmitOptions as SubmitOptions,
 )
-from .ray_job import scoring_on_ray as scoring_on_ray
 from .report.curves import read_history as read_history, save_curves as save_curves
 from .report.pictures import comparison as comparison, sheet as sheet
 from .report.tables import score_table as score_table, table_lines as table_lines
 from .scores import Scores as Scores
-from .stored_maps import StoredMaps as StoredMaps
 from .submit_job import find_stimuli as find_stimuli, report_problems as report_problems, submit_job as submit_job

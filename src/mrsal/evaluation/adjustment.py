@@ -3,7 +3,7 @@
 Both raise most scores of most models, so a table says where they were used: print the :class:`Adjustment`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from scipy.ndimage import gaussian_filter
 from mrsal.datasets import Example
 from mrsal.errors import DataError, InputError
 from mrsal.evaluation.baselines.centre_bias import CentreBias
+from mrsal.images import min_max_scaled
+from mrsal.inference import PreparedImage, SaliencyMap, SaliencyModel
 
 BLURS = (0.0, 4.0, 8.0, 16.0, 24.0, 32.0, 48.0)
 WEIGHTS = tuple(round(0.1 * step, 1) for step in range(10))
@@ -48,40 +50,42 @@ class Adjustment:
             f"(NSS there {self.nss_before:.3f} before, {self.nss_after:.3f} after)"
         )
 
-    def apply(self, map_: NDArray, example: Example) -> NDArray[np.float64]:
-        """The adjusted map of an image: ``(H, W)`` float64 in [0, 1].
-
-        Raises
-        ------
-        InputError
-            If the map has another shape than the image.
-        """
-        _check(map_, example)
-        blurred = _unit(_blurred(map_, self.blur))
+    def apply(self, map_: NDArray, *, name: str) -> NDArray[np.float64]:
+        """The adjusted map of the image with this name: ``(H, W)`` float64 in [0, 1]."""
+        blurred = min_max_scaled(_blurred(map_, self.blur))
         if not self.centre_weight:
             return blurred
-        centre = _unit(self.centre_bias.predict_example(example))
+        centre = min_max_scaled(self.centre_bias.density(blurred.shape, leave_out=name))
         return (1 - self.centre_weight) * blurred + self.centre_weight * centre
 
 
-@dataclass(frozen=True)
-class Adjusted:
-    """A model whose maps are adjusted, to be evaluated as any other.
+class Adjusted(SaliencyModel):
+    """A model whose maps are adjusted.
 
     Parameters
     ----------
-    predict : callable
-        Example to map, ``(H, W)``.
+    model : SaliencyModel
     adjustment : Adjustment
         Fitted on the same model's maps of validation images.
     """
 
-    predict: Callable[[Example], NDArray]
-    adjustment: Adjustment
+    def __init__(self, model: SaliencyModel, adjustment: Adjustment) -> None:
+        self.model, self.adjustment = model, adjustment
 
-    def predict_example(self, example: Example) -> NDArray[np.float64]:
-        """The adjusted map of an image: ``(H, W)`` float64 in [0, 1]."""
-        return self.adjustment.apply(np.asarray(self.predict(example)), example)
+    def prepare(self, image: object, *, name: str = "") -> PreparedImage:
+        return self.model.prepare(image, name=name)
+
+    def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
+        maps = self.model.predict_prepared(images)
+        return [
+            image.map(self.adjustment.apply(m.values, name=image.name)) for image, m in zip(images, maps, strict=True)
+        ]
+
+    def require(self, names: Iterable[str]) -> None:
+        self.model.require(names)
+
+    def about(self) -> Mapping[str, str]:
+        return {**self.model.about(), "adjustment": str(self.adjustment)}
 
 
 def fit_adjustment(
@@ -145,8 +149,8 @@ def fit_adjustment(
         if map_ is None:
             raise InputError(f"expected a map for each of {len(examples)} examples, got {images}")
         _check(map_, example)
-        centre = _unit(bias.predict_example(example))
-        total += [_nss(_unit(_blurred(map_, blur)), centre, np.array(weights), example) for blur in blurs]
+        centre = min_max_scaled(bias.density(example.shape, leave_out=example.name))
+        total += [_nss(min_max_scaled(_blurred(map_, blur)), centre, np.array(weights), example) for blur in blurs]
         images += 1
     if next(remaining, None) is not None:
         raise InputError(f"there are more maps than the {len(examples)} examples; give one for each")
@@ -184,15 +188,10 @@ def _blurred(map_: NDArray, blur: float) -> NDArray[np.float64]:
     return gaussian_filter(values, blur) if blur else values
 
 
-def _unit(map_: NDArray[np.float64]) -> NDArray[np.float64]:
-    span = np.ptp(map_)
-    return (map_ - map_.min()) / (span if span > 0 else 1.0)
-
-
 def _check(map_: NDArray, example: Example) -> None:
-    if np.shape(map_) != example.pyramid.shape:
+    if np.shape(map_) != example.shape:
         raise InputError(
-            f"{example.name}: expected a map of {example.pyramid.shape}, got {np.shape(map_)}; resize it to the image"
+            f"{example.name}: expected a map of {example.shape}, got {np.shape(map_)}; resize it to the image"
         )
     if not np.isfinite(map_).all():
         raise InputError(f"{example.name}: the map holds values that are NaN or infinite; replace them first")

@@ -1,13 +1,12 @@
-"""Score any model on any examples: maps in, one row of metrics per image out.
+"""Score any model on any examples: one row of metrics per image.
 
-A model is any callable ``image -> map``, an ``(H, W, 3)`` uint8 picture to ``(H, W)`` numbers, so that a baseline is
-scored exactly as the network is; or it has a method ``predict_example(example) -> map``, when it needs to know more than
-the picture: the stimulus's name, as stored maps do, or the fixations on other images, as a fitted centre bias does.
+A model is a :class:`mrsal.inference.SaliencyModel`, or a function from an ``(H, W, 3)`` uint8 image to ``(H, W)`` numbers, so a
+baseline is scored exactly as a network is.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +14,13 @@ from numpy.typing import NDArray
 from mrsal.datasets import Example, density
 from mrsal.errors import DataError, InputError
 from mrsal.evaluation.baselines.centre_bias import CentreBias
-from mrsal.evaluation.baselines.observers import InterObserver
 from mrsal.evaluation.scores import Scores
-from mrsal.inference import Predictor
-from mrsal.metrics import HIGHER_IS_BETTER, Protocol, protocol as protocol_of, score, score_optimal
+from mrsal.inference import SaliencyModel, as_model
+from mrsal.metrics import HIGHER_IS_BETTER, Protocol as MetricProtocol, protocol as protocol_of, score, score_optimal
 
 __all__ = ["HIGHER_IS_BETTER", "Model", "Scores", "evaluate", "predict_example"]
 
-Model = Callable[[NDArray[np.uint8]], NDArray] | Any
+Model = SaliencyModel | Callable[[NDArray[np.uint8]], Any]
 OnImage = Callable[[Example, NDArray, dict[str, float]], None]
 MapOver = Callable[[Callable[[int], dict[str, float]], Sequence[int]], Iterable[dict[str, float]]]
 NEEDS_NO_FIXATIONS = ("CC", "KL", "SIM", "EMD", "agreement")  # a map of the ground truth is enough
@@ -43,9 +41,10 @@ def evaluate(
 
     Parameters
     ----------
-    model : callable, or object with ``predict_example``
-        A :class:`mrsal.Predictor`, anything that turns an image into a map of its size, stored maps, or a baseline. With
-        :class:`mrsal.evaluation.baselines.InterObserver` each observer's fixations are scored on the density of the others.
+    model : SaliencyModel or callable
+        A :class:`mrsal.Predictor`, anything that :func:`mrsal.inference.open_model` opens, a baseline, or a function from an
+        image to a map of its size. A model that has ``leave_one_out``, as :class:`mrsal.evaluation.InterObserver` has, is
+        scored observer by observer: each one's fixations on the density of the others.
     examples : iterable of Example
         The images of an archive, as :meth:`mrsal.datasets.NativeArchive.examples` gives them.
     protocol : str
@@ -70,11 +69,19 @@ def evaluate(
     InputError
         If there is nothing to score, or the model gives a map of another size or with values that are not finite.
     """
-    chosen = protocol_of(protocol)
     examples = list(examples)
     if not examples:
         raise InputError("expected at least one image to evaluate, got none")
-    rows = list(map_over(image_scorer(model, examples, protocol, optimal, on_image), range(len(examples))))
+    score_image = image_scorer(as_model(model), examples, protocol, optimal, on_image)
+    rows = list(map_over(score_image, range(len(examples))))
+    return collect_scores(rows, examples, protocol=protocol, optimal=optimal, name=name)
+
+
+def collect_scores(
+    rows: Sequence[Mapping[str, float]], examples: Sequence[Example], *, protocol: str, optimal: bool, name: str
+) -> Scores:
+    """The rows of :func:`image_scorer`, one for each example in their order, as scores; parameters as for :func:`evaluate`."""
+    chosen = protocol_of(protocol)
     columns = dict.fromkeys((*chosen.metrics, *_ALWAYS))
     names = [metric for metric in columns if any(metric in row for row in rows)]
     values = {metric: np.array([row.get(metric, np.nan) for row in rows]) for metric in names}
@@ -86,7 +93,7 @@ def evaluate(
 
 
 def image_scorer(
-    model: Model, examples: Sequence[Example], protocol: str, optimal: bool, on_image: OnImage | None = None
+    model: SaliencyModel, examples: Sequence[Example], protocol: str, optimal: bool, on_image: OnImage | None = None
 ) -> Callable[[int], dict[str, float]]:
     """The part of :func:`evaluate` that can be shared out: a function from an image's index to its scores."""
     context = _Context.of(examples, protocol_of(protocol), optimal=optimal)
@@ -94,7 +101,7 @@ def image_scorer(
     def row_of(i: int) -> dict[str, float]:
         example = examples[i]
         map_ = predict_example(model, example)
-        if isinstance(model, InterObserver):
+        if isinstance(model, LeavesOneOut):
             row = _score_observers(model, example, i, context)
         else:
             row = _score(map_, example, i, context)
@@ -105,34 +112,30 @@ def image_scorer(
     return row_of
 
 
-def predict_example(model: Model, example: Example) -> NDArray:
-    """A model's map of an example: ``(H, W)``, checked for its size.
+def predict_example(model: SaliencyModel, example: Example) -> NDArray:
+    """A model's map of an example: ``(H, W)``."""
+    return model.predict(example.image, name=example.name).values
 
-    Raises
-    ------
-    InputError
-        If the map has another size than the image.
-    """
-    if isinstance(model, Predictor):  # reuses the scaled images and the grid that the archive holds
-        return model.values(example.pyramid, example.grid)
-    ask = getattr(model, "predict_example", None)
-    map_ = np.asarray(ask(example) if ask else model(example.stimulus()))
-    if map_.shape != example.pyramid.shape:
-        raise InputError(f"{example.name}: expected a map of {example.pyramid.shape}, the model gave {map_.shape}")
-    return map_
+
+@runtime_checkable
+class LeavesOneOut(Protocol):
+    """A model that predicts each observer of an image from the others."""
+
+    def leave_one_out(self, example: Example) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.bool_]]]:
+        """Each observer, the density of the others, and which fixations are that observer's."""
 
 
 @dataclass(frozen=True)
 class _Context:
     """What the scores of one image need to know of the others."""
 
-    protocol: Protocol
+    protocol: MetricProtocol
     optimal: bool
     others: "_Relative | None"
     centre_bias: CentreBias | None
 
     @classmethod
-    def of(cls, examples: Sequence[Example], protocol: Protocol, *, optimal: bool) -> "_Context":
+    def of(cls, examples: Sequence[Example], protocol: MetricProtocol, *, optimal: bool) -> "_Context":
         located = [example.fixations is not None and len(example.fixations) > 0 for example in examples]
         if any(located) and not all(located):
             raise DataError(f"no fixations for {examples[located.index(False)].name}, but for other images there are")
@@ -157,7 +160,7 @@ def _score(map_: NDArray, example: Example, index: int, context: _Context) -> di
     if points is not None and context.others is not None:
         given["other_x"], given["other_y"] = context.others.on(index, map_.shape, images=protocol.other_images)
     if context.centre_bias is not None:
-        given["baseline"] = context.centre_bias.predict_example(example)
+        given["baseline"] = context.centre_bias.density(example.shape, leave_out=example.name)
     if context.optimal:
         sigma = protocol.sigma(example.dataset, example.pixels_per_degree)
         scores = score_optimal(mass, sigma=sigma, shuffled_density=given.get("baseline"), **given)
@@ -166,7 +169,7 @@ def _score(map_: NDArray, example: Example, index: int, context: _Context) -> di
     return scores | score(map_, protocol="historical", target=example.target())
 
 
-def _score_observers(model: InterObserver, example: Example, index: int, context: _Context) -> dict[str, float]:
+def _score_observers(model: LeavesOneOut, example: Example, index: int, context: _Context) -> dict[str, float]:
     """Means over fixations; the metrics against a density are left out, since that of one observer is another truth."""
     assert example.fixations is not None
     totals: dict[str, float] = {}
@@ -178,13 +181,13 @@ def _score_observers(model: InterObserver, example: Example, index: int, context
     return totals
 
 
-def _target(example: Example, protocol: Protocol) -> NDArray[np.float64]:
+def _target(example: Example, protocol: MetricProtocol) -> NDArray[np.float64]:
     """The ground-truth density with the protocol's sigma, or the published map where only that is known."""
     points = example.fixations
     if points is None or not np.isfinite(example.pixels_per_degree):
         return example.target()
     sigma = protocol.sigma(example.dataset, example.pixels_per_degree)
-    return density(points.x, points.y, example.pyramid.shape, sigma=sigma)
+    return density(points.x, points.y, example.shape, sigma=sigma)
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,7 @@ class _Relative:
 
 
 def _relative_fixations(examples: Sequence[Example]) -> _Relative:
-    points = [(e.fixations, e.pyramid.shape) for e in examples if e.fixations is not None]
+    points = [(e.fixations, e.shape) for e in examples if e.fixations is not None]
     return _Relative(
         np.concatenate([f.x / shape[1] for f, shape in points]),
         np.concatenate([f.y / shape[0] for f, shape in points]),

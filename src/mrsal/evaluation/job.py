@@ -4,11 +4,10 @@ import logging
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,63 +19,32 @@ from mrsal._version import __version__
 from mrsal.datasets import Example, open_archive
 from mrsal.errors import InputError
 from mrsal.evaluation.adjustment import Adjustment, fit_adjustment
-from mrsal.evaluation.baselines import BASELINES
-from mrsal.evaluation.compare_job import compare_job
-from mrsal.evaluation.evaluator import NEEDS_NO_FIXATIONS, Model, evaluate, predict_example
-from mrsal.evaluation.open_model import CEILING, FLOOR, limits_of, open_model
+from mrsal.evaluation.evaluator import NEEDS_NO_FIXATIONS, collect_scores, predict_example
+from mrsal.evaluation.limits import CEILING, FLOOR, limits_of
+from mrsal.evaluation.options import EvaluateOptions
 from mrsal.evaluation.report.curves import read_history
 from mrsal.evaluation.report.html import Panel, pick, write_report
-from mrsal.evaluation.report.tables import score_table, table_lines
+from mrsal.evaluation.report.tables import table_lines
 from mrsal.evaluation.scores import Scores
-from mrsal.evaluation.stored_maps import StoredMaps
-from mrsal.evaluation.task import ScoringTask, ShareOut
+from mrsal.evaluation.task import ScoringTask
 from mrsal.files import new_folder
-from mrsal.inference import OnnxPredictor, Predictor
+from mrsal.inference import Execute, SaliencyModel, execute_here
 from mrsal.metrics.protocols import protocol as protocol_called
-from mrsal.model import everywhere
 from mrsal.progress import log_file, progress_bar
-
-__all__ = ["compare_job", "evaluate_job", "limits_of", "open_model", "score_table", "table_lines", "versions"]
 
 log = logging.getLogger("mrsal")
 
 
 def evaluate_job(
-    data_dir: Path,
-    out_dir: Path,
-    model_path: str,
-    *,
-    improvements: int | None = None,
-    num_saved_images: int = -1,
-    split: str = "test",
-    mode: str | None = None,
-    skip_first: bool = False,
-    protocol: str = "tuebingen",
-    optimal: bool = False,
-    adjust: bool = False,
-    limits: bool = True,
-    parquet: bool = False,
-    resize_maps: bool = False,
-    device: str = "auto",
-    precision: str = "auto",
-    share_out: ShareOut | None = None,
-    console: Console,
+    options: EvaluateOptions, *, execute: Execute = execute_here, console: Console
 ) -> tuple[Path, dict[str, Scores]]:
-    """Score a model, anything that :func:`open_model` opens, on the archive in ``data_dir``.
+    """Score a model, anything that :func:`mrsal.inference.open_model` opens, on the archive in ``options.data_dir``.
 
     Parameters
     ----------
-    protocol, optimal
-        As for :func:`mrsal.evaluate`.
-    adjust : bool
-        Fit a blur and a centre bias on the validation images and apply them to the model's maps.
-    limits : bool
-        Also score the uniform map, the centre bias of the other images, and the inter-observer limit, where the data allow.
-    parquet : bool
-        Write ``scores.parquet`` beside ``scores.csv``.
-    share_out : callable, optional
-        Takes a :class:`ScoringTask` to a function that has its images scored elsewhere, by their indices, and gives their
-        scores in this order: :func:`mrsal.evaluation.ray_job.scoring_on_ray`. None: they are scored here.
+    options : EvaluateOptions
+    execute : callable
+        Where images are scored: :func:`mrsal.inference.execute_here`, or what :func:`mrsal.inference.on_ray` gives.
 
     Returns
     -------
@@ -84,75 +52,64 @@ def evaluate_job(
         The folder ``out_dir/eval/<time>`` with ``report.html``, ``log.txt``, ``scores.csv``, ``limits/<name>.csv`` and
         ``Comparison images/``.
     results : dict of str to Scores
-        Of floor, model and ceiling, in this order.
+        The scores of floor, model and ceiling, in this order.
     """
-    opening = {
-        "improvements": improvements,
-        "device": device,
-        "precision": precision,
-        "mode": mode,
-        "resize": resize_maps,
-    }
-    protocol_about = protocol_called(protocol).about
-    source = model_path if model_path in BASELINES else everywhere(model_path)
-    task = ScoringTask(data_dir.absolute(), split, skip_first, source, opening, protocol, optimal)
-    examples = task.examples()
-    model = task.open_model(examples)
-    if isinstance(model, StoredMaps):
-        model.require(example.name for example in examples)
-    validation = list(open_archive(data_dir).examples("val", skip_first=skip_first)) if adjust else []
-    if adjust and not validation:
+    protocol_about = protocol_called(options.protocol).about
+    task = ScoringTask.of(options)
+    examples = task.examples
+    task.opened.require(example.name for example in examples)
+    archive = open_archive(options.data_dir)
+    validation = list(archive.examples("val", skip_first=options.skip_first)) if options.adjust else []
+    if options.adjust and not validation:
         raise InputError("--adjust fits on validation images, and the data have none")
-    name = Path(model_path).stem if Path(model_path).exists() else model_path
+    name = Path(options.model_path).stem if Path(options.model_path).exists() else options.model_path
     about = {
         "command": " ".join(sys.argv),
-        "model": model_path,
-        "data": str(data_dir),
-        "split": split,
-        "first fixation of each trial": "left out" if skip_first else "kept",
-        **({"mode": model.mode} if isinstance(model, Predictor) else {}),
-        **({"mode": f"{model.mode}, exported"} if isinstance(model, OnnxPredictor) else {}),
+        "model": options.model_path,
+        "data": str(options.data_dir),
+        "split": options.split,
+        "first fixation of each trial": "left out" if options.skip_first else "kept",
+        **task.opened.about(),
         **versions(),
     }
-    run = new_folder(out_dir / "eval")
+    run = new_folder(options.out_dir / "eval")
     with log_file(run / "log.txt"), progress_bar(console) as bar:
-        log.info("model %s on %d images (%s) of %s", model_path, len(examples), split, data_dir)
+        log.info("model %s on %d images (%s) of %s", options.model_path, len(examples), options.split, options.data_dir)
         log.info("first fixation of each trial %s", about["first fixation of each trial"])
-        if adjust:
-            task = replace(task, adjustment=_adjustment(model, validation, bar))
-            model = task.open_model(examples)
+        if options.adjust:
+            task = task.but(adjustment=_adjustment(task.opened, validation, bar))
             about["adjustment"] = str(task.adjustment)
             log.info("maps are adjusted: %s", about["adjustment"])
-        drawn = replace(task, pictures=run.absolute() / "Comparison images", num_saved_images=num_saved_images)
-        score = partial(_scored, examples=examples, about=about, share_out=share_out, bar=bar)
+        drawn = task.but(pictures=run.absolute() / "Comparison images", num_saved_images=options.num_saved_images)
+        score = partial(_scored, about=about, execute=execute, bar=bar)
         began = time.monotonic()
-        results = {name: score(name, model, drawn)}
+        results = {name: score(name, drawn)}
         seconds = time.monotonic() - began
         results[name].save(run / "scores.csv")
-        if parquet:
+        if options.parquet:
             results[name].save(run / "scores.parquet")
-        if limits:
-            for label, limit in limits_of(examples).items():
+        if options.limits:
+            for label in limits_of(examples):
                 if label == name:  # the floor itself is what is scored
                     continue
-                results[label] = score(label, limit(), replace(task, model=label, is_limit=True, adjustment=None))
+                results[label] = score(label, task.but(model=label, is_limit=True, adjustment=None))
                 results[label].save(run / "limits" / f"{label}.csv")
             results[name] = results.pop(name)  # between floor and ceiling
             if CEILING in results:
                 results[CEILING] = results.pop(CEILING)
         for line in table_lines(results):
             log.debug(line)
-        history = Path(model_path).parent / "metrics.csv"
+        history = Path(options.model_path).parent / "metrics.csv"
         write_report(
             run / "report.html",
             {name: results[name], **results},  # the report is about the first one
-            title=f"{name} on {results[name].dataset or data_dir.name}, {split}",
+            title=f"{name} on {results[name].dataset or options.data_dir.name}, {options.split}",
             protocol_about=protocol_about,
-            panels=_panels(model, examples, results[name], bar),
+            panels=_panels(task, results[name], bar),
             history=read_history(history.parent) if history.is_file() else (),
             floor=FLOOR if FLOOR in results and name != FLOOR else None,
             ceiling=CEILING if CEILING in results else None,
-            notes=[f"Maps are adjusted: {about['adjustment']}."] if adjust else (),
+            notes=[f"Maps are adjusted: {about['adjustment']}."] if options.adjust else (),
         )
         log.info("protocol %s. %s", results[name].protocol, protocol_about)
         if all(metric in NEEDS_NO_FIXATIONS for metric in results[name].values):
@@ -161,29 +118,19 @@ def evaluate_job(
     return run, results
 
 
-def _scored(
-    name: str,
-    model: Model,
-    task: ScoringTask,
-    *,
-    examples: list[Example],
-    about: dict[str, str],
-    share_out: ShareOut | None,
-    bar: Progress,
-) -> Scores:
+def _scored(name: str, task: ScoringTask, *, about: dict[str, str], execute: Execute, bar: Progress) -> Scores:
+    examples = task.examples
     shown = bar.add_task(f"evaluating {name}", total=len(examples), note="")
-
-    def each(row_of: Callable[[int], dict[str, float]], images: Sequence[int]) -> Iterator[dict[str, float]]:
-        for i, row in zip(images, share_out(task)(images) if share_out else map(row_of, images), strict=True):
-            bar.update(shown, advance=1, note=examples[i].name)
-            yield row
-
-    how: dict[str, Any] = {"protocol": task.protocol, "optimal": task.optimal, "on_image": task.drawing(examples)}
-    scores = evaluate(model, examples, name=name, map_over=each, **how)
+    rows: dict[int, dict[str, float]] = {}
+    for image, row in execute(task, range(len(examples))):
+        rows[image] = row
+        bar.update(shown, advance=1, note=examples[image].name)
+    in_order = [rows[image] for image in range(len(examples))]
+    scores = collect_scores(in_order, examples, protocol=task.protocol, optimal=task.optimal, name=name)
     return replace(scores, about=about)
 
 
-def _adjustment(model: Model, validation: list[Example], bar: Progress) -> Adjustment:
+def _adjustment(model: SaliencyModel, validation: list[Example], bar: Progress) -> Adjustment:
     task = bar.add_task("adjusting on validation images", total=len(validation), note="")
 
     def maps() -> Iterator[NDArray]:
@@ -194,21 +141,22 @@ def _adjustment(model: Model, validation: list[Example], bar: Progress) -> Adjus
     return fit_adjustment(maps(), validation)
 
 
-def _panels(model: Model, examples: list[Example], scores: Scores, bar: Progress) -> dict[str, list[Panel]]:
+def _panels(task: ScoringTask, scores: Scores, bar: Progress) -> dict[str, list[Panel]]:
     """The best, median and worst images by the protocol's first metric, predicted once more, for the report."""
     metric = next(metric for metric, count in scores.counts().items() if count)
+    examples = task.examples
     by_name = {example.name: i for i, example in enumerate(examples)}
     chosen = pick(scores, metric)
-    task = bar.add_task("writing the report", total=sum(map(len, chosen.values())), note="")
+    shown = bar.add_task("writing the report", total=sum(map(len, chosen.values())), note="")
 
     def panel(name: str) -> Panel:
         example, i = examples[by_name[name]], by_name[name]
         points = example.fixations
-        bar.update(task, advance=1, note=name)
+        bar.update(shown, advance=1, note=name)
         return Panel(
             name=name,
             stimulus=example.stimulus(),
-            prediction=predict_example(model, example),
+            prediction=predict_example(task.opened, example),
             target=example.target(),
             x=points.x if points is not None else np.empty(0),
             y=points.y if points is not None else np.empty(0),

@@ -18,8 +18,8 @@ from scipy.special import logsumexp
 
 from mrsal.datasets import Stimulus, load_h5py, minimal_unique_names, reading
 from mrsal.errors import DataError, FileError, InputError
-from mrsal.evaluation.stored_maps import StoredMaps
 from mrsal.files import make_folder
+from mrsal.inference import SaliencyModel, as_model
 
 FLOOR = 0.001
 TOLERANCE = 0.001  # of |logsumexp|, as the benchmark demands
@@ -92,7 +92,7 @@ def log_density(map_: ArrayLike, *, floor: float = FLOOR) -> NDArray[np.float64]
 
 
 def write_submission(
-    model: Callable[[NDArray[np.uint8]], NDArray] | StoredMaps,
+    model: SaliencyModel | Callable[[NDArray[np.uint8]], Any],
     stimuli: Sequence[Stimulus],
     path: str | Path,
     *,
@@ -105,13 +105,13 @@ def write_submission(
 
     Parameters
     ----------
-    model : callable or StoredMaps
-        Image ``(H, W, 3)`` uint8 to map ``(H, W)``, such as a :class:`mrsal.Predictor`.
+    model : SaliencyModel or callable
+        As for :func:`mrsal.evaluate`.
     stimuli : sequence of Stimulus
     path : str or Path
         Ends in ``.hdf5``.
     floor : float, optional
-        As for :func:`log_density`; by default 0.001, and 0 for stored densities, which are taken as they are.
+        As for :func:`log_density`; by default 0.001, and 0 for models that give densities, which are used as they are.
     dtype : str
         ``"float32"`` or ``"float64"``.
     label : str
@@ -140,10 +140,10 @@ def write_submission(
     names = minimal_unique_names([stimulus.name for stimulus in stimuli])
     if len(set(names)) < len(names):
         raise DataError("two stimuli have one name; give them different names")
-    if isinstance(model, StoredMaps):
-        model.require([stimulus.name for stimulus in stimuli])
-        floor = (0.0 if model.kind != "saliency" else FLOOR) if floor is None else floor
-    floor = FLOOR if floor is None else floor
+    model = as_model(model)
+    model.require(stimulus.name for stimulus in stimuli)
+    if floor is None:
+        floor = 0.0 if model.gives_density else FLOOR
     make_folder(path.parent)
     part = path.with_name(f".{path.name}.part")  # not atomic_path, whose file would go when the job is interrupted
     job = json.dumps({"label": label, "floor": floor, "dtype": dtype})
@@ -259,13 +259,8 @@ def _check_map(key: str, dataset: Any, shape: tuple[int, int]) -> list[Problem]:
     return problems
 
 
-def _predict(model: Callable[[NDArray[np.uint8]], NDArray] | StoredMaps, stimulus: Stimulus, floor: float) -> NDArray:
-    if isinstance(model, StoredMaps):
-        map_: NDArray = model.map_of(stimulus.name, stimulus.shape)
-    else:
-        map_ = np.asarray(model(stimulus.read()))
-    if map_.shape != stimulus.shape:
-        raise InputError(f"{stimulus.name}: expected a map of {stimulus.shape}, the model gave {map_.shape}")
+def _predict(model: SaliencyModel, stimulus: Stimulus, floor: float) -> NDArray:
+    map_ = model.predict(stimulus.path, name=stimulus.name).values
     try:
         return log_density(map_, floor=floor)
     except InputError as error:

@@ -2,22 +2,23 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from mrsal.datasets import SUFFIXES, Stimulus, minimal_unique_names, read_stimuli
 from mrsal.errors import InputError
-from mrsal.evaluation.open_model import open_model
+from mrsal.evaluation.options import SubmitOptions
 from mrsal.evaluation.submission import Problem, check_submission, write_submission
 from mrsal.images import EXTENSIONS, image_size
+from mrsal.inference import open_model
 from mrsal.progress import progress_bar
 
 log = logging.getLogger("mrsal")
 
 
-def find_stimuli(paths: list[Path]) -> list[Stimulus]:
+def find_stimuli(paths: Sequence[Path]) -> list[Stimulus]:
     """Image files, folders of them with their subfolders, and pysaliency's ``stimuli.hdf5``, as stimuli.
 
     Each is named by the shortest path that tells it from the others.
@@ -39,13 +40,19 @@ def find_stimuli(paths: list[Path]) -> list[Stimulus]:
     return [Stimulus(name, file, image_size(file)) for name, file in zip(names, files, strict=True)]
 
 
-def submit_job(stimuli: list[Stimulus], out: Path, model: str, *, console: Console, **options: Any) -> None:
-    """Write a submission of a model, which :func:`open_model` opens with ``options``."""
-    opened = open_model(model, **options)
-    label = json.dumps([model, getattr(opened, "mode", None)])
+def submit_job(stimuli: list[Stimulus], out: Path, options: SubmitOptions, *, console: Console) -> None:
+    """Write a submission of ``options.model``, which :func:`mrsal.inference.open_model` opens."""
+    model = open_model(
+        options.model,
+        mode=options.mode,
+        precision=options.precision,
+        device=options.device,
+        resize=options.resize_maps,
+    )
+    label = json.dumps([options.model, model.mode])
     with progress_bar(console) as bar:
         task = bar.add_task("predicting", total=len(stimuli), note="")
-        write_submission(opened, stimuli, out, label=label, progress=lambda n: bar.update(task, advance=n))
+        write_submission(model, stimuli, out, label=label, progress=lambda n: bar.update(task, advance=n))
     log.info("wrote %d log-densities to %s, %.0f MB", len(stimuli), out, out.stat().st_size / 1e6)
 
 

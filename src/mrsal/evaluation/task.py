@@ -1,8 +1,8 @@
 """What is scored, in plain values, so that another process, or another machine, can do a part of it."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +10,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrsal.datasets import Example, open_archive
+from mrsal.errors import MrsalError
 from mrsal.evaluation.adjustment import Adjusted, Adjustment
-from mrsal.evaluation.evaluator import Model, OnImage, image_scorer, predict_example
-from mrsal.evaluation.open_model import limits_of, open_model
+from mrsal.evaluation.evaluator import OnImage, image_scorer
+from mrsal.evaluation.limits import limits_of
+from mrsal.evaluation.options import EvaluateOptions
 from mrsal.evaluation.report.pictures import comparison
 from mrsal.images import save_jpeg
+from mrsal.inference import BASELINES, TRIES, SaliencyModel, open_model
+from mrsal.model import everywhere
 
 
 @dataclass(frozen=True)
 class ScoringTask:
-    """What is scored, on what and how, in plain values: any process that sees the files can do a part of it.
+    """Scores images, one at a time, in whatever process it is: a function from an image's index to its scores.
+
+    Archive and model are opened when they are first needed.
 
     Parameters
     ----------
     data_dir, split, skip_first
         The archive, and which part of it.
     model : str
-        As :func:`open_model` takes it, with the options in ``opening``; or, with ``is_limit``, a key of :func:`limits_of`.
+        A model for :func:`mrsal.inference.open_model`, with the options in ``opening``; or, with ``is_limit``, a key of
+        :func:`limits_of`.
     adjustment : Adjustment, optional
         Applied to the model's maps.
     protocol, optimal
@@ -34,7 +41,7 @@ class ScoringTask:
     pictures : Path, optional
         Folder for comparisons with the ground truth.
     num_saved_images : int
-        Of so many images, the first ones; -1: all.
+        The number of images, from the first on, whose comparisons are drawn; -1: all.
     """
 
     data_dir: Path
@@ -49,31 +56,71 @@ class ScoringTask:
     pictures: Path | None = None
     num_saved_images: int = -1
 
+    @classmethod
+    def of(cls, options: EvaluateOptions) -> "ScoringTask":
+        """The task of ``mrsal evaluate``, which can be done in any folder."""
+        model = options.model_path
+        opening = {
+            "improvements": options.improvements,
+            "device": options.device,
+            "precision": options.precision,
+            "mode": options.mode,
+            "resize": options.resize_maps,
+        }
+        return cls(
+            options.data_dir.absolute(),
+            options.split,
+            options.skip_first,
+            model if model in BASELINES else everywhere(model),
+            opening,
+            options.protocol,
+            options.optimal,
+        )
+
+    @cached_property
     def examples(self) -> list[Example]:
         """The images."""
         return list(open_archive(self.data_dir).examples(self.split, skip_first=self.skip_first))
 
-    def open_model(self, examples: list[Example]) -> Model:
+    @cached_property
+    def opened(self) -> SaliencyModel:
         """The model, with its adjustment, or the limit."""
-        model = limits_of(examples)[self.model]() if self.is_limit else open_model(self.model, **self.opening)
-        return Adjusted(partial(predict_example, model), self.adjustment) if self.adjustment else model
+        if self.is_limit:
+            return limits_of(self.examples)[self.model]()
+        model = open_model(self.model, **self.opening)
+        return Adjusted(model, self.adjustment) if self.adjustment else model
 
-    def drawing(self, examples: list[Example]) -> OnImage | None:
+    def but(self, **changes: Any) -> "ScoringTask":
+        """The same task with changes, on the same images."""
+        other = replace(self, **changes)
+        if {"data_dir", "split", "skip_first"}.isdisjoint(changes):
+            other.__dict__["examples"] = self.examples
+        if {"model", "opening", "is_limit", "adjustment"}.isdisjoint(changes):
+            other.__dict__["opened"] = self.opened
+        return other
+
+    def __call__(self, image: int) -> dict[str, float]:
+        return self._score(image)
+
+    def give_up(self, image: int) -> dict[str, float]:
+        """Raises an error, since a mean over the other images would be the score of another data set."""
+        name = self.examples[image].name
+        raise MrsalError(f"the worker died {TRIES} times with {name}, which may need more memory")
+
+    @cached_property
+    def _score(self) -> Callable[[int], dict[str, float]]:
+        return image_scorer(self.opened, self.examples, self.protocol, self.optimal, on_image=self._drawing())
+
+    def _drawing(self) -> OnImage | None:
         """What draws the comparisons."""
         if self.pictures is None:
             return None
-        count = len(examples) if self.num_saved_images < 0 else self.num_saved_images
-        return partial(_draw, self.pictures, frozenset(example.name for example in examples[:count]))
+        count = len(self.examples) if self.num_saved_images < 0 else self.num_saved_images
+        return partial(_draw, self.pictures, frozenset(example.name for example in self.examples[:count]))
 
-    def scorer(self) -> Callable[[int], dict[str, float]]:
-        """Opens everything; a function from an image's index to its scores, which draws its comparison too."""
-        examples = self.examples()
-        return image_scorer(
-            self.open_model(examples), examples, self.protocol, self.optimal, on_image=self.drawing(examples)
-        )
-
-
-ShareOut = Callable[[ScoringTask], Callable[[Sequence[int]], Iterable[dict[str, float]]]]
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what was opened, which each process opens for itself."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def _draw(folder: Path, names: frozenset[str], example: Example, map_: NDArray, row: dict[str, float]) -> None:

@@ -1,6 +1,8 @@
+from .executor import TRIES as TRIES, Execute as Execute, execute_here as execute_here
 from .job import predict_job as predict_job
 from .onnx_export import export_model as export_model
 from .onnx_predictor import OnnxPredictor as OnnxPredictor
+from .open_model import open_model as open_model
 from .options import (
     ExportOptions as ExportOptions,
     Look as Look,
@@ -10,11 +12,12 @@ from .options import (
 from .overlay import colour_map as colour_map
 from .predictor import Predictor as Predictor, load_model as load_model
 from .ray_job import predict_on_ray as predict_on_ray
-from .ray_pool import (
-    TRIES as TRIES,
-    connected as connected,
-    import_ray as import_ray,
-    pool as pool,
-    run_on_workers as run_on_workers,
-)
+from .ray_pool import on_ray as on_ray
 from .saliency_map import SaliencyMap as SaliencyMap
+from .saliency_model import (
+    FunctionModel as FunctionModel,
+    PreparedImage as PreparedImage,
+    SaliencyModel as SaliencyModel,
+    as_model as as_model,
+)
+from .simple_models import BASELINES as BASELINES

@@ -10,9 +10,8 @@ import stat
 import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePath, PurePosixPath
-from typing import TypeVar
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,17 +20,12 @@ from mrsal import images
 from mrsal.errors import DataError, FileError, InputError, MrsalError
 from mrsal.inference import video
 from mrsal.inference.options import PredictOptions
-
-COLUMN = PredictOptions.column
-TAR = ".tar"
+from mrsal.inference.result_names import TAR, stem, tell_apart, with_suffix
 
 _PICTURES = (*images.EXTENSIONS, *images.UNREAD)  # say so rather than pass over them
 _KNOWN = (*_PICTURES, *video.EXTENSIONS, TAR)
 _ENDINGS = {"npy": ".npy", "png": ".png", "overlay": "_overlay.jpg"}
 _VIDEO_ENDINGS = {"npy": ".npy", "png": "", "overlay": "_overlay.mp4"}
-
-
-AnyPath = TypeVar("AnyPath", bound=PurePath)
 
 
 @dataclass(frozen=True)
@@ -135,7 +129,7 @@ class Source:
 
 
 def find_sources(
-    paths: Iterable[str], *, recursive: bool = False, out: Path | None = None, column: str = COLUMN
+    paths: Iterable[str], *, recursive: bool = False, out: Path | None = None, column: str = PredictOptions.column
 ) -> tuple[list[Source], list[MrsalError]]:
     """Turn what users type into files, each once, in the order given.
 
@@ -158,12 +152,10 @@ def find_sources(
     complaints : list of MrsalError
         One for each path that leads nowhere.
     """
-    found: dict[Path, Source] = {}
     complaints: list[MrsalError] = []
     listed = list_sources(paths, complaints.append, recursive=recursive, out=out, column=column, ordered=True)
-    for source in listed:
-        found.setdefault(source.path.resolve(), source)
-    return _told_apart(list(found.values())), complaints
+    named = tell_apart(((source.path, source.name) for source in listed), lambda path: str(path.resolve()))
+    return [Source(path, name) for path, name in named], complaints
 
 
 def list_sources(
@@ -172,7 +164,7 @@ def list_sources(
     *,
     recursive: bool = False,
     out: Path | None = None,
-    column: str = COLUMN,
+    column: str = PredictOptions.column,
     ordered: bool = False,
 ) -> Iterator[Source]:
     """As :func:`find_sources`, one by one and with next to nothing in memory: as they come, unless ``ordered``.
@@ -277,16 +269,6 @@ def _mode(path: Path) -> int:
     return mode
 
 
-def stem(path: Path) -> Path:
-    """What results are named after: a file without its suffix, but a ``.tar`` with it, as it becomes a folder of its own."""
-    return path if path.suffix.lower() == TAR else path.with_suffix("")
-
-
-def with_suffix(name: AnyPath, path: PurePath) -> AnyPath:
-    """``a_jpg``, which is told apart from ``a_png``."""
-    return name.with_name(f"{name.name}_{path.suffix[1:].lower()}")
-
-
 def _source(path: Path) -> Source:
     return Source(path, Path(stem(path).name))
 
@@ -346,40 +328,3 @@ def _column(file: Path, column: str) -> Iterator[str]:
                     yield name
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(f"cannot read {file}: {error}") from error
-
-
-def _told_apart(sources: list[Source]) -> list[Source]:
-    # suffixes a second time, where there is an a_jpg.png as well
-    for rename in (_with_folders, _with_suffixes, _with_suffixes):
-        groups: dict[str, list[Source]] = {}
-        for source in sources:
-            groups.setdefault(_key(source), []).append(source)
-        clashing = [group for group in groups.values() if len(group) > 1]
-        new = {old.path: renamed for group in clashing for old, renamed in rename(group)}
-        sources = [new.get(source.path, source) for source in sources]
-    times = Counter(map(_key, sources))
-    for source in sources:
-        if times[_key(source)] > 1:
-            raise InputError(f"two inputs would both be written as {source.name}; predict {source.path} by itself")
-    return sources
-
-
-def _key(source: Source) -> str:
-    return str(source.name).casefold()  # on some disks A and a are one file
-
-
-def _with_folders(clashing: list[Source]) -> Iterator[tuple[Source, Source]]:
-    paths = [source.path.resolve() for source in clashing]
-    if len({path.parent for path in paths}) == 1:
-        return
-    try:
-        common = os.path.commonpath([path.parent for path in paths])
-    except ValueError:  # two drives of Windows
-        return
-    for source, path in zip(clashing, paths, strict=True):
-        yield source, replace(source, name=stem(path.relative_to(common)))
-
-
-def _with_suffixes(clashing: list[Source]) -> Iterator[tuple[Source, Source]]:
-    for source in clashing:
-        yield source, replace(source, name=with_suffix(source.name, source.path))

@@ -5,16 +5,11 @@ What cannot be read is reported and left out; the rest is done.
 
 import logging
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
@@ -22,17 +17,15 @@ from mrsal.errors import DataError, InputError, MrsalError
 from mrsal.files import make_folder
 from mrsal.images import save_jpeg
 from mrsal.inference import video
-from mrsal.inference.inputs import COLUMN, Source, find_sources
-from mrsal.inference.onnx_predictor import OnnxPredictor
+from mrsal.inference.inputs import Source, find_sources
+from mrsal.inference.open_model import open_model
+from mrsal.inference.options import PredictOptions
 from mrsal.inference.overlay import Heat
+from mrsal.inference.saliency_map import SaliencyMap
+from mrsal.inference.saliency_model import SaliencyModel, predict_stream
 from mrsal.progress import progress_bar
 
-if TYPE_CHECKING:
-    from mrsal.inference.predictor import Predictor
-
 log = logging.getLogger("mrsal")
-
-_AHEAD = 4  # images read while the network runs
 
 
 @dataclass(frozen=True)
@@ -54,57 +47,38 @@ class Summary:
     failures: list[str] = field(default_factory=list, compare=False)
 
 
-def predict_job(
-    paths: Sequence[str],
-    out: Path,
-    model: str,
-    *,
-    formats: Sequence[str] = ("overlay",),
-    mode: str | None = None,
-    recursive: bool = False,
-    opacity: float = 0.6,
-    colormap: str = "inferno",
-    smoothing: float = 0.0,
-    every: int = 1,
-    skip_existing: bool = False,
-    column: str = COLUMN,
-    runtime: str = "auto",
-    device: str = "auto",
-    precision: str = "auto",
-    console: Console,
-) -> Summary:
-    """Predict files, folders, patterns, lists and videos into ``out``; names as in :func:`mrsal.inference.inputs.find_sources`.
+def predict_job(options: PredictOptions, *, console: Console) -> Summary:
+    """Predict files, folders, patterns, lists and videos; names of results as in :func:`mrsal.inference.inputs.find_sources`.
 
     An image ``a.jpg`` becomes ``a.npy``, ``a.png`` and ``a_overlay.jpg``; a video ``b.mov`` becomes ``b.npy`` with
-    ``b_times.npy``, a folder ``b`` of PNG files, and ``b_overlay.mp4``. ``mode`` None is exact for images and fast for videos.
-    ``model``, ``runtime``, ``device`` and ``precision`` are as for :func:`open_predictor`.
-    A damaged video counts as failed, though what could be decoded of it is written.
+    ``b_times.npy``, a folder ``b`` of PNG files, and ``b_overlay.mp4``. A damaged video counts as failed, though what could be
+    decoded of it is written.
     """
-    Heat(opacity, colormap)  # what is wrong with them is said before the first image is read
-    files, complaints = find_sources(paths, recursive=recursive, out=out, column=column)
+    out = options.out
+    Heat(options.opacity, options.colormap)  # says what is wrong with them before the first image is read
+    files, complaints = find_sources(options.paths, recursive=options.recursive, out=out, column=options.column)
     sources = [picture for file in files for picture in file.pictures(complaints.append)]
     for complaint in complaints:
         log.error("skipped: %s", complaint)
     summary = Summary(failed=len(complaints), failures=[str(complaint) for complaint in complaints])
-    _refuse_overwriting(sources, out, formats, resuming=skip_existing)
-    if skip_existing:
-        done = [source for source in sources if source.is_done(out, formats)]
+    _refuse_overwriting(sources, out, options.format, resuming=options.skip_existing)
+    if options.skip_existing:
+        done = [source for source in sources if source.is_done(out, options.format)]
         summary = replace(summary, skipped=len(done))
         for source in done:
-            summary.results[str(source)] = _as_text(source.results(out, formats))
+            summary.results[str(source)] = _as_text(source.results(out, options.format))
         sources = [source for source in sources if str(source) not in summary.results]
     if sources:
         make_folder(out)
-        predictor = open_predictor(model, runtime=runtime, device=device, precision=precision)
+        model = open_model(options.model, runtime=options.runtime, device=options.device, precision=options.precision)
         with progress_bar(console) as bar:
             task = bar.add_task("predicting", total=len(sources), note="")
-            options: dict[str, Any] = {"opacity": opacity, "colormap": colormap, "smoothing": smoothing, "every": every}
-            for source, error in predict_sources(sources, out, predictor, formats, mode=mode, bar=bar, **options):
+            for source, error in predict_sources(sources, model, options, bar=bar):
                 if error:
                     log.error("%s%s", "" if source.is_video else "skipped: ", error)
                     summary.failures.append(str(error))
                 else:
-                    summary.results[str(source)] = _as_text(source.results(out, formats))
+                    summary.results[str(source)] = _as_text(source.results(out, options.format))
                 summary = replace(summary, done=summary.done + (not error), failed=summary.failed + bool(error))
                 bar.update(task, advance=1, note=source.path.name)
     total = summary.done + summary.skipped + summary.failed
@@ -113,22 +87,61 @@ def predict_job(
     return summary
 
 
-def open_predictor(
-    model: str, *, runtime: str = "auto", device: str = "auto", precision: str = "auto"
-) -> "Predictor | OnnxPredictor":
-    """Load ``model`` into torch, or with the runtime ``"onnx"`` an exported one into onnxruntime; then torch is not imported.
+def predict_sources(
+    sources: Sequence[Source], model: SaliencyModel, options: PredictOptions, *, bar: Progress
+) -> Iterator[tuple[Source, MrsalError | None]]:
+    """Predict images, then videos, into ``options.out``; yields each, and what went wrong with it."""
+    stills = [source for source in sources if not source.is_video]
+    for_stills = model.with_mode(options.mode)
+    for source, result in predict_stream(for_stills, stills, read=Source.read, name=lambda source: str(source.name)):
+        if isinstance(result, SaliencyMap):
+            yield source, _save(source, result, options)
+        else:
+            yield source, result
+    for film in (source for source in sources if source.is_video):
+        yield film, _predict_film(film, model.with_mode(options.mode or model.video_mode), options, bar)
 
-    ``"auto"`` goes by the suffix ``.onnx``.
-    """
-    if runtime == "onnx" or (runtime == "auto" and model.lower().endswith(".onnx")):
-        return OnnxPredictor(model, device=device, precision=precision)
-    from mrsal.inference.predictor import load_model
 
-    return load_model(model, device=device, precision=precision)
+def _save(source: Source, map_: SaliencyMap, options: PredictOptions) -> MrsalError | None:
+    """Write the map in all formats; returns what went wrong."""
+    try:
+        for format_, path in source.results(options.out, options.format).items():
+            if format_ == "overlay":
+                save_jpeg(map_.overlay(opacity=options.opacity, colormap=options.colormap), path)
+            else:
+                map_.save(path)
+    except MrsalError as error:
+        return error
+    return None
+
+
+def _predict_film(source: Source, model: SaliencyModel, options: PredictOptions, bar: Progress) -> MrsalError | None:
+    task = bar.add_task(source.path.name, total=None, note="")
+
+    def on_frame(done: int, total: int | None) -> None:
+        bar.update(task, completed=done, total=total, note=f"frame {done}" + (f" of {total}" if total else ""))
+
+    try:
+        result = video.predict_video(
+            source.path,
+            list(source.results(options.out, options.format).values()),
+            model,
+            smoothing=options.smoothing,
+            every=options.every,
+            opacity=options.opacity,
+            colormap=options.colormap,
+            on_frame=on_frame,
+        )
+    except MrsalError as error:
+        return error
+    finally:
+        bar.remove_task(task)
+    kept = f"{source.path} is {result.damage}; the {result.frames} frames that can be decoded were predicted"
+    return DataError(kept) if result.damage else None
 
 
 def _as_text(results: dict[str, Path]) -> dict[str, str]:
-    return {one: str(path) for one, path in results.items()}
+    return {format_: str(path) for format_, path in results.items()}
 
 
 def _refuse_overwriting(sources: list[Source], out: Path, formats: Iterable[str], *, resuming: bool) -> None:
@@ -158,101 +171,3 @@ def _refuse_overwriting(sources: list[Source], out: Path, formats: Iterable[str]
 
 def _is_frame(path: Path) -> bool:
     return path.suffix == ".png" and len(path.stem) == 6 and path.stem.isdigit()
-
-
-def predict_sources(
-    sources: Sequence[Source],
-    out: Path,
-    predictor: "Predictor | OnnxPredictor",
-    formats: Sequence[str],
-    *,
-    mode: str | None,
-    smoothing: float,
-    every: int,
-    bar: Progress,
-    **look: Any,
-) -> Iterator[tuple[Source, MrsalError | None]]:
-    """Predict pictures, then videos, into ``out``; yields each, and what went wrong with it.
-
-    Options as for :func:`predict_job`; ``look`` is opacity and colormap.
-    """
-    stills = [source for source in sources if not source.is_video]
-    default = "fast" if isinstance(predictor, OnnxPredictor) else "exact"
-    yield from _predict_images(stills, out, predictor, formats, mode=mode or default, **look)
-    for film in (source for source in sources if source.is_video):
-        options = {"mode": mode or "fast", "smoothing": smoothing, "every": every, **look}
-        yield film, _predict_film(film, out, predictor, formats, bar, **options)
-
-
-def _predict_images(
-    sources: list[Source],
-    out: Path,
-    predictor: "Predictor | OnnxPredictor",
-    formats: Sequence[str],
-    *,
-    mode: str,
-    **look: Any,
-) -> Iterator[tuple[Source, MrsalError | None]]:
-    """Each source and what went wrong with it."""
-    read: deque[Source] = deque()
-    unreadable: list[tuple[Source, MrsalError | None]] = []
-
-    def pictures() -> Iterator[NDArray[np.uint8]]:
-        for source, future in _read_ahead(sources):
-            try:
-                picture = future.result()
-            except MrsalError as error:
-                unreadable.append((source, error))
-                continue
-            read.append(source)
-            yield picture
-
-    for map_ in predictor.predict_many(pictures(), mode=mode):
-        source = read.popleft()
-        try:
-            for one, path in source.results(out, formats).items():
-                if one == "overlay":
-                    save_jpeg(map_.overlay(**look), path)
-                else:
-                    map_.save(path)
-        except MrsalError as error:
-            yield source, error
-        else:
-            yield source, None
-        yield from unreadable
-        unreadable.clear()
-    yield from unreadable
-
-
-def _read_ahead(sources: Iterable[Source]) -> Iterator[tuple[Source, Future[NDArray[np.uint8]]]]:
-    waiting: deque[tuple[Source, Future[NDArray[np.uint8]]]] = deque()
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        for source in sources:
-            waiting.append((source, pool.submit(source.read)))
-            if len(waiting) == _AHEAD:
-                yield waiting.popleft()
-        yield from waiting
-
-
-def _predict_film(
-    source: Source,
-    out: Path,
-    predictor: "Predictor | OnnxPredictor",
-    formats: Sequence[str],
-    bar: Progress,
-    **options: Any,
-) -> MrsalError | None:
-    task = bar.add_task(source.path.name, total=None, note="")
-
-    def on_frame(done: int, total: int | None) -> None:
-        bar.update(task, completed=done, total=total, note=f"frame {done}" + (f" of {total}" if total else ""))
-
-    try:
-        paths = list(source.results(out, formats).values())
-        result = video.predict_video(source.path, paths, predictor, on_frame=on_frame, **options)
-    except MrsalError as error:
-        return error
-    finally:
-        bar.remove_task(task)
-    kept = f"{source.path} is {result.damage}; the {result.frames} frames that can be decoded were predicted"
-    return DataError(kept) if result.damage else None

@@ -5,16 +5,13 @@ onnxruntime-gpu in the place of onnxruntime.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Self
 
 from mrsal.errors import DataError, FileError, InputError
-from mrsal.images import to_image
 from mrsal.inference.saliency_map import SaliencyMap
+from mrsal.inference.saliency_model import PreparedImage, SaliencyModel
 
 FORMAT_VERSION = 1
 HEADER = "mrsal"
@@ -23,7 +20,7 @@ MODE = "fast"
 _PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
 
 
-class OnnxPredictor:
+class OnnxPredictor(SaliencyModel):
     """A network ready to predict whole images, as :class:`mrsal.Predictor` does in its ``fast`` mode, without torch.
 
     Parameters
@@ -55,6 +52,7 @@ class OnnxPredictor:
     """
 
     mode = MODE
+    modes = (MODE,)
 
     def __init__(
         self,
@@ -83,21 +81,20 @@ class OnnxPredictor:
             raise DataError(f"{path} is damaged or no ONNX file that onnxruntime runs ({reason})") from error
         self.config = _config(path, self._session.get_modelmeta().custom_metadata_map)
 
-    def __call__(self, image: object) -> NDArray[np.float32]:
-        """``predict(image).values``: the call that :func:`mrsal.evaluate` makes of any model."""
-        return self.predict(image).values
-
-    def predict(self, image: object, *, mode: str | None = None) -> SaliencyMap:
-        """Predict where people look; ``image`` as for :meth:`mrsal.Predictor.predict`, ``mode`` None or ``"fast"``."""
+    def with_mode(self, mode: str | None) -> Self:
         _check_mode(mode)
-        pixels = to_image(image)
-        return SaliencyMap(self._session.run(["map"], {"image": pixels[None]})[0][0], pixels)
+        return self
 
-    def predict_many(self, images: Iterable[object], *, mode: str | None = None) -> Iterator[SaliencyMap]:
-        """Predict many images, of any sizes, in their order, one at a time."""
-        _check_mode(mode)
-        for image in images:
-            yield self.predict(image)
+    def prepare(self, image: object, *, name: str = "") -> PreparedImage:
+        prepared = super().prepare(image, name=name)
+        _ = prepared.pixels  # read here, which may be a thread
+        return prepared
+
+    def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
+        return [image.map(self._session.run(["map"], {"image": image.pixels[None]})[0][0]) for image in images]
+
+    def about(self) -> Mapping[str, str]:
+        return {"mode": f"{self.mode}, exported"}
 
 
 def import_onnxruntime() -> Any:

@@ -70,9 +70,9 @@ class PredictOptions(Look, RayOptions, DeviceOptions):
             complete=("networks",),
         ),
     ] = DEFAULT_MODEL
-    formats: Annotated[
+    format: Annotated[
         Sequence[Format],
-        Option("npy: numbers; png: 16-bit grey; overlay: heatmap on the image. May be repeated.", flag="format"),
+        Option("npy: numbers; png: 16-bit grey; overlay: heatmap on the image. May be repeated."),
     ] = ("overlay",)
     mode: Annotated[
         Mode | None,

@@ -3,23 +3,22 @@
 An image flows in; a :class:`SaliencyMap` of its size flows out. Section 3.3 of the paper.
 """
 
-import os
 import warnings
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from mrsal.datasets import ArchiveImage
 from mrsal.errors import InputError
-from mrsal.images import to_image
 from mrsal.inference.saliency_map import SaliencyMap
+from mrsal.inference.saliency_model import PreparedImage, SaliencyModel
 from mrsal.model import (
     MODES,
     Grid,
@@ -37,7 +36,7 @@ from mrsal.model import (
 )
 
 
-class Predictor:
+class Predictor(SaliencyModel):
     """A network ready to predict whole images.
 
     Parameters
@@ -49,8 +48,11 @@ class Predictor:
     precision : str
         ``"fp32"``, ``"bf16"``, or ``"auto"``: bf16 where the hardware has it.
     mode : str
-        What :meth:`predict` uses where it is not told.
+        What :meth:`predict` uses unless it is told otherwise.
     """
+
+    modes = tuple(MODES)
+    video_mode = "fast"
 
     def __init__(self, network: MrCNN, *, device: str = "auto", precision: str = "auto", mode: str = "exact") -> None:
         if mode not in MODES:
@@ -59,6 +61,7 @@ class Predictor:
         self.bf16 = resolve_precision(precision, device) == "bf16-mixed"
         self.network = channels_last(network.to(self.device)).eval()
         self.mode = mode
+        self.batch_size = 1 if self.device.type == "cpu" else 16  # on a CPU more is no faster
 
     @classmethod
     def from_pretrained(
@@ -76,41 +79,48 @@ class Predictor:
         """Upload to the Hugging Face Hub, private unless told otherwise; ``options`` as for :func:`mrsal.model.push_to_hub`."""
         return push_to_hub(self.network, repo, **options)
 
-    def __call__(self, image: object) -> NDArray[np.float32]:
-        """``predict(image).values``: the call that :func:`mrsal.evaluate` makes of any model."""
-        return self.predict(image).values
+    def with_mode(self, mode: str | None) -> Self:
+        """This predictor in another mode; they share the network."""
+        if mode in (None, self.mode):
+            return self
+        if mode not in MODES:
+            raise InputError(f"expected a mode out of {', '.join(MODES)}, got {mode!r}")
+        other = copy(self)
+        other.mode = str(mode)
+        return other
 
-    def predict(self, image: object, *, mode: str | None = None) -> SaliencyMap:
+    def predict(self, image: object, *, name: str = "", mode: str | None = None) -> SaliencyMap:
         """Predict where people look.
 
         Parameters
         ----------
         image : path, PIL image or array
             ``(H, W, 3)`` or ``(H, W)``, uint8, or float in [0, 1]; of any size.
+        name : str
+            The name of the image, for error messages.
         mode : str, optional
-            ``"exact"``; ``"fast"``, several times faster and nearly the same; ``"crops"``, the slow reference. None: what the
-            predictor was made with, ``"exact"`` unless said otherwise.
+            ``"exact"``; ``"fast"``, several times faster and nearly the same; ``"crops"``, the slow reference. None: the mode
+            of the predictor, which is ``"exact"`` by default.
 
         Returns
         -------
         SaliencyMap
         """
-        pixels, pyramid = _read(image)
-        return SaliencyMap(self._maps([pyramid], [Grid.cells(pyramid.shape)], mode)[0], pixels)
+        return super(Predictor, self.with_mode(mode)).predict(image, name=name)
 
     def predict_many(
-        self, images: Iterable[object], *, mode: str | None = None, batch_size: int | None = None
+        self, images: Iterable[object], *, batch_size: int | None = None, mode: str | None = None
     ) -> Iterator[SaliencyMap]:
         """Predict many images, of any sizes, in their order; the next ones are read while the network runs.
 
         Parameters
         ----------
         images : iterable
-            Of what :meth:`predict` takes.
-        mode : str, optional
-            As for :meth:`predict`.
+            Images as :meth:`predict` takes them.
         batch_size : int, optional
             Images that go through the network together. None: 1 on a CPU, where more is no faster, and 16 on a GPU.
+        mode : str, optional
+            As for :meth:`predict`.
 
         Yields
         ------
@@ -119,30 +129,35 @@ class Predictor:
         Raises
         ------
         FileError, DataError, InputError
-            When an image that cannot be read has its turn.
+            When it is the turn of an image that cannot be read.
         """
-        size = batch_size or (1 if self.device.type == "cpu" else 16)
-        if size < 1:
-            raise InputError(f"batch_size must be at least 1, got {batch_size}")
-        read = _read_ahead(images, ahead=2 * size)
-        while batch := list(islice(read, size)):
-            pyramids = [pyramid for _, pyramid in batch]
-            grids = [Grid.cells(pyramid.shape) for pyramid in pyramids]  # the same relative centres for every shape
-            for (pixels, _), values in zip(batch, self._maps(pyramids, grids, mode), strict=True):
-                yield SaliencyMap(values, pixels)
+        yield from super(Predictor, self.with_mode(mode)).predict_many(images, batch_size=batch_size)
 
-    def values(self, pyramid: Pyramid, grid: Grid, *, mode: str | None = None) -> NDArray[np.float32]:
+    def prepare(self, image: object, *, name: str = "") -> PreparedImage:
+        """Read and scale an image; an image of an archive has its scaled copies already."""
+        prepared = super().prepare(image, name=name)
+        if isinstance(image, ArchiveImage):
+            self._check_range(image.pyramid)
+            return replace(prepared, network_input=(image.pyramid, image.grid))
+        pyramid = Pyramid.from_image(prepared.pixels)
+        # these grids have the same relative centres for every shape, so images of any shapes can share a batch
+        return replace(prepared, network_input=(pyramid, Grid.cells(prepared.shape)))
+
+    def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
+        pyramids, grids = zip(*(image.network_input for image in images), strict=True)
+        return [image.map(values) for image, values in zip(images, self._maps(pyramids, grids), strict=True)]
+
+    def values(self, pyramid: Pyramid, grid: Grid) -> NDArray[np.float32]:
         """The map of an image that is already scaled, on a grid of one's own: ``(H, W)`` float32 in [0, 1]."""
-        self._check_range(pyramid)
-        return self._maps([pyramid], [grid], mode)[0]
+        return self._maps([pyramid], [grid])[0]
 
-    def _maps(self, pyramids: list[Pyramid], grids: list[Grid], mode: str | None) -> list[NDArray[np.float32]]:
+    def _maps(self, pyramids: Sequence[Pyramid], grids: Sequence[Grid]) -> list[NDArray[np.float32]]:
         """The maps of images whose grids have the same centres in the scaled images."""
         levels = [torch.stack(level) for level in zip(*(p.tensors(self.device) for p in pyramids), strict=True)]
         if pyramids[0].standardised:  # back to [0, 1], so that the streams see the values as the archive holds them
             levels = [level * self.network.std + self.network.mean for level in levels]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            logits = grid_logits(self.network, levels, grids[0], mode=mode or self.mode)  # (B, R, K)
+            logits = grid_logits(self.network, levels, grids[0], mode=self.mode)  # (B, R, K)
         maps = []
         for probabilities, grid in zip(torch.sigmoid(logits), grids, strict=True):
             full = F.interpolate(probabilities[None, None], grid.shape, mode="bicubic", align_corners=grid.corners)
@@ -159,29 +174,8 @@ class Predictor:
             warnings.warn(
                 f"the archive holds {kind} but the checkpoint was trained on {other}; "
                 "evaluate on an archive made as its training data were",
-                stacklevel=3,
+                stacklevel=4,
             )
-
-
-def _read(image: object) -> tuple[NDArray[np.uint8], Pyramid]:
-    pixels = to_image(image)
-    return pixels, Pyramid.from_image(pixels)
-
-
-def _read_ahead(images: Iterable[object], *, ahead: int) -> Iterator[tuple[NDArray[np.uint8], Pyramid]]:
-    """Read and scale images in threads, in order, never more than ``ahead`` of them at a time."""
-    waiting: deque[Future[tuple[NDArray[np.uint8], Pyramid]]] = deque()
-    with ThreadPoolExecutor(max_workers=min(ahead, os.cpu_count() or 1)) as pool:
-        try:
-            for image in images:
-                waiting.append(pool.submit(_read, image))
-                if len(waiting) == ahead:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def load_model(

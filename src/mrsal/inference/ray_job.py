@@ -9,23 +9,23 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from mrsal._version import __version__
 from mrsal.errors import InputError, MrsalError
 from mrsal.files import atomic_path, make_folder
-from mrsal.inference.inputs import COLUMN, Source, list_sources
+from mrsal.inference.executor import TRIES
+from mrsal.inference.inputs import Source, list_sources
 from mrsal.inference.job import Summary, predict_sources
+from mrsal.inference.options import PredictOptions
 from mrsal.inference.overlay import Heat
 from mrsal.inference.predictor import Predictor, load_model
-from mrsal.inference.ray_pool import TRIES, connected, import_ray, pool, run_on_workers
-from mrsal.inference.shards import SIZE, Manifest, Shards, cut_into_shards
+from mrsal.inference.ray_pool import import_ray, on_ray
+from mrsal.inference.shards import Manifest, Shards, cut_into_shards
 from mrsal.model import MrCNN, everywhere, load_network
 from mrsal.progress import progress_bar
 
@@ -33,47 +33,18 @@ log = logging.getLogger("mrsal")
 
 FAILURES = "failed.txt"
 
+# options that decide what is in a result
+_DECISIVE = ("precision", "mode", "opacity", "colormap", "smoothing", "every")
 _SHOWN = 20  # failures in the log; the file has all
 
 
-def predict_on_ray(
-    paths: Sequence[str],
-    out: Path,
-    model: str,
-    *,
-    formats: Sequence[str] = ("overlay",),
-    mode: str | None = None,
-    recursive: bool = False,
-    opacity: float = 0.6,
-    colormap: str = "inferno",
-    smoothing: float = 0.0,
-    every: int = 1,
-    skip_existing: bool = False,
-    column: str = COLUMN,
-    device: str = "auto",
-    precision: str = "auto",
-    address: str | None = None,
-    workers: int | None = None,
-    gpus_per_worker: float = 1.0,
-    shard_size: int = SIZE,
-    nested: bool = False,
-    fresh: bool = False,
-    console: Console,
-) -> Summary:
-    """As :func:`mrsal.inference.job.predict_job`, with the same files as result, by the workers of a Ray cluster.
+def predict_on_ray(options: PredictOptions, *, console: Console) -> Summary:
+    """As :func:`mrsal.inference.predict_job`, with the same files as result, by the workers of a Ray cluster.
 
     Parameters
     ----------
-    paths, out, model, formats, mode, recursive, opacity, colormap, smoothing, every, skip_existing, column, device, precision
-        As for :func:`mrsal.inference.job.predict_job`. ``out`` and the inputs have the same paths on all machines.
-    address : str, optional
-        Of a cluster, ``"host:6379"``, or ``"auto"`` on one of its machines. None: this machine, without set-up.
-    workers : int, optional
-        Processes that predict. None: as many as the GPUs have room for, or else one per CPU core.
-    gpus_per_worker : float
-        0.25 puts four workers on each GPU, so that four processes read and write for it.
-    shard_size, nested, fresh
-        As for :func:`mrsal.inference.shards.cut_into_shards`.
+    options : PredictOptions
+        The output folder and the inputs have the same paths on all machines.
 
     Returns
     -------
@@ -88,14 +59,17 @@ def predict_on_ray(
     FileError
         If a worker cannot read the lists in ``out``, or write there.
     """
-    Heat(opacity, colormap)  # what is wrong with them is said before anything is started
+    Heat(options.opacity, options.colormap)  # says what is wrong with them before anything is started
     import_ray()
-    if model.lower().endswith(".onnx"):
-        raise InputError(f"--engine ray predicts with torch, and {model} is an exported network; give its checkpoint")
-    network, _ = load_network(model)
-    out = make_folder(out).absolute()
-    options = {"mode": mode, "opacity": opacity, "colormap": colormap, "smoothing": smoothing, "every": every}
-    settings = {"formats": sorted(formats), "precision": precision, "model": _digest(network), **options}
+    if options.runtime == "onnx" or options.model.lower().endswith(".onnx"):
+        raise InputError(f"--engine ray predicts with torch, not with an exported network such as {options.model}")
+    network, _ = load_network(options.model)
+    out = make_folder(options.out).absolute()
+    settings = {
+        "formats": sorted(options.format),
+        "model": _digest(network),
+        **{name: getattr(options, name) for name in _DECISIVE},
+    }
     failed = 0
 
     def complain(error: MrsalError) -> None:
@@ -103,24 +77,22 @@ def predict_on_ray(
         failed += 1
         log.error("skipped: %s", error)
 
-    sources = list_sources(paths, complain, recursive=recursive, out=out, column=column)
-    shards = cut_into_shards(sources, out, settings, size=shard_size, nested=nested, fresh=fresh)
+    sources = list_sources(options.paths, complain, recursive=options.recursive, out=out, column=options.column)
+    shards = cut_into_shards(
+        sources, out, settings, size=options.shard_size, nested=options.nested, fresh=options.fresh
+    )
     summary = Summary(skipped=shards.finished, failed=failed)
     if not shards.todo:
         log.info("0 of %d inputs written to %s, %d were there already", shards.finished + failed, out, shards.finished)
         return summary
-    with connected(address, workers) as started:
-        count, resources = pool(workers, gpus_per_worker, device, started=started)
+    job = _PredictShards(
+        shards=replace(shards, todo=[]), options=replace(options, paths=(), out=out, model=everywhere(options.model))
+    )
+    with on_ray(
+        address=options.address, workers=options.workers, gpus_per_worker=options.gpus_per_worker, device=options.device
+    ) as execute:
         already = f", {shards.finished} inputs were finished earlier" if shards.finished else ""
-        log.info("%d shards of up to %d inputs for %d workers%s", len(shards.todo), shard_size, count, already)
-        job = _Predict(
-            shards=replace(shards, todo=[]),
-            model=everywhere(model),
-            how={"device": device, "precision": precision},
-            formats=tuple(formats),
-            options=options,
-            skip_existing=skip_existing,
-        )
+        log.info("%d shards of up to %d inputs%s", len(shards.todo), options.shard_size, already)
         began = time.monotonic()
         with (
             atomic_path(out / FAILURES) as temporary,
@@ -128,7 +100,7 @@ def predict_on_ray(
             progress_bar(console) as bar,
         ):
             task = bar.add_task("predicting", total=len(shards.todo), note="shards")
-            for manifest in run_on_workers(job, shards.todo, count, resources):
+            for _, manifest in execute(job, shards.todo):
                 summary = _add(summary, manifest, failures.write)
                 rate = summary.done / (time.monotonic() - began)
                 bar.update(task, advance=1, note=f"shards, {rate:.1f} inputs/s")
@@ -136,34 +108,27 @@ def predict_on_ray(
     total = summary.done + summary.skipped + summary.failed
     already = f", {summary.skipped} were there already" if summary.skipped else ""
     log.info("%d of %d inputs written to %s%s", summary.done, total, out, already)
-    log.info("%.1f inputs/s: %.1f s with %d workers, their start included", summary.done / seconds, seconds, count)
+    log.info("%.1f inputs/s: %.1f s, the start of the workers included", summary.done / seconds, seconds)
     if summary.failed > failed:
         log.error("%d inputs failed; which, and why, is in %s", summary.failed - failed, out / FAILURES)
     return summary
 
 
 @dataclass(frozen=True)
-class _Predict:
+class _PredictShards:
     """Does shards, one at a time, in whatever process it is."""
 
     shards: Shards
-    model: str
-    how: dict[str, str]
-    formats: tuple[str, ...]
-    options: dict[str, Any]
-    skip_existing: bool
-    run: str = ""
+    options: PredictOptions
+    run: str = field(default_factory=lambda: uuid.uuid4().hex)
     version: str = __version__
-
-    def __post_init__(self) -> None:
-        if not self.run:
-            object.__setattr__(self, "run", uuid.uuid4().hex)
 
     @cached_property
     def predictor(self) -> Predictor:
-        predictor = load_model(self.model, **self.how)
+        predictor = load_model(self.options.model, device=self.options.device, precision=self.options.precision)
         if _digest(predictor.network) != self.shards.settings["model"]:
-            raise InputError(f"a worker finds another network at {self.model}; give it the same file on all machines")
+            where = self.options.model
+            raise InputError(f"a worker finds another network at {where}; give it the same file on all machines")
         return predictor
 
     def __call__(self, shard: int) -> Manifest:
@@ -197,10 +162,10 @@ class _Predict:
             before = None  # it was damaged, and may hold more by now
         if before:
             sources = [source for source in sources if str(source.name) in again]
-        todo = [s for s in sources if not (self.skip_existing and s.is_done(out, self.formats))]
+        todo = [s for s in sources if not (self.options.skip_existing and s.is_done(out, self.options.format))]
         done = 0
         with progress_bar(Console(quiet=True)) as bar:
-            for source, error in predict_sources(todo, out, self.predictor, self.formats, bar=bar, **self.options):
+            for source, error in predict_sources(todo, self.predictor, self.options, bar=bar):
                 if error:
                     failed.append(_failure(source, error))
                 else:

@@ -8,29 +8,19 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mrsal.errors import InputError, MrsalError
+from mrsal.inference.executor import TRIES, Execute, Job
 
 log = logging.getLogger("mrsal")
 
 
-TRIES = 3  # of a shard or image, where workers die of it
 _BLOCKS = 10_000  # tasks that Ray is given at most, each of one or several shards
 _STORE = 200 * 2**20  # bytes of shared memory for Ray on this machine; only numbers of shards and reports go through it
-
-
-class Job(Protocol):
-    """What the workers do with each item; it must be possible to pickle it."""
-
-    def __call__(self, item: int, /) -> Any:
-        """The result for an item."""
-
-    def give_up(self, item: int, /) -> Any:
-        """The result for an item that killed its worker :data:`TRIES` times, or an error that ends the job."""
 
 
 class _Tries:
@@ -51,18 +41,19 @@ class _Worker:
         self.job, self.begin = job, begin
 
     def __call__(self, batch: dict[str, NDArray]) -> dict[str, NDArray]:
-        return {"result": np.array([pickle.dumps(self._result(int(item))) for item in batch["item"]], dtype=object)}
+        results = [pickle.dumps((int(item), self._result(int(item)))) for item in batch["item"]]
+        return {"result": np.array(results, dtype=object)}
 
     def _result(self, item: int) -> Any:
-        """Of the job, or its error. Ray itself would try for ever what kills its worker."""
+        """The result of the job, or its error. Ray itself would try for ever what kills its worker."""
         try:
             return self.job(item) if self.begin(item) <= TRIES else self.job.give_up(item)
         except MrsalError as error:
             return error
 
 
-def run_on_workers(job: Job, items: Sequence[int], count: int, resources: dict[str, Any]) -> Iterator[Any]:
-    """The results of a job, as they come; the first error of ours ends it."""
+def run_on_workers(job: Job, items: Sequence[int], count: int, resources: dict[str, Any]) -> Iterator[tuple[int, Any]]:
+    """Each item and its result, as they are done; the first error of ours ends the job."""
     import ray
     from ray import data
     from ray.exceptions import RayError
@@ -87,19 +78,57 @@ def run_on_workers(job: Job, items: Sequence[int], count: int, resources: dict[s
         )
     try:
         for row in dataset.iter_rows():
-            result = pickle.loads(row["result"])
+            item, result = pickle.loads(row["result"])
             if isinstance(result, MrsalError):
                 raise result
-            yield result
+            yield item, result
     except RayError as error:
         raise MrsalError(f"Ray stopped: {error}") from error
 
 
 def import_ray() -> None:
+    """Make sure that Ray is installed."""
     try:
         import ray.data  # noqa: F401
     except ImportError as error:
         raise InputError("--engine ray needs Ray: pip install 'mrsal[ray]'") from error
+
+
+@contextmanager
+def on_ray(
+    *, address: str | None = None, workers: int | None = None, gpus_per_worker: float = 1.0, device: str = "auto"
+) -> Iterator[Execute]:
+    """What :func:`mrsal.inference.executor.execute_here` does, by the workers of a Ray cluster.
+
+    Parameters
+    ----------
+    address : str, optional
+        The address of a cluster, ``"host:6379"``, or ``"auto"`` on one of its machines. None: this machine, without set-up.
+    workers : int, optional
+        The number of processes. None: as many as the GPUs have room for, or else one per CPU core.
+    gpus_per_worker : float
+        0.25 puts four workers on each GPU.
+    device : str
+        ``"cpu"`` leaves the GPUs alone.
+
+    Yields
+    ------
+    execute : callable
+        Takes a job and its items; gives each item and its result as they are done, in any order.
+
+    Raises
+    ------
+    InputError
+        If Ray is missing, cannot be reached, or has no room for the workers.
+    """
+    import_ray()
+    with connected(address, workers) as started:
+        count, resources = pool(workers, gpus_per_worker, device, started=started)
+
+        def execute(job: Job, items: Sequence[int]) -> Iterator[tuple[int, Any]]:
+            return run_on_workers(job, items, count, resources)
+
+        yield execute
 
 
 @contextmanager

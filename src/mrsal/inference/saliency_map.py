@@ -1,6 +1,6 @@
 """What every model gives for an image: how likely each pixel is to be looked at. Needs no torch."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -10,31 +10,56 @@ from PIL import Image
 
 from mrsal.errors import InputError
 from mrsal.files import atomic_path
+from mrsal.images import min_max_scaled
 from mrsal.inference.options import Look
 from mrsal.inference.overlay import Heat
 
 
-@dataclass(frozen=True)
 class SaliencyMap:
-    """How likely each pixel is to be looked at.
+    """How strongly each pixel of an image attracts attention.
 
     Parameters
     ----------
     values : array
-        ``(H, W)`` float32 in [0, 1], ``values[y, x]``: the network's probability that a location is fixated.
-    image : array
-        The stimulus, ``(H, W, 3)`` uint8 RGB.
+        ``(H, W)``, ``values[y, x]``, higher where people look more. From a network: float32 in [0, 1], the probability that a
+        location is fixated. Other models may have any finite values.
+    image : array or callable
+        The image, ``(H, W, 3)`` uint8 RGB, or a function that reads it when it is needed.
     """
 
-    values: NDArray[np.float32]
-    image: NDArray[np.uint8]
+    def __init__(self, values: NDArray, image: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]]) -> None:
+        self.values = values
+        self._image = image
+
+    def __repr__(self) -> str:
+        height, width = self.values.shape
+        return f"<SaliencyMap {width}x{height}, values {self.values.min():.3g} to {self.values.max():.3g}>"
+
+    @cached_property
+    def image(self) -> NDArray[np.uint8]:
+        """The image: ``(H, W, 3)`` uint8 RGB."""
+        return self._image() if callable(self._image) else self._image
 
     @cached_property
     def density(self) -> NDArray[np.float64]:
-        """``(H, W)`` float64 that sums to 1; uniform if the map is zero everywhere."""
+        """``(H, W)`` float64 that sums to 1; uniform if the map is zero everywhere.
+
+        Raises
+        ------
+        InputError
+            If the map has negative values, which no density has.
+        """
         values = self.values.astype(np.float64)
+        if values.min() < 0:
+            raise InputError(f"a density has no negative values, and this map has values down to {values.min():.3g}")
         total = values.sum()
         return values / total if total > 0 else np.full(values.shape, 1 / values.size)
+
+    @property
+    def unit_values(self) -> NDArray:
+        """The values as they are if they lie in [0, 1]; otherwise the density, divided by its maximum."""
+        low, high = self.values.min(), self.values.max()
+        return self.values if low >= 0 and high <= 1 else (self.density / self.density.max()).astype(np.float32)
 
     def overlay(self, *, opacity: float = Look.opacity, colormap: str = Look.colormap) -> NDArray[np.uint8]:
         """The stimulus with the map laid over it: ``(H, W, 3)`` uint8; the more salient, the less see-through."""
@@ -42,14 +67,10 @@ class SaliencyMap:
 
     def scaled(self) -> NDArray[np.float32]:
         """The map stretched to [0, 1] by its own minimum and maximum; zero where it is constant."""
-        low, high = self.values.min(), self.values.max()
-        scaled = self.values - low
-        if high > low:
-            scaled /= high - low
-        return scaled
+        return min_max_scaled(self.values, dtype=np.float32)
 
     def save(self, path: str | Path) -> Path:
-        """Write the map: ``.npy`` as float32, ``.png`` as 16-bit grey of ``values`` times 65535."""
+        """Write the map: ``.npy`` with ``values``, ``.png`` as 16-bit grey of ``unit_values`` times 65535."""
         path = Path(path)
         if path.suffix not in (".npy", ".png"):
             raise InputError(f"a map is saved as .npy or .png, got {path.name!r}")
@@ -58,6 +79,6 @@ class SaliencyMap:
                 with temporary.open("wb") as file:
                     np.save(file, self.values)
             else:
-                sixteen = Image.fromarray(np.round(self.values * 65535).astype(np.uint16))
+                sixteen = Image.fromarray(np.round(self.unit_values * 65535).astype(np.uint16))
                 sixteen.save(temporary, format="PNG", compress_level=1)  # half the time for a tenth more bytes
         return path

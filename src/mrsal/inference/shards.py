@@ -14,10 +14,7 @@ import hashlib
 import json
 import os
 import shutil
-import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -25,11 +22,11 @@ from typing import Any
 
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_path
-from mrsal.inference.inputs import TAR, Source, stem, with_suffix
+from mrsal.inference.inputs import Source
 from mrsal.inference.options import PredictOptions
+from mrsal.inference.result_names import TAR, tell_apart
 
 FOLDER = ".mrsal-shards"
-SIZE = PredictOptions.shard_size
 
 
 @dataclass(frozen=True)
@@ -118,7 +115,7 @@ def cut_into_shards(
     out: Path,
     settings: dict[str, Any],
     *,
-    size: int = SIZE,
+    size: int = PredictOptions.shard_size,
     nested: bool = False,
     fresh: bool = False,
 ) -> Shards:
@@ -204,38 +201,7 @@ def _cut(rows: Iterable[tuple[str, str]], size: int, nested: bool) -> Iterator[l
 
 
 def _named(sources: Iterable[Source], out: Path) -> Iterator[tuple[str, str]]:
-    """Paths and the names of their results, each once, ordered by path; a database on disk stands in for memory."""
-    with tempfile.TemporaryDirectory(prefix="mrsal-") as folder, closing(sqlite3.connect(f"{folder}/sources")) as db:
-        db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE;")
-        for function, arguments in ((_by_folder, 4), (_by_suffix, 4), (_fold, 1), (_parent, 1)):
-            db.create_function(function.__name__, arguments, function, deterministic=True)
-        # blobs, as file names need not be text; they sort by byte on every machine
-        db.execute("CREATE TABLE source (n INTEGER PRIMARY KEY, real BLOB, name BLOB, key BLOB)")
-        db.executemany("INSERT INTO source (real, name, key) VALUES (?, ?, ?)", _rows(sources, out))
-        db.execute("CREATE INDEX by_real ON source (real, n)")
-        db.execute(
-            "DELETE FROM source WHERE n IN (SELECT n FROM (SELECT n, real, LAG(real) OVER (ORDER BY real, n) AS before "
-            "FROM source) WHERE real = before)"
-        )
-        several_folders = "MIN(_parent(real)) <> MAX(_parent(real))"
-        for rename, too in (("_by_folder", several_folders), ("_by_suffix", "1"), ("_by_suffix", "1")):
-            clash = "CREATE TEMP TABLE clash AS SELECT key, MIN(real) AS low, MAX(real) AS high FROM source"
-            db.execute(f"{clash} GROUP BY key HAVING COUNT(*) > 1 AND {too}")
-            db.execute("CREATE UNIQUE INDEX temp.by_key ON clash (key)")
-            db.execute(
-                f"UPDATE source SET name = {rename}(name, real, low, high) FROM clash WHERE source.key = clash.key"
-            )
-            db.execute("UPDATE source SET key = _fold(name) WHERE key IN (SELECT key FROM clash)")
-            db.execute("DROP TABLE clash")
-        rest = db.execute("SELECT name, real FROM source GROUP BY key HAVING COUNT(*) > 1 LIMIT 1").fetchone()
-        if rest:
-            name, path = map(os.fsdecode, rest)
-            raise InputError(f"two inputs would both be written as {name}; predict {path} by itself")
-        for real, name in db.execute("SELECT real, name FROM source ORDER BY real"):
-            yield os.fsdecode(real), os.fsdecode(name)
-
-
-def _rows(sources: Iterable[Source], out: Path) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Paths without links to folders, and the names of their results, each once, ordered by path."""
     inside = out.resolve()
 
     @lru_cache(10_000)
@@ -245,26 +211,10 @@ def _rows(sources: Iterable[Source], out: Path) -> Iterator[tuple[bytes, bytes, 
             raise InputError(f"the inputs in {folder} lie in --out, {out}; choose another folder for the results")
         return str(real)
 
-    for source in sources:
-        folder, file = os.path.split(source.path)
-        name = os.fsencode(source.name.as_posix())
-        yield os.fsencode(os.path.join(resolved(folder), file)), name, _fold(name)  # noqa: PTH118 - text is fast
+    def real_path(path: Path) -> str:
+        folder, file = os.path.split(path)  # a look at each file would take long
+        return os.path.join(resolved(folder), file)  # noqa: PTH118 - text is fast
 
-
-def _fold(name: bytes) -> bytes:
-    return os.fsencode(os.fsdecode(name).casefold())  # on some disks A and a are one file
-
-
-def _parent(real: bytes) -> bytes:
-    return os.path.dirname(real)  # noqa: PTH120 - bytes
-
-
-def _by_folder(name: bytes, real: bytes, low: bytes, high: bytes) -> bytes:
-    """Below the deepest folder that all of a name have in common: of sorted paths, that of the first and the last."""
-    common: bytes = os.path.commonprefix([low, high])  # type: ignore[assignment]  # noqa: RUF071 - of all paths between the two
-    shared = common.rindex(os.fsencode(os.sep)) + 1
-    return os.fsencode(stem(Path(os.fsdecode(real[shared:]))).as_posix())
-
-
-def _by_suffix(name: bytes, real: bytes, low: bytes, high: bytes) -> bytes:
-    return os.fsencode(with_suffix(Path(os.fsdecode(name)), Path(os.fsdecode(real))).as_posix())
+    inputs = ((source.path, source.name) for source in sources)
+    for path, name in tell_apart(inputs, real_path, in_order=False):
+        yield real_path(path), str(name)

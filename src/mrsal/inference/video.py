@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,8 @@ from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_folder, atomic_path
 from mrsal.inference.options import Look, PredictOptions
 from mrsal.inference.overlay import Heat
+from mrsal.inference.saliency_model import SaliencyModel
 from mrsal.model import GRID, Grid
-
-if TYPE_CHECKING:
-    from mrsal.inference.onnx_predictor import OnnxPredictor
-    from mrsal.inference.predictor import Predictor
 
 log = logging.getLogger("mrsal")
 
@@ -72,9 +69,8 @@ _Write = Callable[[_Frame, NDArray[np.float32]], None]
 def predict_video(
     path: str | Path,
     out: str | Path | Sequence[str | Path],
-    predictor: "Predictor | OnnxPredictor",
+    model: SaliencyModel,
     *,
-    mode: str = "fast",
     smoothing: float = PredictOptions.smoothing,
     every: int = PredictOptions.every,
     opacity: float = Look.opacity,
@@ -92,9 +88,8 @@ def predict_video(
         can hold it, sizes padded to even); ``.npy``, the maps, ``(T, 50, 50)`` float16 in [0, 1] on the grid on which they are
         computed, and beside them ``<stem>_times.npy``, ``(T,)`` float64 in seconds; no suffix, a folder with the same maps
         as 16-bit ``000000.png`` and so on. Each appears whole at the end, or not at all.
-    predictor : Predictor
-    mode : str
-        As for :meth:`Predictor.predict`.
+    model : SaliencyModel
+        It is used in the mode that it has; ``model.with_mode(model.video_mode)`` is the one for videos.
     smoothing : float
         Time constant in seconds of an exponential average over past frames, 0 for none: after a sudden change the map is
         63 % there after this time.
@@ -124,16 +119,16 @@ def predict_video(
     Colours run from the lowest to the highest value of the last seconds, not of each frame: a range of its own for each
     frame would make the heatmap flicker, and a dull frame look as salient as any.
     """
-    outs = [Path(one) for one in ([out] if isinstance(out, str | Path) else out)]
+    outs = [Path(path) for path in ([out] if isinstance(out, str | Path) else out)]
     if not (math.isfinite(smoothing) and smoothing >= 0):
         raise InputError(f"smoothing is a time in seconds, 0 or more, got {smoothing}")
     if every < 1:
         raise InputError(f"every must be at least 1, got {every}")
     heat = _Heat(opacity, colormap)
     count, time = 0, 0.0
-    with _Source(Path(path), sound=any(one.suffix.lower() == ".mp4" for one in outs)) as source, ExitStack() as stack:
-        writers = [stack.enter_context(_writer(one, source, heat)) for one in outs]
-        pairs = _predicted(source.frames(), predictor, mode=mode, every=every)
+    with _Source(Path(path), sound=any(file.suffix.lower() == ".mp4" for file in outs)) as source, ExitStack() as stack:
+        writers = [stack.enter_context(_writer(file, source, heat)) for file in outs]
+        pairs = _predicted(source.frames(), model, every=every)
         for frame, values in _smoothed(pairs, smoothing):
             for write in writers:
                 write(frame, values)
@@ -149,7 +144,7 @@ def predict_video(
 
 
 def _predicted(
-    frames: Iterator[_Frame], predictor: "Predictor | OnnxPredictor", *, mode: str, every: int
+    frames: Iterator[_Frame], model: SaliencyModel, *, every: int
 ) -> Iterator[tuple[_Frame, NDArray[np.float32]]]:
     """Frames and their maps; a group is the frames after one that is predicted, up to the next."""
     groups: deque[list[_Frame]] = deque()
@@ -167,11 +162,7 @@ def _predicted(
             yield group[-1].image
 
     # many at once read ahead; all frames between two that are predicted wait in memory, so these go one by one
-    maps = (
-        predictor.predict_many(images(), mode=mode)
-        if every == 1
-        else (predictor.predict(image, mode=mode) for image in images())
-    )
+    maps = model.predict_many(images()) if every == 1 else (model.predict(image) for image in images())
     before: NDArray[np.float32] | None = None
     began = 0.0
     for map_ in maps:

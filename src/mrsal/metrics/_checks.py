@@ -102,13 +102,6 @@ def as_distribution(values: NDArray[Any], name: str) -> NDArray[np.float64]:
     return np.divide(values, total_mass(values, name), dtype=np.float64)
 
 
-def as_unit_range(map_: NDArray[Any]) -> NDArray[np.float64]:
-    """A map scaled to [0, 1] by its own minimum and maximum; a constant one becomes 0."""
-    low, high = np.float64(map_.min()), np.float64(map_.max())
-    scaled = np.subtract(map_, low, dtype=np.float64)
-    return np.divide(scaled, high - low if high > low else 1.0, out=scaled)
-
-
 def as_pixels(
     x: Any, y: Any, shape: tuple[int, ...], name: str = "fixations"
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mrsal.metrics._checks import as_unit_range
+from mrsal.images import min_max_scaled
 
 MATLAB_EPS = 2.2204e-16
 _BINS = 1 << 16
@@ -80,7 +80,7 @@ def centred(map_: NDArray[Any]) -> tuple[NDArray[np.float64], float]:
 
     NSS and CC ignore scale and offset: taking them out first keeps tiny values and large offsets from rounding away.
     """
-    values = as_unit_range(map_).ravel()
+    values = min_max_scaled(map_).ravel()
     if values.any():
         values -= values.mean()
     return values, float(np.dot(values, values))

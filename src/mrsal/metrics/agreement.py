@@ -5,7 +5,8 @@ from numpy.typing import ArrayLike
 from scipy.integrate import simpson
 
 from mrsal.errors import InputError
-from mrsal.metrics._checks import as_pair, as_unit_range, batched
+from mrsal.images import min_max_scaled
+from mrsal.metrics._checks import as_pair, batched
 
 _THRESHOLDS = np.linspace(0, 1, 20)
 
@@ -51,7 +52,7 @@ def agreement_score(prediction: ArrayLike, target: ArrayLike) -> float:
         raise InputError(f"expected a target from 0 to 255, got {q.min():.3g} to {q.max():.3g}")
     if 0 < q.max() <= 1:
         raise InputError(f"expected a target from 0 to 255, got {q.min():.3g} to {q.max():.3g}; multiply it by 255")
-    p, q = as_unit_range(p), q / 255
+    p, q = min_max_scaled(p), q / 255
     # a pixel disagrees at the thresholds that lie between its two values: count those instead of comparing 20 maps
     low, high = np.minimum(p, q).ravel(), np.maximum(p, q).ravel()
     first = np.searchsorted(_THRESHOLDS, low, side="left")

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mrsal.errors import InputError
-from mrsal.metrics._checks import as_map, as_pixels, as_unit_range, batched
+from mrsal.images import min_max_scaled
+from mrsal.metrics._checks import as_map, as_pixels, batched
 from mrsal.metrics._kernels import centred, judd_area, ranks, roc_area, stepped_area, z_score
 
 Negatives = Literal["uniform", "unfixated", "shuffled", "borji"]
@@ -99,7 +100,7 @@ def auc(
         if step is not None and not 0 < step <= 1:
             raise InputError(f"expected a step above 0 and at most 1, got {step}; None scores exactly")
         if step is not None:
-            values = as_unit_range(values)
+            values = min_max_scaled(values)
         draws = np.random.default_rng(seed).choice(values, (splits, positive.size))
         if step is not None:
             return stepped_area(values[pixels], draws, step)

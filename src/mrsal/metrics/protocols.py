@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mrsal.errors import InputError
+from mrsal.images import min_max_scaled
 from mrsal.metrics import _kernels
-from mrsal.metrics._checks import as_distribution, as_map, as_pixels, as_unit_range, same_shape
+from mrsal.metrics._checks import as_distribution, as_map, as_pixels, same_shape
 from mrsal.metrics.agreement import agreement_score
 from mrsal.metrics.emd import emd
 from mrsal.metrics.information import information_gain
@@ -225,7 +226,7 @@ class _Case:
 
     @cached_property
     def unit_range(self) -> NDArray[np.float64]:
-        return as_unit_range(self.map_).ravel()
+        return min_max_scaled(self.map_).ravel()
 
     def correlation(self) -> float:
         return _kernels.correlation(self.centred, self.centred_target)
@@ -275,7 +276,7 @@ class _Case:
         return _kernels.z_score(self.centred, self.fixated, ddof=1)
 
     def matlab_similarity(self) -> float:
-        return float(np.minimum(_mass(self.unit_range), _mass(as_unit_range(self.target).ravel())).sum())
+        return float(np.minimum(_mass(self.unit_range), _mass(min_max_scaled(self.target).ravel())).sum())
 
     def matlab_emd(self) -> float:
         return float(emd(self.mass.reshape(self.map_.shape), self.target, match_histogram=True))

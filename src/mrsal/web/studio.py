@@ -23,7 +23,6 @@ from mrsal.aoi import (
     Attention,
     attention_shares,
     csv_text,
-    saliency_of,
     strongest_spots,
     with_areas,
     with_contours,
@@ -31,9 +30,8 @@ from mrsal.aoi import (
     write_areas,
 )
 from mrsal.errors import InputError
-from mrsal.evaluation import BASELINES, open_model
 from mrsal.images import resize, save_jpeg
-from mrsal.inference import SaliencyMap, colour_map
+from mrsal.inference import BASELINES, SaliencyMap, colour_map, open_model
 from mrsal.model import BUNDLED
 from mrsal.web.options import Limits
 from mrsal.web.session import read_upload
@@ -83,7 +81,7 @@ class Studio:
     Parameters
     ----------
     model : str, optional
-        One more, for :func:`mrsal.evaluation.job.open_model`, offered first.
+        One more, for :func:`mrsal.inference.open_model`, offered first.
     device, precision : str
         As for :func:`mrsal.load_model`.
     limits : Limits
@@ -138,7 +136,9 @@ class Studio:
 
     def _predicted(self, path: Path, model: str, mode: str) -> Prediction:
         pixels = read_upload(path, self.limits)
-        full = saliency_of(self._open(model), pixels, name=path.name, mode=mode)
+        opened = self._open(model)
+        predicted = opened.with_mode(mode if mode in opened.modes else None).predict(pixels, name=path.name)
+        full = SaliencyMap(predicted.unit_values, pixels)
         height, width = full.values.shape
         factor = min(1.0, _LONGEST / max(height, width))
         size = max(1, round(width * factor)), max(1, round(height * factor))

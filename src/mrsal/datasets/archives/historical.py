@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from mrsal.datasets.archives.example import Example
+from mrsal.datasets.archives.example import ArchiveImage, Example
 from mrsal.datasets.archives.sampling import check_map, ground_truth, image_samples
 from mrsal.datasets.dataset import FixationDataset
 from mrsal.errors import DataError, FileError, InputError
@@ -204,9 +204,12 @@ def _example(entry: dict[str, Any], maps: Path) -> Example:
 
     return Example(
         name=entry["file"],
-        pyramid=Pyramid(levels, (H, W)),
-        grid=Grid(rows, columns, (H, W), corners=True),
-        stimulus=stimulus,
+        image=ArchiveImage(
+            shape=(H, W),
+            read=stimulus,
+            pyramid=Pyramid(levels, (H, W)),
+            grid=Grid(rows, columns, (H, W), corners=True),
+        ),
         target=lambda: check_map(read_grey(map_path), (H, W), map_path).astype(np.float64),
     )
 

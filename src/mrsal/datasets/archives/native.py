@@ -27,7 +27,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mrsal.datasets.archives.example import Example
+from mrsal.datasets.archives.example import ArchiveImage, Example
 from mrsal.datasets.archives.sampling import check_map, image_samples
 from mrsal.datasets.dataset import FixationDataset
 from mrsal.datasets.fixations import Fixations, density
@@ -190,9 +190,12 @@ class NativeArchive:
 
         return Example(
             name=self.names[i],
-            pyramid=Pyramid(tuple(level[i] for level in self.levels), (height, width)),
-            grid=Grid.cells((height, width)),
-            stimulus=lambda: read_image(self._original(i)),
+            image=ArchiveImage(
+                shape=(height, width),
+                read=lambda: read_image(self._original(i)),
+                pyramid=Pyramid(tuple(level[i] for level in self.levels), (height, width)),
+                grid=Grid.cells((height, width)),
+            ),
             target=target,
             fixations=points if len(points) else None,
             dataset=self.name,

@@ -1,6 +1,6 @@
 """Where people look whatever is shown, measured: the fixations on all other images."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +9,13 @@ from scipy.optimize import minimize_scalar
 
 from mrsal.datasets import Example
 from mrsal.errors import DataError, InputError
+from mrsal.inference import PreparedImage, SaliencyMap, SaliencyModel
 
 _CELLS = 128  # along each side
 _NARROWEST, _WIDEST = 1 / _CELLS, 0.3  # bandwidths to choose from; a narrower one would be lost in the cells
 
 
-class CentreBias:
+class CentreBias(SaliencyModel):
     """Kernel density of the fixations on all images but the one asked for.
 
     Give it the images that are scored, and each is predicted from the others (leave one image out); or give it training
@@ -70,13 +71,15 @@ class CentreBias:
         self._total = np.sum([_count(*cells) for cells in self._cells.values()], axis=0)
         self.bandwidth = self._fitted() if bandwidth is None else bandwidth
 
+    gives_density = True
+
     def __len__(self) -> int:
         """The number of images with fixations."""
         return len(self._cells)
 
-    def predict_example(self, example: Example) -> NDArray[np.float64]:
-        """The density for one image, without the fixations on it: ``(H, W)`` float64, positive, sums to 1."""
-        return self.density(example.pyramid.shape, leave_out=example.name)
+    def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
+        """The density for each image, without the fixations on it, which it knows by its name."""
+        return [image.map(self.density(image.shape, leave_out=image.name)) for image in images]
 
     def density(self, shape: tuple[int, int], *, leave_out: str | None = None) -> NDArray[np.float64]:
         """The density on an image of a shape (H, W), without the fixations on the image named ``leave_out``."""
@@ -108,7 +111,7 @@ class CentreBias:
 
 
 def _cells(example: Example) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    height, width = example.pyramid.shape
+    height, width = example.shape
     points = example.fixations
     assert points is not None
     if not points.inside(height, width).all():

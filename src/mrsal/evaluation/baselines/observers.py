@@ -9,12 +9,13 @@ from scipy.optimize import minimize_scalar
 from mrsal.datasets import Example, Fixations
 from mrsal.errors import DataError, InputError
 from mrsal.evaluation.baselines.centre_bias import CentreBias
+from mrsal.inference import PreparedImage, SaliencyMap, SaliencyModel
 
 _FIT_IMAGES = 200  # enough for one width and two weights; 1003 images would only take longer
 _NARROWEST, _WIDEST = 1 / 200, 1 / 5  # widths to choose from, in units of the images' longer side
 
 
-class InterObserver:
+class InterObserver(SaliencyModel):
     """Kernel density of the other observers' fixations on the same image, mixed with a centre bias and a uniform density.
 
     Parameters
@@ -53,6 +54,8 @@ class InterObserver:
     the gold standard.
     """
 
+    gives_density = True
+
     def __init__(
         self,
         examples: Iterable[Example],
@@ -69,6 +72,7 @@ class InterObserver:
         if not shared:
             raise DataError("the inter-observer limit needs images with fixations of at least two observers; got none")
         self.centre_bias = CentreBias(examples)
+        self._points = {e.name: e.fixations for e in examples if e.fixations is not None and len(e.fixations)}
         chosen = np.unique(np.linspace(0, len(shared) - 1, _FIT_IMAGES).round().astype(int))
         self.sigma, self.weights = self._fit([shared[i] for i in chosen], sigma, weights)
 
@@ -97,20 +101,30 @@ class InterObserver:
         points, subjects = example.fixations, _observers(example)
         if points is None or len(subjects) < 2:
             raise DataError(f"{example.name}: leaving one observer out needs two, there are {len(subjects)}")
-        centre = self.centre_bias.predict_example(example)
+        centre = self.centre_bias.density(example.shape, leave_out=example.name)
         for subject in subjects:
             mask = points.subject == subject
             yield int(subject), self._mixed(points.where(~mask), centre), mask
 
-    def predict_example(self, example: Example) -> NDArray[np.float64]:
+    def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
         """The density of all observers together: ``(H, W)`` float64, positive, sums to 1.
 
         It has seen the fixations it would be scored on, so its scores are higher than any model can reach: a picture of the
         ground truth, not the ceiling of a table. That is :meth:`leave_one_out`.
+
+        Raises
+        ------
+        DataError
+            If an image is none of those with fixations that the limit was fitted to; it is known by its name.
         """
-        if example.fixations is None or not len(example.fixations):
-            raise DataError(f"{example.name}: no fixations, so there is nothing to say where observers looked")
-        return self._mixed(example.fixations, self.centre_bias.predict_example(example))
+        return [image.map(self._together(image)) for image in images]
+
+    def _together(self, image: PreparedImage) -> NDArray[np.float64]:
+        if image.name not in self._points:
+            raise DataError(
+                f"{image.name!r} has no fixations in these data, so there is nothing to say where people looked"
+            )
+        return self._mixed(self._points[image.name], self.centre_bias.density(image.shape, leave_out=image.name))
 
     def _mixed(self, points: Fixations, centre: NDArray[np.float64]) -> NDArray[np.float64]:
         height, width = centre.shape
@@ -126,7 +140,7 @@ class InterObserver:
         if sigma is not None and weights is not None:
             return sigma, weights
         floor = np.concatenate(
-            [_at_fixations(e, self.centre_bias.predict_example(e)) for e in examples], axis=1
+            [_at_fixations(e, self.centre_bias.density(e.shape, leave_out=e.name)) for e in examples], axis=1
         )  # (2, N)
 
         def fitted(sigma: float) -> tuple[float, tuple[float, float, float]]:
@@ -135,7 +149,7 @@ class InterObserver:
             return float(np.log(best @ likelihoods).mean()), best
 
         if sigma is None:
-            longest = float(np.median([max(example.pyramid.shape) for example in examples]))
+            longest = float(np.median([max(example.shape) for example in examples]))
             bounds = np.log([max(1.0, longest * _NARROWEST), max(2.0, longest * _WIDEST)])
             best = minimize_scalar(
                 lambda log: -fitted(np.exp(log))[0], bounds=bounds, method="bounded", options={"xatol": 0.02}
@@ -160,7 +174,7 @@ def _from_others(example: Example, sigma: float) -> NDArray[np.float64]:
     """At each of N fixations, per pixel, the density of all other observers' fixations: ``(N,)``."""
     points = example.fixations
     assert points is not None
-    height, width = example.pyramid.shape
+    height, width = example.shape
     pairs = _kernel(points.y, np.floor(points.y) + 0.5, height, sigma)
     pairs *= _kernel(points.x, np.floor(points.x) + 0.5, width, sigma)  # (from, at)
     others = points.subject[:, None] != points.subject

@@ -1,4 +1,4 @@
-"""What a model has to beat: maps that need no learning. The same call as a :class:`mrsal.Predictor`: image to map."""
+"""Models that need no learning: functions from an image to a map, which every model has to beat."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,3 +70,6 @@ def spectral_residual(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     smooth = gaussian_filter(saliency, _SIGMA).astype(np.float32)
     smooth = (smooth - smooth.min()) / max(np.ptp(smooth), np.finfo(np.float32).tiny)
     return np.asarray(Image.fromarray(smooth).resize((width, height), Image.Resampling.BILINEAR))
+
+
+BASELINES = {"uniform": uniform, "centre": centre, "spectral-residual": spectral_residual}

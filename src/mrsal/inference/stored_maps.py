@@ -3,7 +3,7 @@
 A folder or an HDF5 file of maps flows in, found by the stimulus's name; a map at the stimulus's size flows out.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from torch.nn import functional as F
 
-from mrsal.datasets import SUFFIXES, Example, reading
+from mrsal.datasets import SUFFIXES, reading
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.images import EXTENSIONS, read_grey_values
+from mrsal.inference.saliency_map import SaliencyMap
+from mrsal.inference.saliency_model import PreparedImage, SaliencyModel
 
 KINDS = ("saliency", "log_density", "density")
 NORMALISED = 0.01  # largest |logsumexp| of what is taken for a log-density; pysaliency's own tolerance
@@ -22,8 +24,8 @@ NORMALISED = 0.01  # largest |logsumexp| of what is taken for a log-density; pys
 _ARRAYS = (".npy", ".mat")
 
 
-class StoredMaps:
-    """Maps on disk, with the call that :func:`mrsal.evaluate` makes of a model.
+class StoredMaps(SaliencyModel):
+    """Maps on disk as a model: the map of an image is the one with its name.
 
     Parameters
     ----------
@@ -92,9 +94,18 @@ class StoredMaps:
                 "name each map as its stimulus"
             )
 
-    def predict_example(self, example: Example) -> NDArray[np.float64]:
-        """The map of an example, as :meth:`map_of`."""
-        return self.map_of(example.name, example.pyramid.shape)
+    @property
+    def gives_density(self) -> bool:  # type: ignore[override]
+        """Whether the maps are densities or log-densities."""
+        return self.kind != "saliency"
+
+    def prepare(self, image: object, *, name: str = "") -> PreparedImage:
+        if not name and not isinstance(image, str | Path):
+            raise InputError(f"a map in {self.source} is found by the name of the image, and this image has none")
+        return super().prepare(image, name=name)
+
+    def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
+        return [image.map(self.map_of(image.name, image.shape)) for image in images]
 
     def map_of(self, name: str, shape: tuple[int, int]) -> NDArray[np.float64]:
         """The map of a stimulus: saliency values as they are stored, or a density that sums to 1.

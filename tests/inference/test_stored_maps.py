@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from messages import naming
+from mrsal.evaluation.open_model import load_callable
+from mrsal.evaluation.stored_maps import open_maps
 from PIL import Image
 
 from mrsal.datasets.archives.native import NativeArchive
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.evaluation.evaluator import evaluate
-from mrsal.evaluation.open_model import load_callable
-from mrsal.evaluation.stored_maps import open_maps
 
 h5py = pytest.importorskip("h5py")
 SHAPE = (4, 6)

@@ -1,0 +1,104 @@
+"""The names of results: each input once, and no two inputs with one name, however many there are."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path, PurePath
+from typing import TypeVar
+
+from mrsal.errors import InputError
+
+TAR = ".tar"
+
+AnyPath = TypeVar("AnyPath", bound=PurePath)
+
+
+def stem(path: Path) -> Path:
+    """What results are named after: a file without its suffix, but a ``.tar`` with it, as it becomes a folder of its own."""
+    return path if path.suffix.lower() == TAR else path.with_suffix("")
+
+
+def with_suffix(name: AnyPath, path: PurePath) -> AnyPath:
+    """``a_jpg``, which differs from ``a_png``."""
+    return name.with_name(f"{name.name}_{path.suffix[1:].lower()}")
+
+
+def tell_apart(
+    inputs: Iterable[tuple[Path, Path]], real_path: Callable[[Path], str], *, in_order: bool = True
+) -> Iterator[tuple[Path, Path]]:
+    """Give each input a name of its own; an input that comes twice is kept once.
+
+    Where two inputs have one name, they keep the folders in which they differ, or else the suffix: ``a_jpg`` and ``a_png``.
+    Capitals do not make a difference, since on some disks ``A`` and ``a`` are one file.
+
+    Parameters
+    ----------
+    inputs : iterable of (Path, Path)
+        Path and name of each. They may be millions: a temporary database holds them, about 500 bytes for each, which goes to
+        disk (``TMPDIR``) when memory gets short.
+    real_path : callable
+        Path to the text by which one file is known, such as the path without links.
+    in_order : bool
+        Keep the order of ``inputs``; otherwise order by ``real_path``.
+
+    Yields
+    ------
+    path, name : Path
+
+    Raises
+    ------
+    InputError
+        If two inputs cannot be told apart.
+    """
+    with closing(sqlite3.connect("")) as db:  # a name of no length is a database that lasts as long as the connection
+        db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE;")
+        for function, arguments in ((_by_folder, 4), (_by_suffix, 4), (_fold, 1), (_parent, 1)):
+            db.create_function(function.__name__, arguments, function, deterministic=True)
+        # blobs, as file names need not be text; they sort by byte on every machine
+        db.execute("CREATE TABLE input (n INTEGER PRIMARY KEY, path BLOB, real BLOB, name BLOB, key BLOB)")
+        rows = (
+            (os.fsencode(path), os.fsencode(real_path(path)), os.fsencode(name.as_posix())) for path, name in inputs
+        )
+        db.executemany("INSERT INTO input (path, real, name, key) VALUES (?1, ?2, ?3, _fold(?3))", rows)
+        db.execute("CREATE INDEX by_real ON input (real, n)")
+        db.execute(
+            "DELETE FROM input WHERE n IN (SELECT n FROM (SELECT n, real, LAG(real) OVER (ORDER BY real, n) AS before "
+            "FROM input) WHERE real = before)"
+        )
+        several_folders = "MIN(_parent(real)) <> MAX(_parent(real))"
+        # by suffix a second time, for an a_jpg.png beside a.jpg and a.png
+        for rename, condition in (("_by_folder", several_folders), ("_by_suffix", "1"), ("_by_suffix", "1")):
+            clash = "CREATE TEMP TABLE clash AS SELECT key, MIN(real) AS low, MAX(real) AS high FROM input"
+            db.execute(f"{clash} GROUP BY key HAVING COUNT(*) > 1 AND {condition}")
+            db.execute("CREATE UNIQUE INDEX temp.by_key ON clash (key)")
+            db.execute(
+                f"UPDATE input SET name = {rename}(name, real, low, high) FROM clash WHERE input.key = clash.key"
+            )
+            db.execute("UPDATE input SET key = _fold(name) WHERE key IN (SELECT key FROM clash)")
+            db.execute("DROP TABLE clash")
+        rest = db.execute("SELECT name, path FROM input GROUP BY key HAVING COUNT(*) > 1 LIMIT 1").fetchone()
+        if rest:
+            name, path = map(os.fsdecode, rest)
+            raise InputError(f"two inputs would both be written as {name}; predict {path} by itself")
+        for path, name in db.execute(f"SELECT path, name FROM input ORDER BY {'n' if in_order else 'real'}"):
+            yield Path(os.fsdecode(path)), Path(os.fsdecode(name))
+
+
+def _fold(name: bytes) -> bytes:
+    return os.fsencode(os.fsdecode(name).casefold())
+
+
+def _parent(real: bytes) -> bytes:
+    return os.path.dirname(real)  # noqa: PTH120 - bytes
+
+
+def _by_folder(name: bytes, real: bytes, low: bytes, high: bytes) -> bytes:
+    """Below the deepest folder that all of a name have in common: of sorted paths, that of the first and the last."""
+    common: bytes = os.path.commonprefix([low, high])  # type: ignore[assignment]  # noqa: RUF071 - of all paths between the two
+    shared = common.rindex(os.fsencode(os.sep)) + 1
+    return os.fsencode(stem(Path(os.fsdecode(real[shared:]))).as_posix())
+
+
+def _by_suffix(name: bytes, real: bytes, low: bytes, high: bytes) -> bytes:
+    return os.fsencode(with_suffix(Path(os.fsdecode(name)), Path(os.fsdecode(real))).as_posix())

@@ -1,0 +1,297 @@
+"""What all models have in common: an image and its name in, a saliency map out.
+
+A network, an exported network, stored maps, a centre bias or any Python function is a :class:`SaliencyModel`, so nothing else
+in mrsal asks what kind of model it has. :func:`mrsal.inference.open_model` makes one from a name, a path or an address.
+"""
+
+import os
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mrsal.datasets import ArchiveImage
+from mrsal.errors import InputError, MrsalError
+from mrsal.images import image_size, read_image, to_image
+from mrsal.inference.saliency_map import SaliencyMap
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class PreparedImage:
+    """An image that is ready for a model.
+
+    Parameters
+    ----------
+    name : str
+        By which stored maps and fitted baselines know the image; may be empty.
+    shape : (int, int)
+        Height and width in pixels.
+    read : callable
+        Returns the pixels as ``(H, W, 3)`` uint8.
+    network_input : any
+        What :meth:`SaliencyModel.prepare` computed for the network, such as scaled copies.
+    """
+
+    name: str
+    shape: tuple[int, int]
+    read: Callable[[], NDArray[np.uint8]]
+    network_input: Any = None
+
+    @cached_property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The pixels: ``(H, W, 3)`` uint8."""
+        return self.read()
+
+    def map(self, values: NDArray) -> SaliencyMap:
+        """A saliency map of this image.
+
+        Raises
+        ------
+        InputError
+            If ``values`` has another size than the image.
+        """
+        if np.shape(values) != self.shape:
+            raise InputError(f"{self.name or 'the image'}: expected a map of {self.shape}, got {np.shape(values)}")
+        return SaliencyMap(values, lambda: self.pixels)
+
+
+class SaliencyModel(ABC):
+    """Anything that gives a saliency map for an image.
+
+    A subclass has to have :meth:`predict_prepared`; the rest has defaults.
+
+    Attributes
+    ----------
+    mode : str
+        How a network is applied to an image; empty for models that have no modes.
+    modes : tuple of str
+        The modes that :meth:`with_mode` accepts.
+    video_mode : str or None
+        The mode for the frames of a video, unless the user asks for another.
+    batch_size : int
+        Number of images that the model takes at once.
+    gives_density : bool
+        Whether the maps are probability densities, which are used as they are, and not values that only rank pixels.
+    """
+
+    mode: str = ""
+    modes: tuple[str, ...] = ()
+    video_mode: str | None = None
+    batch_size: int = 1
+    gives_density: bool = False
+
+    @abstractmethod
+    def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
+        """The maps of images that :meth:`prepare` returned, in their order."""
+
+    def prepare(self, image: object, *, name: str = "") -> PreparedImage:
+        """Read an image and compute what the network takes from it; may be called in any thread.
+
+        Parameters
+        ----------
+        image : path, PIL image, array or ArchiveImage
+            ``(H, W, 3)`` or ``(H, W)``, uint8, or float in [0, 1]; of any size.
+        name : str
+            The name of the image. Empty: the file name, if ``image`` is a path.
+        """
+        if isinstance(image, ArchiveImage):
+            return PreparedImage(name, image.shape, image.read)
+        if isinstance(image, str | Path):
+            return PreparedImage(name or Path(image).name, image_size(image), lambda: read_image(image))
+        pixels = to_image(image)
+        height, width, _ = pixels.shape
+        return PreparedImage(name, (height, width), lambda: pixels)
+
+    def predict(self, image: object, *, name: str = "") -> SaliencyMap:
+        """Predict where people look in an image; parameters as for :meth:`prepare`."""
+        return self.predict_prepared([self.prepare(image, name=name)])[0]
+
+    def predict_many(self, images: Iterable[object], *, batch_size: int | None = None) -> Iterator[SaliencyMap]:
+        """Predict many images, of any sizes, in their order; the next ones are read while the model runs.
+
+        Raises
+        ------
+        FileError, DataError, InputError
+            When it is the turn of an image that cannot be read.
+        """
+        for _, result in predict_stream(self, images, batch_size=batch_size):
+            if isinstance(result, MrsalError):
+                raise result
+            yield result
+
+    def __call__(self, image: object) -> NDArray:
+        """``predict(image).values``, so that a model can be used wherever a function is expected."""
+        return self.predict(image).values
+
+    def with_mode(self, mode: str | None) -> Self:
+        """This model in another mode; None leaves it as it is.
+
+        Raises
+        ------
+        InputError
+            If the model has no such mode.
+        """
+        if mode in (None, self.mode):
+            return self
+        available = f"choose one of {', '.join(self.modes)}" if self.modes else "this model has no modes"
+        raise InputError(f"no mode {mode!r}; {available}")
+
+    def require(self, names: Iterable[str]) -> None:
+        """Check that the model can predict images of these names, before a long job starts.
+
+        Raises
+        ------
+        DataError
+            If it cannot. Models that look at the image itself can predict any.
+        """
+        del names
+
+    def about(self) -> Mapping[str, str]:
+        """Settings that belong into a report, such as the mode."""
+        return {"mode": self.mode} if self.mode else {}
+
+
+class FunctionModel(SaliencyModel):
+    """A Python function as a model.
+
+    Parameters
+    ----------
+    function : callable
+        ``(H, W, 3)`` uint8 to ``(H, W)`` numbers, an array or a tensor, higher where people look more.
+    name : str
+        The name for error messages.
+    """
+
+    def __init__(self, function: Callable[[NDArray[np.uint8]], Any], *, name: str = "") -> None:
+        self.function = function
+        self.name = name or getattr(function, "__name__", type(function).__name__)
+
+    def prepare(self, image: object, *, name: str = "") -> PreparedImage:
+        prepared = super().prepare(image, name=name)
+        _ = prepared.pixels  # read here, which may be a thread
+        return prepared
+
+    def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
+        return [image.map(self._values(image)) for image in images]
+
+    def _values(self, image: PreparedImage) -> NDArray:
+        result = self.function(image.pixels)
+        if hasattr(result, "detach"):  # a torch tensor, on any device
+            result = result.detach().cpu().double().numpy()
+        values = np.asarray(result)
+        if values.dtype.kind not in "biuf" or values.shape != image.shape:
+            raise InputError(
+                f"{self.name}: expected numbers of shape {image.shape} for {image.name or 'the image'}, "
+                f"got {values.dtype} {values.shape}"
+            )
+        if not np.isfinite(values).all():
+            raise InputError(f"{self.name}: the map of {image.name or 'the image'} has values that are NaN or infinite")
+        return values if values.dtype.kind == "f" else values.astype(np.float64)
+
+
+def as_model(model: SaliencyModel | Callable[[NDArray[np.uint8]], Any]) -> SaliencyModel:
+    """The model itself, or a function as a model.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    if isinstance(model, SaliencyModel):
+        return model
+    if not callable(model) or isinstance(model, type):
+        raise InputError(f"expected a model, or a function from an image to a map, got {model!r}")
+    return FunctionModel(model)
+
+
+def predict_stream(
+    model: SaliencyModel,
+    items: Iterable[Item],
+    *,
+    read: Callable[[Item], object] = lambda item: item,
+    name: Callable[[Item], str] = lambda item: "",
+    batch_size: int | None = None,
+) -> Iterator[tuple[Item, SaliencyMap | MrsalError]]:
+    """Predict a stream of images, of any length; the next ones are read and scaled in threads while the model runs.
+
+    Parameters
+    ----------
+    model : SaliencyModel
+    items : iterable
+        What the images come from.
+    read : callable
+        Item to image, as :meth:`SaliencyModel.prepare` takes it; called in threads.
+    name : callable
+        Item to the name of its image.
+    batch_size : int, optional
+        Images that the model takes at once; None: as many as it likes.
+
+    Yields
+    ------
+    item
+    result : SaliencyMap or MrsalError
+        The map, or what was wrong with the image. The order is that of ``items``.
+    """
+    size = batch_size or model.batch_size
+    if size < 1:
+        raise InputError(f"batch_size must be at least 1, got {batch_size}")
+
+    def prepare(item: Item) -> PreparedImage:
+        return model.prepare(read(item), name=name(item))
+
+    batch: list[tuple[Item, PreparedImage]] = []
+    for item, future in _ahead(prepare, items, count=2 * size + 2):
+        try:
+            batch.append((item, future.result()))
+        except MrsalError as error:
+            yield from _predicted(model, batch)
+            batch = []
+            yield item, error
+        if len(batch) == size:
+            yield from _predicted(model, batch)
+            batch = []
+    yield from _predicted(model, batch)
+
+
+def _predicted(
+    model: SaliencyModel, batch: Sequence[tuple[Item, PreparedImage]]
+) -> Iterator[tuple[Item, SaliencyMap | MrsalError]]:
+    if not batch:
+        return
+    try:
+        maps: Sequence[SaliencyMap | MrsalError] = model.predict_prepared([image for _, image in batch])
+    except MrsalError as error:
+        if len(batch) > 1:  # one image must not take the others with it
+            for pair in batch:
+                yield from _predicted(model, [pair])
+            return
+        maps = [error]
+    for (item, _), map_ in zip(batch, maps, strict=True):
+        yield item, map_
+
+
+def _ahead(
+    function: Callable[[Item], PreparedImage], items: Iterable[Item], *, count: int
+) -> Iterator[tuple[Item, "Future[PreparedImage]"]]:
+    """Items and their results, computed in threads, in order, never more than ``count`` of them at a time."""
+    waiting: deque[tuple[Item, Future[PreparedImage]]] = deque()
+    with ThreadPoolExecutor(max_workers=min(count, os.cpu_count() or 1)) as pool:
+        try:
+            for item in items:
+                waiting.append((item, pool.submit(function, item)))
+                if len(waiting) == count:
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        finally:
+            for _, future in waiting:
+                future.cancel()
