@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from mrsal.evaluation.baselines.simple import centre
 from numpy.typing import NDArray
 
 from mrsal.images import read_grey
+from mrsal.inference.simple_models import centre
 from mrsal.metrics import agreement_score, cc
 
 

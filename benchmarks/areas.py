@@ -12,7 +12,6 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from mrsal.evaluation.baselines.simple import centre, uniform
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
@@ -20,6 +19,7 @@ import mrsal
 from mrsal.aoi.areas import Area, attention_shares
 from mrsal.datasets.archives.example import Example
 from mrsal.datasets.archives.native import NativeArchive
+from mrsal.inference.simple_models import centre, uniform
 
 
 def main() -> None:
@@ -34,14 +34,14 @@ def main() -> None:
     rows: dict[str, list[NDArray]] = {"mrcnn-osie": [], "centre": [], "surface": []}
     effects = []
     for example in examples:
-        height, width = example.pyramid.shape
+        height, width = example.shape
         areas = [random_box(f"{i}", width, height, rng) for i in range(arguments.boxes)]
         inside = np.array([within(area, example) for area in areas])  # (boxes, fixations)
         measured = inside.mean(axis=1)
         effects += [variances(hits, example.fixations.subject) for hits in inside]
         blank = np.zeros((height, width, 3), np.uint8)
         maps = {
-            "mrcnn-osie": predictor.values(example.pyramid, example.grid),
+            "mrcnn-osie": predictor.predict(example.image).values,
             "centre": centre(blank),
             "surface": uniform(blank),
         }

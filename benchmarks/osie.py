@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from mrsal.evaluation.open_model import CEILING, limits_of
 from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
@@ -31,15 +30,16 @@ from mrsal import datasets
 from mrsal.datasets.archives.example import Example
 from mrsal.datasets.archives.historical import write_pth
 from mrsal.datasets.archives.native import NativeArchive, write_native
-from mrsal.evaluation.baselines import BASELINES
 from mrsal.evaluation.evaluator import evaluate
+from mrsal.evaluation.limits import CEILING, limits_of
 from mrsal.evaluation.report.curves import read_history
-from mrsal.evaluation.report.pictures import comparison, sheet
+from mrsal.evaluation.report.pictures import comparison_picture, sheet
 from mrsal.evaluation.report.tables import table_lines
 from mrsal.evaluation.scores import Scores
 from mrsal.images import save_jpeg
 from mrsal.inference.overlay import colour_map
 from mrsal.inference.predictor import load_model
+from mrsal.inference.simple_models import BASELINES
 from mrsal.metrics import PROTOCOLS
 from mrsal.model.network import ModelConfig
 from mrsal.progress import progress_bar
@@ -204,7 +204,7 @@ def score(
 def draw_ten(stem: Path, kept: list[tuple[Example, NDArray, dict[str, float]]]) -> None:
     """Ten comparisons with their stimuli for whoever ran this, and without them for the repository."""
     full = [
-        comparison(e.stimulus(), m, e.target(), caption=f"{e.name}  sAUC {row['sAUC']:.2f}  CC {row['CC']:.2f}")
+        comparison_picture(e.stimulus(), m, e.target(), caption=f"{e.name}  sAUC {row['sAUC']:.2f}  CC {row['CC']:.2f}")
         for e, m, row in kept
     ]
     save_jpeg(sheet(full, width=1200), stem.with_name(f"{stem.name}-comparisons.jpg"))

@@ -11,18 +11,15 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-from numpy.typing import NDArray
 
 import mrsal
 from mrsal import datasets
 from mrsal.datasets.archives.example import Example
 from mrsal.datasets.archives.native import NativeArchive, write_native
-from mrsal.evaluation.baselines import BASELINES
-from mrsal.evaluation.evaluator import predict_example
+from mrsal.inference import BASELINES, PreparedImage, SaliencyMap, SaliencyModel
 from mrsal.metrics import HIGHER_IS_BETTER, PROTOCOLS
 
 
@@ -49,21 +46,25 @@ def opened(data_dir: Path | None) -> Iterator[NativeArchive]:
         yield NativeArchive(write_native(datasets.load("osie", root), Path(folder) / "osie"))
 
 
-class Kept:
-    """The network's maps, predicted once for all protocols."""
+class PredictsOnce(SaliencyModel):
+    """The network, which predicts each image once for all protocols."""
 
     def __init__(self) -> None:
-        self.network, self.maps = mrsal.load_model(mode="fast"), dict[str, NDArray]()
+        self.network, self.maps = mrsal.load_model(mode="fast"), dict[str, SaliencyMap]()
 
-    def predict_example(self, example: Example) -> NDArray:
-        if example.name not in self.maps:
-            self.maps[example.name] = predict_example(self.network, example)
-        return self.maps[example.name]
+    def prepare(self, image: object, *, name: str = "") -> PreparedImage:
+        return self.network.prepare(image, name=name)
+
+    def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
+        for image in images:
+            if image.name not in self.maps:
+                [self.maps[image.name]] = self.network.predict_prepared([image])
+        return [self.maps[image.name] for image in images]
 
 
 def tables(name: str, pixels_per_degree: float, examples: list[Example]) -> str:
     models = {
-        "Mr-CNN, bundled, fast": Kept(),
+        "Mr-CNN, bundled, fast": PredictsOnce(),
         "Gaussian in the middle": BASELINES["centre"],
         "uniform": BASELINES["uniform"],
     }

@@ -22,10 +22,10 @@ from mrsal._version import __version__
 from mrsal.datasets.archives.example import Example
 from mrsal.datasets.archives.native import NativeArchive, write_native
 from mrsal.datasets.synthetic import write_synthetic
-from mrsal.evaluation.baselines import BASELINES
 from mrsal.evaluation.evaluator import evaluate
 from mrsal.evaluation.report.html import Panel, pick, write_report
 from mrsal.inference.predictor import load_model
+from mrsal.inference.simple_models import BASELINES
 
 SCENES, SEED = 60, 0
 METRIC = "sAUC"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mrsal.datasets.archives.example import Example
+from mrsal.datasets.archives.example import ArchiveImage, Example
 from mrsal.datasets.fixations import Fixations
 from mrsal.model.grid import Grid
 from mrsal.model.pyramid import Pyramid
@@ -14,9 +14,7 @@ def example(name, x, y, *, subject=0, shape=(60, 80)):
     points = Fixations.create(x, y, subject=subject)
     return Example(
         name,
-        Pyramid((), shape),
-        Grid.cells(shape),
-        lambda: picture,
+        ArchiveImage(shape, lambda: picture, Pyramid((), shape), Grid.cells(shape)),
         lambda: np.ones(shape),
         points if len(points) else None,
     )

@@ -69,8 +69,11 @@ def test_other_packages_are_used_through_the_names_they_export(path):
 def test_what_a_package_says_it_exports_is_there():
     for stub in PACKAGE.rglob("__init__.pyi"):
         package = import_module(".".join(("mrsal", *stub.parent.relative_to(PACKAGE).parts)))
+        modules = {path.stem for path in stub.parent.iterdir()}
         for name in package.__all__:
             assert getattr(package, name) is not None
+            if package is not mrsal:
+                assert name not in modules, f"{name} is a module of the package, too, and one would hide the other"
 
 
 @pytest.mark.parametrize("path", sorted(Path(__file__).parent.glob("*.py")), ids=lambda path: path.stem)

@@ -8,7 +8,7 @@ from mrsal.aoi.areas import Area
 from mrsal.aoi.drawing import side_by_side, with_areas, with_contours, with_spots
 from mrsal.aoi.spots import Spot
 from mrsal.evaluation.report.curves import curves_plot, save_curves
-from mrsal.evaluation.report.pictures import comparison, sheet, with_fixations
+from mrsal.evaluation.report.pictures import comparison_picture, sheet, with_fixations
 from mrsal.images import image_size
 from mrsal.inference.overlay import colour_map
 
@@ -48,7 +48,7 @@ def test_a_constant_map_has_one_colour():
 def test_a_comparison_shows_stimulus_prediction_and_truth_side_by_side():
     stimulus = np.random.default_rng(1).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     prediction, target = np.random.default_rng(2).random((2, 60, 80))
-    picture = comparison(stimulus, prediction, target)
+    picture = comparison_picture(stimulus, prediction, target)
     body, title = picture[-60:], picture[:-60]
     gutter = (body.shape[1] - 3 * 80) // 2
     for column, panel in enumerate((stimulus, colour_map(prediction), colour_map(target))):
@@ -61,11 +61,11 @@ def test_a_comparison_shows_stimulus_prediction_and_truth_side_by_side():
 
 def test_a_caption_stands_above_the_prediction_where_there_is_room_for_it():
     values = np.zeros((100, 300))
-    plain, said = (comparison(grey(100, 300), values, values, caption=text) for text in ("", "sAUC 0.70"))
+    plain, said = (comparison_picture(grey(100, 300), values, values, caption=text) for text in ("", "sAUC 0.70"))
     changed = np.argwhere((plain != said).any(axis=2))
     assert changed[:, 0].max() < plain.shape[0] - 100
     assert changed[:, 1].min() > 308 + 150 and changed[:, 1].max() < 308 + 300
-    crowded = comparison(grey(100, 300), values, values, caption="sAUC 0.70 " * 9)
+    crowded = comparison_picture(grey(100, 300), values, values, caption="sAUC 0.70 " * 9)
     np.testing.assert_array_equal(crowded, plain)
 
 

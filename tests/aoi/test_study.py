@@ -12,9 +12,9 @@ from messages import mentions
 from PIL import Image
 
 from mrsal import cli
-from mrsal.aoi.study import saliency_of
 from mrsal.errors import InputError
 from mrsal.images import image_size, read_image
+from mrsal.inference import FunctionModel
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_two_designs_and_their_difference(run):
 def test_the_picture_has_the_boxes_and_nothing_else_changed_far_from_them(run):
     assert run("aoi", "a.png", *LIGHT, "--out", "with.png")[0] == 0
     drawn = read_image("with.png")
-    plain = saliency_of(lambda image: image.mean(axis=2), read_image("a.png")).overlay()
+    plain = FunctionModel(lambda image: image.mean(axis=2)).predict("a.png").overlay()
     assert (drawn[60:90, 10:90] == plain[60:90, 10:90]).all()
     assert (drawn[99, 150] == 0).all()  # the outline of the logo's box
 
@@ -164,7 +164,7 @@ def test_check_says_2_where_it_could_not_check(run, arguments):
 
 def test_a_map_that_is_no_density_is_refused():
     with pytest.raises(InputError, match="negative"):
-        saliency_of(lambda image: image[..., 0] - 1.0, np.zeros((4, 4, 3), np.uint8))
+        _ = FunctionModel(lambda image: image[..., 0] - 1.0).predict(np.zeros((4, 4, 3), np.uint8)).density
 
 
 def test_the_network_that_ships_with_mrsal_and_a_baseline(run):

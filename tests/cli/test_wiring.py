@@ -7,10 +7,10 @@ with the option and without. The functions that do its work, its jobs, write dow
 import contextlib
 import inspect
 import itertools
+import pkgutil
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass
-from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,14 +43,14 @@ class Empty:
 LAST = object()
 EMPTY = Empty()
 AREA = SimpleNamespace(name="cta")
-OPENED = SimpleNamespace(mode="exact")
+MODEL_OPENED = SimpleNamespace(mode="exact")
 JOBS: dict[str, dict[str, Any]] = {
     "demo": {"mrsal.cli.demo_job.run_demo": LAST},
     "predict": {"mrsal.inference.predict_job": LAST, "mrsal.inference.predict_on_ray": LAST},
     "serve": {"mrsal.web.Studio": contextlib.nullcontext("studio"), "mrsal.web.serve": LAST},
     "aoi": {
         "mrsal.aoi.check_out": None,
-        "mrsal.inference.open_model": OPENED,
+        "mrsal.inference.open_model": MODEL_OPENED,
         "mrsal.aoi.measure": EMPTY,
         "mrsal.aoi.compare_shares": [],
         "mrsal.aoi.write_out": None,
@@ -61,7 +61,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "check": {
         "mrsal.aoi.read_areas": [AREA],
         "mrsal.aoi.parse_rule": "rule",
-        "mrsal.inference.open_model": OPENED,
+        "mrsal.inference.open_model": MODEL_OPENED,
         "mrsal.aoi.measure": EMPTY,
         "mrsal.aoi.check_rules": [],
     },
@@ -304,8 +304,7 @@ def words_of(command: str, options: dict[str, Any]) -> list[str]:
 
 def recorder(path: str, result: Any, calls: dict[tuple[str, ...], Any]) -> Callable[..., Any]:
     """Stands in for the job at ``path``: writes its arguments into ``calls``, defaults included."""
-    package, name = path.rsplit(".", 1)
-    signature = inspect.signature(getattr(import_module(package), name))  # some modules are called like their function
+    signature = inspect.signature(pkgutil.resolve_name(path))
     numbers = itertools.count()
 
     def record(*positional: Any, **named: Any) -> Any:

@@ -192,9 +192,8 @@ pysaliency.Stimuli([i.stimulus_data for i in s]).to_hdf5(root + "pixels.hdf5")
 
 
 def test_pysaliency_opens_our_submission(dataset, tmp_path, pysaliency):
-    from mrsal.evaluation.baselines.simple import centre
-
     from mrsal.evaluation.submission import log_density, write_submission
+    from mrsal.inference.simple_models import centre
 
     save(dataset, tmp_path)
     write_submission(centre, dataset.stimuli, tmp_path / "model.hdf5")

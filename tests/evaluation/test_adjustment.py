@@ -9,6 +9,7 @@ from mrsal.datasets.fixations import density, fixation_map
 from mrsal.errors import InputError
 from mrsal.evaluation.adjustment import Adjusted, fit_adjustment
 from mrsal.evaluation.baselines.centre_bias import CentreBias
+from mrsal.inference import FunctionModel
 from mrsal.metrics import nss
 
 
@@ -20,7 +21,7 @@ def examples():
 def peaks(example):
     """A model that is right but for the width: one pixel at the middle of each cluster."""
     points = example.fixations
-    return fixation_map([np.median(points.x)], [np.median(points.y)], example.pyramid.shape)
+    return fixation_map([np.median(points.x)], [np.median(points.y)], example.shape)
 
 
 def test_a_map_of_single_pixels_is_blurred_and_the_description_says_so(examples):
@@ -29,19 +30,23 @@ def test_a_map_of_single_pixels_is_blurred_and_the_description_says_so(examples)
     assert adjustment.centre_weight == 0.0
     assert adjustment.nss_after > adjustment.nss_before
     assert mentions(str(adjustment), "4 px", 0, 12)
-    model = Adjusted(peaks, adjustment)
-    scored = [nss(model.predict_example(e), e.fixations.x, e.fixations.y) for e in examples]
+    maps = iter([peaks(e) for e in examples])
+    model = Adjusted(FunctionModel(lambda _: next(maps)), adjustment)
+    scored = [nss(model.predict(e.image, name=e.name).values, e.fixations.x, e.fixations.y) for e in examples]
     assert np.mean(scored) == pytest.approx(adjustment.nss_after)
 
 
 def test_noise_is_replaced_by_the_centre_bias_and_the_truth_is_left_alone(examples):
     rng = np.random.default_rng(6)
-    noise = [rng.uniform(size=e.pyramid.shape) for e in examples]
+    noise = [rng.uniform(size=e.shape) for e in examples]
     adjustment = fit_adjustment(noise, examples, centre_bias=CentreBias(examples, bandwidth=0.1))
     assert adjustment.centre_weight >= 0.5
-    scored = [nss(adjustment.apply(m, e), e.fixations.x, e.fixations.y) for m, e in zip(noise, examples, strict=True)]
+    scored = [
+        nss(adjustment.apply(m, name=e.name), e.fixations.x, e.fixations.y)
+        for m, e in zip(noise, examples, strict=True)
+    ]
     assert np.mean(scored) == pytest.approx(adjustment.nss_after)
-    truth = [density(e.fixations.x, e.fixations.y, e.pyramid.shape, sigma=2.0) for e in examples]
+    truth = [density(e.fixations.x, e.fixations.y, e.shape, sigma=2.0) for e in examples]
     assert fit_adjustment(truth, examples).blur == 0.0
 
 

@@ -5,13 +5,13 @@ import csv
 import numpy as np
 import pytest
 from messages import naming
-from mrsal.evaluation.baselines.simple import centre, uniform
 
 from mrsal import metrics
 from mrsal.datasets.archives.historical import PthArchive
 from mrsal.datasets.archives.native import NativeArchive
 from mrsal.errors import InputError
 from mrsal.evaluation.evaluator import evaluate
+from mrsal.inference.simple_models import centre, uniform
 
 
 @pytest.fixture
@@ -35,12 +35,12 @@ def test_the_ground_truth_scores_best(examples):
 
 def test_shuffled_negatives_are_the_other_images_fixations_rescaled(examples):
     image, here = examples[2], 2
-    height, width = image.pyramid.shape
+    height, width = image.shape
     other_x, other_y = [], []
     for i, example in enumerate(examples):
         if i != here:
-            other_x.extend(example.fixations.x / example.pyramid.shape[1] * width)
-            other_y.extend(example.fixations.y / example.pyramid.shape[0] * height)
+            other_x.extend(example.fixations.x / example.shape[1] * width)
+            other_y.extend(example.fixations.y / example.shape[0] * height)
     expected = metrics.auc(
         centre(image.stimulus()),
         image.fixations.x,

@@ -2,13 +2,12 @@
 
 import io
 import json
+import pickle
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 from messages import mentions, naming
-from mrsal.evaluation.baselines.simple import centre
 from rich.console import Console
 
 from mrsal.datasets.archives.native import write_native
@@ -17,12 +16,17 @@ from mrsal.errors import InputError
 from mrsal.evaluation.adjustment import Adjusted, fit_adjustment
 from mrsal.evaluation.evaluator import evaluate
 from mrsal.evaluation.job import evaluate_job
+from mrsal.evaluation.options import EvaluateOptions
 from mrsal.evaluation.report.tables import score_table, table_lines
 from mrsal.evaluation.scores import Scores
+from mrsal.inference import FunctionModel, execute_here
+from mrsal.inference.simple_models import centre
 
 
 def job(folder, out, model="centre", **options):
-    return evaluate_job(folder, out, model, num_saved_images=0, console=Console(quiet=True), **options)
+    execute = options.pop("execute", execute_here)
+    settings = EvaluateOptions(data_dir=folder, out_dir=out, model_path=model, num_saved_images=0, **options)
+    return evaluate_job(settings, execute=execute, console=Console(quiet=True))
 
 
 def test_floor_and_ceiling_stand_around_the_model_and_are_files_to_compare(native_folder, tmp_path):
@@ -73,9 +77,11 @@ def test_adjustments_are_fitted_on_validation_images_and_said(dataset, native_fo
         job(without, tmp_path, adjust=True)
 
 
-def in_parts(task):
-    """Scores images as a worker does, which has nothing but the task."""
-    return partial(map, task.scorer())
+def in_another_place(task, images):
+    """Scores images as workers do: they have nothing but the task, and finish in any order."""
+    task = pickle.loads(pickle.dumps(task))
+    for image in reversed(images):
+        yield image, task(image)
 
 
 @pytest.fixture(scope="module")
@@ -85,17 +91,17 @@ def halves(dataset, tmp_path_factory):
     return write_native(replace(dataset, splits=splits), tmp_path_factory.mktemp("halves") / "native")
 
 
-@pytest.mark.parametrize("share_out", [None, in_parts])
+@pytest.mark.parametrize("execute", [execute_here, in_another_place])
 @pytest.mark.parametrize("option", ["skip_first", "optimal", "adjust"])
-def test_an_option_of_an_evaluation_has_its_effect(halves, tmp_path, option, share_out):
+def test_an_option_of_an_evaluation_has_its_effect(halves, tmp_path, option, execute):
     _, plain = job(halves, tmp_path, limits=False)
-    _, results = job(halves, tmp_path, limits=False, share_out=share_out, **{option: True})
+    _, results = job(halves, tmp_path, limits=False, execute=execute, **{option: True})
     test, val = (
         list(open_archive(halves).examples(split, skip_first=option == "skip_first")) for split in ("test", "val")
     )
     model = centre
     if option == "adjust":
-        model = Adjusted(centre_of, fit_adjustment(map(centre_of, val), val))
+        model = Adjusted(FunctionModel(centre), fit_adjustment(map(centre_of, val), val))
     expected = evaluate(model, test, optimal=option == "optimal")
     for metric, values in expected.values.items():
         np.testing.assert_allclose(results["centre"].values[metric], values, rtol=1e-6)

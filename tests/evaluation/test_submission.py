@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from messages import mentions, naming
-from mrsal.evaluation.baselines.simple import centre
-from mrsal.evaluation.stored_maps import open_maps
 from scipy.special import logsumexp
 
 from mrsal.errors import InputError
 from mrsal.evaluation.submission import check_submission, log_density, write_submission
+from mrsal.inference.simple_models import centre
+from mrsal.inference.stored_maps import open_maps
 
 h5py = pytest.importorskip("h5py")
 

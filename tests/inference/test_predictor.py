@@ -96,7 +96,7 @@ def test_a_bright_spot_is_found_where_it_is(mode):
     y, x = np.indices((60, 130))
     spot = np.exp(-((y - 15) ** 2 + (x - 100) ** 2) / (2 * 4**2))
     image = np.round(np.repeat(spot[..., None], 3, axis=2) * 255).astype(np.uint8)
-    values = cpu(brightness_network()).values(Pyramid.from_image(image), Grid.cells((60, 130), 10), mode=mode)
+    values = cpu(brightness_network()).with_mode(mode).values(Pyramid.from_image(image), Grid.cells((60, 130), 10))
     row, column = np.unravel_index(values.argmax(), values.shape)
     assert abs(row - 15) <= 6
     assert abs(column - 100) <= 13
@@ -104,7 +104,7 @@ def test_a_bright_spot_is_found_where_it_is(mode):
 
 def test_the_grid_of_the_archives_reaches_the_corners_of_the_map():
     network, pyramid = loud(), Pyramid.from_image(picture(40, 50))
-    values = cpu(network).values(pyramid, CORNERS, mode="crops")
+    values = cpu(network).with_mode("crops").values(pyramid, CORNERS)
     expected = torch.sigmoid(grid_logits(network, batch_of_one(pyramid), CORNERS, mode="crops")[0])
     np.testing.assert_allclose(values[[0, 0, -1, -1], [0, -1, 0, -1]], expected.flatten(), atol=1e-5)
 
@@ -184,8 +184,8 @@ def test_standardised_levels_give_the_map_of_the_picture(pyramid, tmp_path):
     config = tiny(mean=MEAN, std=STD, trained_range=(-2.0, 3.0))
     path = save_checkpoint(loud(config), tmp_path / "model.pth")
     predictor, grid = load_model(path, device="cpu", precision="fp32"), Grid.cells(pyramid.shape, 4)
-    from_picture = predictor.values(pyramid, grid, mode="crops")
-    from_archive = predictor.values(standardised(pyramid), grid, mode="crops")
+    from_picture = predictor.with_mode("crops").values(pyramid, grid)
+    from_archive = predictor.with_mode("crops").values(standardised(pyramid), grid)
     assert np.ptp(from_picture) > 0.05
     np.testing.assert_allclose(from_archive, from_picture, atol=1e-4)
 
@@ -193,14 +193,14 @@ def test_standardised_levels_give_the_map_of_the_picture(pyramid, tmp_path):
 def test_float_levels_in_the_unit_range_give_the_map_of_the_picture(pyramid):
     unit = Pyramid(tuple((level / 255).astype(np.float32) for level in pyramid.levels), pyramid.shape)
     predictor, grid = cpu(loud(tiny(mean=MEAN, std=STD))), Grid.cells(pyramid.shape, 4)
-    expected = predictor.values(pyramid, grid, mode="crops")
-    np.testing.assert_allclose(predictor.values(unit, grid, mode="crops"), expected, atol=1e-5)
+    expected = predictor.with_mode("crops").values(pyramid, grid)
+    np.testing.assert_allclose(predictor.with_mode("crops").values(unit, grid), expected, atol=1e-5)
 
 
 def test_standardised_levels_reach_a_checkpoint_without_statistics_as_they_are(pyramid):
     """As in the historical scripts; such a checkpoint does not say what it was trained on, so nothing is warned about."""
     network, levels = loud(tiny(trained_range=None)), standardised(pyramid)
-    values = cpu(network).values(levels, CORNERS, mode="crops")
+    values = cpu(network).with_mode("crops").values(levels, CORNERS)
     expected = torch.sigmoid(grid_logits(network, batch_of_one(levels), CORNERS, mode="crops")[0])
     np.testing.assert_allclose(values[[0, 0, -1, -1], [0, -1, 0, -1]], expected.flatten(), atol=1e-5)
 
@@ -211,7 +211,7 @@ def test_an_archive_of_another_range_than_the_training_one_is_warned_about(train
     levels = standardised(pyramid) if archive == "standardised" else unit
     predictor = cpu(loud(tiny(trained_range=trained_range)))
     with pytest.warns(UserWarning, match=naming("[0, 1]", "standardised")):
-        predictor.values(levels, Grid.cells(pyramid.shape, 1), mode="crops")
+        predictor.with_mode("crops").values(levels, Grid.cells(pyramid.shape, 1))
 
 
 @pytest.mark.parametrize("trained_range", [(0.0, 1.0), (-1.4, 2.1), None])
@@ -219,7 +219,7 @@ def test_a_photograph_is_never_warned_about(trained_range, pyramid):
     predictor = cpu(loud(tiny(mean=MEAN, std=STD, trained_range=trained_range)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        predictor.values(pyramid, Grid.cells(pyramid.shape, 1), mode="crops")
+        predictor.with_mode("crops").values(pyramid, Grid.cells(pyramid.shape, 1))
 
 
 # the map as an object
@@ -339,7 +339,7 @@ def test_a_name_leads_to_a_bundled_checkpoint_and_any_other_path_stays(tmp_path)
 def test_bf16_gives_nearly_the_same_map():
     network, pyramid = loud(), Pyramid.from_image(picture(30, 40))
     grid = Grid(np.array([10, 14]), np.array([20, 22, 23]), (30, 40))
-    full, half = (cpu(network, precision=p).values(pyramid, grid, mode="exact") for p in ("fp32", "bf16"))
+    full, half = (cpu(network, precision=p).with_mode("exact").values(pyramid, grid) for p in ("fp32", "bf16"))
     assert half.dtype == np.float32
     assert (half != full).any()
     np.testing.assert_allclose(half, full, atol=0.03)

@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 from matplotlib.cbook import get_sample_data
-from mrsal.evaluation.baselines.simple import centre
 
 from mrsal import datasets, load_model, metrics
+from mrsal.inference.simple_models import centre
 from mrsal.model.network import ModelConfig
 from mrsal.model.pretrained import BUNDLED, WEIGHTS
 

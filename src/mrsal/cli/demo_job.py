@@ -13,7 +13,7 @@ from mrsal.cli.demo_options import DemoOptions
 from mrsal.datasets import Example, NativeArchive, write_native, write_synthetic
 from mrsal.evaluation import (
     Scores,
-    comparison,
+    comparison_picture,
     evaluate,
     read_history,
     save_curves,
@@ -67,7 +67,9 @@ def run_demo(options: DemoOptions, *, console: Console, scenes: int = SCENES, ep
     pictures: list[NDArray[np.uint8]] = []
 
     def on_image(example: Example, map_: NDArray, row: dict[str, float]) -> None:
-        pictures.append(comparison(example.stimulus(), map_, example.target(), caption=f"sAUC {row['sAUC']:.2f}"))
+        pictures.append(
+            comparison_picture(example.stimulus(), map_, example.target(), caption=f"sAUC {row['sAUC']:.2f}")
+        )
 
     results: dict[str, Scores] = {name: evaluate(baseline, examples) for name, baseline in BASELINES.items()}
     results["Mr-CNN"] = scores = evaluate(predictor, examples, on_image=on_image)

@@ -1,7 +1,7 @@
 """Scores for any model on any data set, comparisons between models, reports and benchmark submissions.
 
 ``evaluator.py`` scores a model, ``baselines/`` has the models that need no learning, and ``report/`` shows the results.
-The files ``job.py``, ``compare_job.py`` and ``submit_job.py`` are ``mrsal evaluate``, ``compare`` and ``submit``.
+The files ``job.py``, ``comparison_job.py`` and ``submission_job.py`` are ``mrsal evaluate``, ``compare`` and ``submit``.
 """
 
 import lazy_loader

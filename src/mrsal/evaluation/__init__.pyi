@@ -1,7 +1,7 @@
 from .baselines.centre_bias import CentreBias as CentreBias
 from .baselines.observers import InterObserver as InterObserver
-from .compare_job import compare_job as compare_job
 from .comparison import compare as compare
+from .comparison_job import compare_job as compare_job
 from .evaluator import evaluate as evaluate
 from .job import evaluate_job as evaluate_job
 from .options import (
@@ -12,7 +12,7 @@ from .options import (
     SubmitOptions as SubmitOptions,
 )
 from .report.curves import read_history as read_history, save_curves as save_curves
-from .report.pictures import comparison as comparison, sheet as sheet
+from .report.pictures import comparison_picture as comparison_picture, sheet as sheet
 from .report.tables import score_table as score_table, table_lines as table_lines
 from .scores import Scores as Scores
-from .submit_job import find_stimuli as find_stimuli, report_problems as report_problems, submit_job as submit_job
+from .submission_job import find_stimuli as find_stimuli, report_problems as report_problems, submit_job as submit_job

@@ -15,7 +15,7 @@ from mrsal.evaluation.adjustment import Adjusted, Adjustment
 from mrsal.evaluation.evaluator import OnImage, image_scorer
 from mrsal.evaluation.limits import limits_of
 from mrsal.evaluation.options import EvaluateOptions
-from mrsal.evaluation.report.pictures import comparison
+from mrsal.evaluation.report.pictures import comparison_picture
 from mrsal.images import save_jpeg
 from mrsal.inference import BASELINES, TRIES, SaliencyModel, open_model
 from mrsal.model import everywhere
@@ -128,5 +128,5 @@ def _draw(folder: Path, names: frozenset[str], example: Example, map_: NDArray, 
     if example.name in names:
         shown = {name: row[name] for name in ("sAUC", "NSS", "CC") if np.isfinite(row.get(name, np.nan))}
         caption = "  ".join(f"{name} {value:.2f}" for name, value in shown.items())
-        picture = comparison(example.stimulus(), map_, example.target(), caption=caption)
+        picture = comparison_picture(example.stimulus(), map_, example.target(), caption=caption)
         save_jpeg(picture, folder / f"{Path(example.name).stem}_comparison.jpg")

@@ -1,8 +1,8 @@
+from .any_model import open_model as open_model
 from .executor import TRIES as TRIES, Execute as Execute, execute_here as execute_here
 from .job import predict_job as predict_job
 from .onnx_export import export_model as export_model
 from .onnx_predictor import OnnxPredictor as OnnxPredictor
-from .open_model import open_model as open_model
 from .options import (
     ExportOptions as ExportOptions,
     Look as Look,

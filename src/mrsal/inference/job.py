@@ -17,8 +17,8 @@ from mrsal.errors import DataError, InputError, MrsalError
 from mrsal.files import make_folder
 from mrsal.images import save_jpeg
 from mrsal.inference import video
+from mrsal.inference.any_model import open_model
 from mrsal.inference.inputs import Source, find_sources
-from mrsal.inference.open_model import open_model
 from mrsal.inference.options import PredictOptions
 from mrsal.inference.overlay import Heat
 from mrsal.inference.saliency_map import SaliencyMap

@@ -251,13 +251,13 @@ def test_anything_but_a_list_of_dicts_with_crops_is_refused(content, tmp_path):
 
 def test_eval_round_trip(dataset, pth_folder):
     (example,), (i,) = PthArchive(pth_folder).examples("val"), dataset.split("val")
-    assert (example.name, example.pyramid.shape, example.fixations) == (f"s{i}.png", SIZES[i], None)
+    assert (example.name, example.shape, example.fixations) == (f"s{i}.png", SIZES[i], None)
     np.testing.assert_array_equal(example.stimulus(), dataset.stimuli[i].read())
     (entry,) = published(pth_folder, "val")
-    for tensor, scale in zip(example.pyramid.tensors(), SCALES, strict=True):
+    for tensor, scale in zip(example.image.pyramid.tensors(), SCALES, strict=True):
         assert torch.equal(tensor, entry[f"X_{scale}"])
-    assert example.grid.points.tolist() == entry["spatial_coords"].tolist()
-    assert example.grid.corners
+    assert example.image.grid.points.tolist() == entry["spatial_coords"].tolist()
+    assert example.image.grid.corners
     with Image.open(pth_folder / "ALLFIXATIONMAPS" / f"s{i}_fixMap.jpg") as map_:
         np.testing.assert_array_equal(example.target(), np.asarray(map_))
 
@@ -266,8 +266,8 @@ def test_standardised_images_are_taken_as_they_are_and_shown_at_full_contrast(ev
     (entry,) = published(eval_folder, "test")
     standardised = {key: (entry[key] - 0.45) / 0.25 for key in ("X", "X_400", "X_250", "X_150")}
     (example,) = read_examples(rewrite(eval_folder, **standardised))
-    assert example.pyramid.standardised
-    assert torch.equal(example.pyramid.tensors()[0], standardised["X_400"])
+    assert example.image.pyramid.standardised
+    assert torch.equal(example.image.pyramid.tensors()[0], standardised["X_400"])
     assert (example.stimulus().min(), example.stimulus().max()) == (0, 255)
 
 
@@ -277,7 +277,7 @@ def test_files_of_the_older_torch_format_are_read(pth_folder, eval_folder, train
     entries = published(pth_folder, "test")
     torch.save(entries, eval_folder / "test_data.pth.tar", _use_new_zipfile_serialization=False)
     (example,) = PthArchive(eval_folder).examples("test")
-    assert torch.equal(example.pyramid.tensors()[0], entries[0]["X_400"])
+    assert torch.equal(example.image.pyramid.tensors()[0], entries[0]["X_400"])
 
 
 @pytest.mark.parametrize(

@@ -87,11 +87,11 @@ def test_another_seed_gives_other_samples_here_and_there_alike(dataset, native_f
 
 def test_examples_hold_the_picture_its_density_and_its_fixations(dataset, native_folder):
     (example,), (i,) = NativeArchive(native_folder).examples("test"), dataset.split("test")
-    assert (example.name, example.pyramid.shape) == (f"s{i}.png", SIZES[i])
+    assert (example.name, example.shape) == (f"s{i}.png", SIZES[i])
     np.testing.assert_array_equal(example.stimulus(), dataset.stimuli[i].read())
     np.testing.assert_allclose(example.target(), dataset.density(i))
     np.testing.assert_array_equal(example.fixations.x, dataset.fixations_of(i).x)
-    assert example.grid.points.shape == (2500, 2)
+    assert example.image.grid.points.shape == (2500, 2)
     everything = [example.name for example in NativeArchive(native_folder).examples("all")]
     assert everything == [stimulus.name for stimulus in dataset.stimuli]
 

@@ -17,7 +17,7 @@ _GUTTER = 8
 _FIXATION = "#E69F00"  # Okabe and Ito's orange
 
 
-def comparison(
+def comparison_picture(
     stimulus: NDArray[np.uint8], prediction: NDArray, target: NDArray, *, caption: str = ""
 ) -> NDArray[np.uint8]:
     """Stimulus, prediction and ground truth side by side under their titles.
