@@ -193,21 +193,32 @@ def test_only_who_asks_for_gpus_that_are_not_there_hears_of_it(there, asked, dev
     assert bool(caplog.records) == warns
 
 
-def test_no_default_stands_twice():
-    """Functions that have a setting of a command among their own take the default from there."""
-    for function, options in [
-        (mrsal.compare, evaluation.CompareOptions),
-        (evaluation.Scores.intervals, evaluation.CompareOptions),
-        (aoi.attention_shares, aoi.AoiOptions),
+@pytest.mark.parametrize(
+    ("function", "options"),
+    [
+        (mrsal.load_model, inference.PredictOptions),
+        (inference.open_model, inference.PredictOptions),
         (mrsal.SaliencyMap.overlay, inference.PredictOptions),
         (predict_video, inference.PredictOptions),
-    ]:
-        shared = inspect.signature(function).parameters.keys() & {item.name for item in fields(options)} - {"mode"}
-        assert shared
-        for name in shared:
-            assert inspect.signature(function).parameters[name].default == getattr(
-                options, name, inspect.Parameter.empty
-            ), name
+        (inference.on_ray, inference.PredictOptions),
+        (mrsal.evaluate, evaluation.EvaluateOptions),
+        (mrsal.compare, evaluation.CompareOptions),
+        (mrsal.Scores.intervals, evaluation.CompareOptions),
+        (aoi.attention_shares, aoi.AoiOptions),
+        (web.Studio, web.ServeOptions),
+        (web.serve, web.ServeOptions),
+    ],
+)
+def test_a_function_has_the_defaults_of_the_command(function, options):
+    of_function = {
+        name: parameter.default
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is not parameter.empty
+    }
+    of_command = {item.name: item.default for item in fields(options) if item.default is not MISSING}
+    shared = of_function.keys() & of_command.keys() - {"mode"}  # each command, and the function, has its own
+    assert shared
+    assert {name: of_function[name] for name in shared} == {name: of_command[name] for name in shared}
 
 
 def test_wrong_values_are_one_line(monkeypatch, capsys):

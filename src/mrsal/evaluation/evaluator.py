@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mrsal.datasets import Example, density
 from mrsal.errors import DataError, InputError
 from mrsal.evaluation.baselines.centre_bias import CentreBias
+from mrsal.evaluation.options import EvaluateOptions
 from mrsal.evaluation.scores import Scores
 from mrsal.inference import SaliencyModel, as_model
 from mrsal.metrics import HIGHER_IS_BETTER, Protocol as MetricProtocol, protocol as protocol_of, score, score_optimal
@@ -31,7 +32,7 @@ def evaluate(
     model: Model,
     examples: Iterable[Example],
     *,
-    protocol: str = "tuebingen",
+    protocol: str = EvaluateOptions.protocol,
     optimal: bool = False,
     name: str = "",
     on_image: OnImage | None = None,

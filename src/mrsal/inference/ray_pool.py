@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mrsal.errors import InputError, MrsalError
 from mrsal.inference.executor import TRIES, Execute, Job
+from mrsal.inference.options import PredictOptions
 
 log = logging.getLogger("mrsal")
 
@@ -96,7 +97,11 @@ def import_ray() -> None:
 
 @contextmanager
 def on_ray(
-    *, address: str | None = None, workers: int | None = None, gpus_per_worker: float = 1.0, device: str = "auto"
+    *,
+    address: str | None = None,
+    workers: int | None = None,
+    gpus_per_worker: float = PredictOptions.gpus_per_worker,
+    device: str = "auto",
 ) -> Iterator[Execute]:
     """What :func:`mrsal.inference.executor.execute_here` does, by the workers of a Ray cluster.
 

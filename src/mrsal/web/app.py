@@ -13,6 +13,7 @@ from mrsal.aoi import compare_shares, read_areas
 from mrsal.errors import FileError, InputError, MrsalError
 from mrsal.images import EXTENSIONS
 from mrsal.web.address import addresses, bare, free_port
+from mrsal.web.options import ServeOptions
 from mrsal.web.session import Designs, Desk, areas_of_rows, is_complete, rows_of_areas
 from mrsal.web.studio import (
     DIFFERENCE_HEADINGS,
@@ -43,7 +44,7 @@ _INTERVAL = (
 _CSS = "footer {display: none !important} .gradio-container {max-width: 1500px !important}"
 
 
-def serve(studio: Studio, *, host: str = "127.0.0.1", port: int | None = None, browser: bool = False) -> Any:
+def serve(studio: Studio, *, host: str = ServeOptions.host, port: int | None = None, browser: bool = False) -> Any:
     """Serve the page, in a thread.
 
     Parameters
