@@ -1,17 +1,17 @@
-"""Options of commands: a dataclass says once what there is, and the command line, Python and workers elsewhere all use it.
+"""The options of a command are a dataclass, from which its command line, its call in Python and messages to workers are made.
 
-Each command has a frozen dataclass beside its job. Every field is annotated with an :class:`Option`, which documents and limits
-it::
+The dataclass is frozen and stands beside the job of the command. Each of its fields is annotated with an :class:`Option`, which
+documents the field and limits its values::
 
     @dataclass(frozen=True, kw_only=True)
     class DemoOptions:
-        seed: Annotated[int, Option("Of the scenes and of the training.", minimum=0)] = 0
+        seed: Annotated[int, Option("Random seed for the scenes and the training.", minimum=0)] = 0
 
         def __post_init__(self) -> None:
             check(self)
 
-Types are str, int, float, bool, Path, and a Literal of strings (the choices); each of them or None; and a Sequence of them.
-What several commands share is in a base class, whose options come after those of the class itself.
+A field is a str, int, float, bool, Path, or a Literal of strings (the choices); one of these or None; or a Sequence of one of
+these. Options that several commands share are in base classes; help lists them after the command's own.
 """
 
 import inspect
@@ -30,26 +30,28 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Option:
-    """What there is to say about a field besides its name, its type and its default.
+    """Documentation and limits of a field. Name, type and default are those of the field itself.
 
     Parameters
     ----------
     help : str
         A line of documentation.
     flag : str
-        Name on the command line, where it is not that of the field.
+        Name on the command line, if it differs from the name of the field.
     minimum, maximum : float, optional
-        The smallest and the largest value.
+        The smallest and the largest allowed value.
     above, below : float, optional
-        Limits that are not allowed themselves.
+        Limits that are not allowed themselves: the value is greater, or less.
     complete : tuple of str
-        What a shell completes the value with: ``"networks"``, ``"baselines"``, ``"protocols"`` or ``"data_sets"``.
+        Lists of names with which a shell completes the value: ``"networks"``, ``"baselines"``, ``"protocols"``,
+        ``"data_sets"``.
     argument : bool
-        Whether it is written on the command line without its name.
+        The value is written on the command line without a name.
     switch : bool
-        Whether a flag may be followed by 0 or 1, as old command lines have it.
+        The name may be followed by 0 or 1, as in old command lines.
     only_with : str
-        Without which it would do nothing, such as ``"engine=ray"``: then only the default is allowed.
+        Another option and its value, such as ``"engine=ray"``. With any other value of it, this option would have no effect,
+        and only its default is allowed.
     """
 
     help: str
@@ -72,14 +74,14 @@ class Setting:
     Parameters
     ----------
     name : str
-        Of the field.
+        Name of the field.
     option : Option
     type : type or Literal
-        Of a value; of a sequence, of its members.
+        Type of the value, or of each value in a sequence.
     is_sequence, is_optional : bool
-        Whether there may be several values, and whether there may be none.
+        Whether the field holds several values, and whether it may be None.
     default
-        ``dataclasses.MISSING`` if it has to be given.
+        ``dataclasses.MISSING`` if there is none.
     """
 
     name: str
@@ -101,11 +103,11 @@ class Setting:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """What a value may be; empty if it may be anything of its type."""
+        """The allowed values; empty if every value of the type is allowed."""
         return get_args(self.type) if get_origin(self.type) is Literal else ()
 
     def complaint(self, value: Any) -> str:
-        """What a value should be and is not; empty if it is fine."""
+        """The rule that a value breaks; empty if it breaks none."""
         if value is None and self.is_optional:
             return ""
         for single in value if self.is_sequence else (value,):

@@ -17,9 +17,11 @@ Picture = Annotated[Path, Option("The picture.", argument=True)]
 class Study:
     """The size of the study that an interval is about."""
 
-    observers: Annotated[int, Option("Of the study that the interval is about.", minimum=1)] = 15
-    fixations: Annotated[int, Option("Of each observer on the picture, in that study.", minimum=1)] = 6
-    level: Annotated[float, Option("Of the interval.", above=0, below=1)] = 0.95
+    observers: Annotated[int, Option("Number of observers in the study that the interval is about.", minimum=1)] = 15
+    fixations: Annotated[
+        int, Option("Number of fixations of each observer on the picture in that study.", minimum=1)
+    ] = 6
+    level: Annotated[float, Option("Level of the interval.", above=0, below=1)] = 0.95
 
     def __post_init__(self) -> None:
         check(self)
@@ -32,7 +34,9 @@ class AoiOptions(Study, ModelOptions):
     image: Picture
     boxes: Boxes
     compare: Annotated[Path | None, Option("Another design, to compare with.")] = None
-    compare_boxes: Annotated[Path | None, Option("Its areas; by default those of the first, pixel for pixel.")] = None
+    compare_boxes: Annotated[
+        Path | None, Option("Areas of the other design. Default: those of the first, pixel for pixel.")
+    ] = None
     out: Annotated[Sequence[Path], Option("Write a picture (.png, .jpg) or table (.csv). May be repeated.")] = ()
 
     def __post_init__(self) -> None:
@@ -53,5 +57,6 @@ class CheckOptions(ModelOptions):
     image: Picture
     boxes: Boxes
     rule: Annotated[
-        Sequence[str], Option("Such as 'cta>=0.15', 'cta>=15%', 'cta>logo'; with >=, >, <= or <. May be repeated.")
+        Sequence[str],
+        Option("A rule such as 'cta>=0.15', 'cta>=15%', 'cta>logo'; with >=, >, <= or <. May be repeated."),
     ]

@@ -14,7 +14,7 @@ from mrsal.options import Option
 class DoctorOptions:
     """Options of ``mrsal doctor``."""
 
-    data_dir: Annotated[Path | None, Option("Folder of the data sets; by default what MRSAL_DATA says.")] = None
+    data_dir: Annotated[Path | None, Option("Folder of the data sets. Default: the one that MRSAL_DATA names.")] = None
 
 
 @command(DoctorOptions)

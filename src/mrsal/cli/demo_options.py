@@ -12,7 +12,7 @@ class DemoOptions:
     """Options of ``mrsal demo``."""
 
     out: Annotated[Path, Option("Folder for everything the demo makes.")] = Path("mrsal-demo")
-    seed: Annotated[int, Option("Of the scenes, the observers and the training.", minimum=0)] = 0
+    seed: Annotated[int, Option("Random seed for the scenes, the observers and the training.", minimum=0)] = 0
 
     def __post_init__(self) -> None:
         check(self)

@@ -24,7 +24,7 @@ class PrepareOptions:
     root: Annotated[Path, Option("Where the data set was unpacked.")]
     out: Annotated[Path, Option("Folder for the archive.")]
     format: Annotated[Literal["native", "pth"], Option("native: small and fast; pth: the *.pth.tar files.")] = "native"
-    seed: Annotated[int, Option("Of the sampled locations.", minimum=0)] = 0
+    seed: Annotated[int, Option("Random seed for the sampled locations.", minimum=0)] = 0
 
     def __post_init__(self) -> None:
         check(self)

@@ -11,7 +11,7 @@ from mrsal.inference import RayOptions
 from mrsal.model import DEFAULT_MODEL, MapOptions
 from mrsal.options import Option, check
 
-ResizeMaps = Annotated[bool, Option("Bring stored maps to the stimulus's size, bilinear.")]
+ResizeMaps = Annotated[bool, Option("Resize stored maps to the size of the stimulus (bilinear).")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +31,9 @@ class ModelOptions(MapOptions):
 class Bootstrap:
     """How sure a mean over images is."""
 
-    level: Annotated[float, Option("Of confidence.", above=0, below=1)] = 0.95
-    resamples: Annotated[int, Option("Of the bootstrap.", minimum=100)] = 10_000
-    seed: Annotated[int, Option("Of the bootstrap.", minimum=0)] = 0
+    level: Annotated[float, Option("Confidence level of intervals and tests.", above=0, below=1)] = 0.95
+    resamples: Annotated[int, Option("Number of bootstrap resamples.", minimum=100)] = 10_000
+    seed: Annotated[int, Option("Random seed of the bootstrap.", minimum=0)] = 0
 
     def __post_init__(self) -> None:
         check(self)
@@ -46,9 +46,9 @@ class CompareOptions(Bootstrap):
     paths: Annotated[
         Sequence[Path], Option("Score files (.csv, .parquet), or folders of mrsal evaluate.", argument=True)
     ]
-    names: Annotated[str, Option("What to call the models: A,B,...; by default what the files say.")] = ""
+    names: Annotated[str, Option("Names for the models: A,B,... Default: the names in the files.")] = ""
     reference: Annotated[str | None, Option("Compare all others with this model only.")] = None
-    out: Annotated[Path | None, Option("Folder for table and charts; by default compare/<time>/.")] = None
+    out: Annotated[Path | None, Option("Folder for the table and charts. Default: compare/<time>/.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,23 +66,32 @@ class EvaluateOptions(RayOptions, MapOptions):
     ]
     out_dir: Annotated[Path, Option("The result goes to OUT_DIR/eval/<time>/.")] = Path()
     improvements: Annotated[
-        int | None, Option("Checked against the checkpoint, which knows its variant.", minimum=0, maximum=1)
+        int | None,
+        Option(
+            "0 or 1: stop if the checkpoint is of another variant. The checkpoint itself says which variant it is.",
+            minimum=0,
+            maximum=1,
+        ),
     ] = None
-    num_saved_images: Annotated[int, Option("Comparisons; -1: all.", minimum=-1)] = -1
+    num_saved_images: Annotated[
+        int, Option("Number of comparisons with the ground truth to draw; -1: all.", minimum=-1)
+    ] = -1
     split: Annotated[str, Option("test, val, train, or (native archives) all.")] = "test"
     skip_first: Annotated[bool, Option("Leave out the first fixation of each trial.")] = False
     protocol: Annotated[
         str,
-        Option("Conventions: tuebingen, mit-matlab, mrcnn (shuffled AUC) or historical.", complete=("protocols",)),
+        Option(
+            "Metric conventions: tuebingen, mit-matlab, mrcnn (shuffled AUC) or historical.", complete=("protocols",)
+        ),
     ] = "tuebingen"
-    optimal: Annotated[bool, Option("Take maps as densities; score each metric on the map that is best for it.")] = (
-        False
-    )
-    adjust: Annotated[bool, Option("Blur and centre bias, fitted on the validation images, for the model's maps.")] = (
-        False
-    )
-    limits: Annotated[bool, Option("Also score uniform, centre bias and inter-observer limit.")] = True
-    parquet: Annotated[bool, Option("Write scores.parquet too.")] = False
+    optimal: Annotated[
+        bool, Option("Take maps as densities, and score each metric on the map that is best for it.")
+    ] = False
+    adjust: Annotated[
+        bool, Option("Apply a blur and a centre bias, fitted on the validation images, to the model's maps.")
+    ] = False
+    limits: Annotated[bool, Option("Also score the uniform map, the centre bias and the inter-observer limit.")] = True
+    parquet: Annotated[bool, Option("Also write scores.parquet.")] = False
     resize_maps: ResizeMaps = False
 
 
@@ -92,7 +101,7 @@ class SubmitOptions(ModelOptions):
 
     paths: Annotated[Sequence[Path], Option("The benchmark's images: files, folders, or stimuli.hdf5.", argument=True)]
     out: Annotated[Path | None, Option("HDF5 file to write; an interrupted one is continued.")] = None
-    dry_run: Annotated[Path | None, Option("Write nothing; check this file as the benchmark does.")] = None
+    dry_run: Annotated[Path | None, Option("Write nothing, but check this file as the benchmark does.")] = None
     resize_maps: ResizeMaps = False
 
     def __post_init__(self) -> None:

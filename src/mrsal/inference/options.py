@@ -19,8 +19,8 @@ _ON_RAY = "engine=ray"
 class Look:
     """How a heatmap is laid over a picture."""
 
-    opacity: Annotated[float, Option("Of the heatmap where it is hottest.", minimum=0, maximum=1)] = 0.6
-    colormap: Annotated[str, Option("Of the heatmap: a name that matplotlib knows.")] = "inferno"
+    opacity: Annotated[float, Option("Opacity of the heatmap where it is hottest.", minimum=0, maximum=1)] = 0.6
+    colormap: Annotated[str, Option("Colours of the heatmap: the name of a colormap of matplotlib.")] = "inferno"
 
     def __post_init__(self) -> None:
         check(self)
@@ -32,17 +32,20 @@ class RayOptions:
 
     engine: Annotated[
         Literal["local", "ray"],
-        Option("local: this process; ray: many, on this machine or on a cluster (mrsal[ray])."),
+        Option("local: one process does the work; ray: many do, on this machine or on a cluster (mrsal[ray])."),
     ] = "local"
     address: Annotated[
         str | None,
         Option(
-            "Of a Ray cluster, host:6379, or auto on one of its machines. Default: this machine.", only_with=_ON_RAY
+            "ray: address of the cluster, such as host:6379, or auto on one of its machines. Default: this machine.",
+            only_with=_ON_RAY,
         ),
     ] = None
     workers: Annotated[
         int | None,
-        Option("Processes for --engine ray. Default: one per GPU, or else per CPU core.", minimum=1, only_with=_ON_RAY),
+        Option(
+            "ray: number of processes. Default: one per GPU, or else one per CPU core.", minimum=1, only_with=_ON_RAY
+        ),
     ] = None
 
     def __post_init__(self) -> None:
@@ -78,21 +81,25 @@ class PredictOptions(Look, RayOptions, DeviceOptions):
         Mode | None,
         Option("Default: exact for images; fast, which is nearly the same, for videos and exported networks."),
     ] = None
-    recursive: Annotated[bool, Option("Folders with all that is below them.")] = False
-    smoothing: Annotated[float, Option("Videos: time constant in seconds; 0: no smoothing.", minimum=0)] = 0.0
-    every: Annotated[int, Option("Videos: predict every n-th frame, interpolate between.", minimum=1)] = 1
-    skip_existing: Annotated[bool, Option("Leave out what OUT already holds.")] = False
-    column: Annotated[str, Option("Of Parquet tables: the one with the paths.")] = "path"
+    recursive: Annotated[bool, Option("Include the subfolders of folders.")] = False
+    smoothing: Annotated[
+        float, Option("Videos: time constant of the smoothing in seconds; 0: no smoothing.", minimum=0)
+    ] = 0.0
+    every: Annotated[int, Option("Videos: predict every n-th frame and interpolate in between.", minimum=1)] = 1
+    skip_existing: Annotated[bool, Option("Skip inputs whose results are already in OUT.")] = False
+    column: Annotated[str, Option("Parquet tables: the column with the paths.")] = "path"
     runtime: Annotated[
-        Runtime, Option("onnx: an exported network, without torch; auto: for files that end in .onnx.")
+        Runtime, Option("onnx: run an exported network, without torch; auto: do so for files that end in .onnx.")
     ] = "auto"
     gpus_per_worker: Annotated[
         float,
-        Option("ray: 0.25 puts four workers on each GPU, which read and write for it.", above=0, only_with=_ON_RAY),
+        Option("ray: GPUs for each process; 0.25 puts four processes on each GPU.", above=0, only_with=_ON_RAY),
     ] = 1.0
-    shard_size: Annotated[int, Option("ray: inputs that are done as one piece.", minimum=1, only_with=_ON_RAY)] = 1000
-    nested: Annotated[bool, Option("ray: spread results over 256 folders in OUT.", only_with=_ON_RAY)] = False
-    fresh: Annotated[bool, Option("ray: do what an earlier run finished again.", only_with=_ON_RAY)] = False
+    shard_size: Annotated[
+        int, Option("ray: number of inputs that are done as one piece.", minimum=1, only_with=_ON_RAY)
+    ] = 1000
+    nested: Annotated[bool, Option("ray: spread the results over 256 folders in OUT.", only_with=_ON_RAY)] = False
+    fresh: Annotated[bool, Option("ray: repeat what an earlier run has finished.", only_with=_ON_RAY)] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

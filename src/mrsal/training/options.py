@@ -16,20 +16,20 @@ MOST_GPUS = 2  # of a run that does not say how many
 class Recipe(DeviceOptions):
     """How to train; the defaults are the paper's."""
 
-    epochs: Annotated[int, Option("Passes over the samples.", minimum=1)] = 20
+    epochs: Annotated[int, Option("Number of passes over the samples.", minimum=1)] = 20
     devices: Annotated[
         int | None,
         Option(
-            "GPUs to use, a process each, as far as there are any. torchrun and Slurm have their own say. "
-            f"Default: those that are there, up to {MOST_GPUS}.",
+            "Number of GPUs to use, with one process each, as far as they are there; torchrun and Slurm set it themselves. "
+            f"Default: all GPUs, but at most {MOST_GPUS}.",
             flag="num_gpus",
             minimum=1,
         ),
     ] = None
-    batch_size: Annotated[int, Option("Samples per step and process.", minimum=1)] = 256
-    learning_rate: Annotated[float, Option("Of SGD.", above=0)] = 0.002
-    start_momentum: Annotated[float, Option("At the first step.", minimum=0, below=1)] = 0.9
-    end_momentum: Annotated[float, Option("At the last step; linear between.", minimum=0, below=1)] = 0.99
+    batch_size: Annotated[int, Option("Number of samples per step and process.", minimum=1)] = 256
+    learning_rate: Annotated[float, Option("Learning rate of SGD.", above=0)] = 0.002
+    start_momentum: Annotated[float, Option("Momentum at the first step.", minimum=0, below=1)] = 0.9
+    end_momentum: Annotated[float, Option("Momentum at the last step; it changes linearly.", minimum=0, below=1)] = 0.99
     weight_decay: Annotated[float, Option("L2 penalty on the weights.", flag="lr_weight_decay", minimum=0)] = 2e-4
     conv1_limit: Annotated[
         float,
@@ -37,12 +37,14 @@ class Recipe(DeviceOptions):
     ] = 0.1
     patience: Annotated[
         int,
-        Option("Epochs without a better score before stopping; -1: never.", flag="early_stopping_patience", minimum=-1),
+        Option(
+            "Stop after this many epochs without a better score; -1: never.", flag="early_stopping_patience", minimum=-1
+        ),
     ] = -1
     average: Annotated[
-        int, Option("Epochs at the end whose mean weights are kept as cnn_average.pth; 1: no mean.", minimum=1)
+        int, Option("Save the mean weights of this many last epochs as cnn_average.pth; 1: do not.", minimum=1)
     ] = 3
-    watch: Annotated[str, Option("Decides which epoch is best, with --use_val.", flag="val_metric")] = "CC"
+    watch: Annotated[str, Option("Metric that decides which epoch is best, with --use_val.", flag="val_metric")] = "CC"
     seed: Annotated[int, Option("The same seed gives the same run.", minimum=0)] = 0
     timeout: Annotated[float, Option("Seconds to wait for another process before giving up.", above=0)] = 600.0
 
@@ -59,13 +61,15 @@ class TrainOptions(Recipe):
     data_dir: DataDir
     out_dir: Annotated[Path, Option("The run goes to OUT_DIR/trained/<time>/.")] = Path()
     use_val: Annotated[
-        bool, Option("1: score the validation images after each epoch and keep the best checkpoint.", switch=True)
+        bool, Option("1: score the validation images after each epoch, and keep the best checkpoint.", switch=True)
     ] = False
-    improvements: Annotated[int, Option("1: learned blur in front of each stream.", minimum=0, maximum=1)] = 0
+    improvements: Annotated[
+        int, Option("1: train the variant with a learned blur in front of each stream.", minimum=0, maximum=1)
+    ] = 0
     resume: Annotated[
         str | None,
-        Option("A run's folder, to go on where it stopped; last: the newest one in OUT_DIR, or a new one."),
+        Option("Folder of a run that is to continue where it stopped; last: the newest run in OUT_DIR, or a new one."),
     ] = None
     using_windows: Annotated[
-        bool, Option("Accepted because old command lines have it; it changes nothing.", switch=True)
+        bool, Option("Accepted because old command lines have it; it has no effect.", switch=True)
     ] = False

@@ -27,13 +27,19 @@ class ServeOptions(DeviceOptions):
         Option("A checkpoint, or package.module:function, to offer besides those that ship with mrsal."),
     ] = None
     host: Annotated[
-        str, Option("Address to listen on; with 0.0.0.0 or :: everybody in the network can use the page.")
+        str, Option("Address to listen on; with 0.0.0.0 or ::, everybody in the network can use the page.")
     ] = "127.0.0.1"
-    port: Annotated[int | None, Option("By default the first free one from 7860 on.", minimum=1, maximum=65535)] = None
-    browser: Annotated[bool, Option("Open the page.")] = False
-    max_megabytes: Annotated[float, Option("Of an uploaded file.", minimum=0.1)] = Limits.megabytes
-    max_megapixels: Annotated[float, Option("Of a picture.", minimum=0.1)] = Limits.megapixels
-    max_waiting: Annotated[int, Option("Requests in the queue.", minimum=1)] = Limits.waiting
+    port: Annotated[
+        int | None, Option("Port to listen on. Default: the first free one from 7860 on.", minimum=1, maximum=65535)
+    ] = None
+    browser: Annotated[bool, Option("Open the page in a browser.")] = False
+    max_megabytes: Annotated[float, Option("Largest size of an uploaded file, in megabytes.", minimum=0.1)] = (
+        Limits.megabytes
+    )
+    max_megapixels: Annotated[float, Option("Largest size of a picture, in megapixels.", minimum=0.1)] = (
+        Limits.megapixels
+    )
+    max_waiting: Annotated[int, Option("Largest number of requests in the queue.", minimum=1)] = Limits.waiting
 
     @property
     def limits(self) -> Limits:
