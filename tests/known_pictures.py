@@ -1,4 +1,4 @@
-"""Pictures of one colour, as bytes and in tars, and a predictor whose map of a picture is known."""
+"""Pictures of one colour, as bytes and in tars, and a model whose map of a picture is known."""
 
 import io
 import tarfile
@@ -7,19 +7,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mrsal.images import to_image
-from mrsal.inference.saliency_map import SaliencyMap
+from mrsal.inference.saliency_model import SaliencyModel
 
 
-class Brightness:
-    """A predictor whose maps are known: how bright a picture is."""
+class Brightness(SaliencyModel):
+    """A model whose maps are known: how bright a picture is."""
 
-    def predict(self, image, *, mode):
-        pixels = to_image(image)
-        return SaliencyMap((pixels.mean(axis=2) / 255).astype(np.float32), pixels)
+    def __init__(self):
+        self.calls = 0
 
-    def predict_many(self, images, *, mode):
-        return (self.predict(image, mode=mode) for image in images)
+    def predict_prepared(self, images):
+        self.calls += len(images)
+        return [image.map((image.pixels.mean(axis=2) / 255).astype(np.float32)) for image in images]
 
 
 def encoded(value, kind="PNG"):

@@ -10,10 +10,10 @@ from mrsal.cli.demo_job import run_demo
 from mrsal.datasets import load
 from mrsal.datasets.archives.native import NativeArchive
 from mrsal.datasets.synthetic import HEIGHT, WIDTH, make_scene, write_synthetic
-from mrsal.evaluation.baselines import BASELINES
 from mrsal.evaluation.evaluator import evaluate
 from mrsal.evaluation.report.curves import read_history, save_curves
 from mrsal.evaluation.scores import Scores
+from mrsal.inference import BASELINES
 from mrsal.inference.predictor import load_model
 
 

@@ -17,15 +17,17 @@ from mrsal.images import image_size, read_image
 from mrsal.inference import job as inference_job
 from mrsal.inference.inputs import find_sources
 from mrsal.inference.job import Summary, predict_job
+from mrsal.inference.options import PredictOptions
 
 
 @pytest.fixture
 def job(monkeypatch, tmp_path):
-    """Run a job with that predictor; relative paths start in a folder of the test's own."""
-    monkeypatch.setattr(inference_job, "open_predictor", lambda *_, **__: Brightness())
+    """Run a job with that model; relative paths start in a folder of the test's own."""
+    monkeypatch.setattr(inference_job, "open_model", lambda *_, **__: Brightness())
     monkeypatch.chdir(tmp_path)
     return lambda paths, out="out", **options: predict_job(
-        [str(path) for path in paths], tmp_path / out, "any", console=Console(file=io.StringIO()), **options
+        PredictOptions(paths=tuple(map(str, paths)), out=tmp_path / out, model="any", **options),
+        console=Console(file=io.StringIO()),
     )
 
 
@@ -147,7 +149,7 @@ def test_what_leads_nowhere_is_reported_and_the_rest_done(job, tmp_path, path, n
 
 def test_every_format_at_once_and_its_values(job, tmp_path):
     picture(tmp_path / "a.png", 51)
-    assert job(["a.png"], formats=["npy", "png", "overlay"]) == Summary(done=1)
+    assert job(["a.png"], format=("npy", "png", "overlay")) == Summary(done=1)
     np.testing.assert_allclose(np.load(tmp_path / "out" / "a.npy"), np.full((6, 8), 0.2), rtol=1e-6)
     with Image.open(tmp_path / "out" / "a.png") as written:
         assert (np.asarray(written) == round(0.2 * 65535)).all()
@@ -160,22 +162,22 @@ def test_broken_files_at_any_place_are_skipped_and_maps_keep_their_names(job, tm
     for broken in (0, 5, 6, 11):
         (tmp_path / f"{broken:02}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (tmp_path / "IMG.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
-    assert job([tmp_path], formats=["npy"]) == Summary(done=8, failed=5)
+    assert job([tmp_path], format=("npy",)) == Summary(done=8, failed=5)
     for i in set(range(12)) - {0, 5, 6, 11}:
         assert np.load(tmp_path / "out" / f"{i:02}.npy")[0, 0] == pytest.approx(20 * i / 255)
     assert any(mentions(message, "IMG.HEIC", "JPEG") for message in caplog.messages)
 
 
 def test_skip_existing_goes_on_where_it_stopped(job, photos, tmp_path):
-    assert job([photos], formats=["npy"]) == Summary(done=2)
+    assert job([photos], format=("npy",)) == Summary(done=2)
     (tmp_path / "out" / "b.npy").unlink()
-    assert job([photos], formats=["npy"], skip_existing=True) == Summary(done=1, skipped=1)
-    assert job([photos], formats=["npy", "png"], skip_existing=True) == Summary(done=2)
+    assert job([photos], format=("npy",), skip_existing=True) == Summary(done=1, skipped=1)
+    assert job([photos], format=("npy", "png"), skip_existing=True) == Summary(done=2)
 
 
 def test_inputs_are_never_overwritten_nor_results_read(job, photos, tmp_path, caplog):
     with pytest.raises(InputError, match=naming("photos/b.png", "--out")):
-        job(["photos/b.png"], "photos", formats=["png"])
+        job(["photos/b.png"], "photos", format=("png",))
     assert job(["photos"], "photos") == Summary(failed=1)
     assert mentions(caplog.text, "photos", "--out")
     assert job(["photos"], "photos/maps", recursive=True) == Summary(done=4)
@@ -185,9 +187,9 @@ def test_inputs_are_never_overwritten_nor_results_read(job, photos, tmp_path, ca
 def test_a_file_beside_the_picture_that_may_be_the_users_is_not_overwritten(job, photos):
     (photos / "a.npy").write_bytes(b"mine")
     with pytest.raises(InputError, match=naming(photos / "a.npy", "a.jpg", "--out")):
-        job(["photos/a.jpg"], "photos", formats=["npy"])
+        job(["photos/a.jpg"], "photos", format=("npy",))
     assert (photos / "a.npy").read_bytes() == b"mine"
-    assert job(["photos/a.jpg"], "photos", formats=["npy"], skip_existing=True) == Summary(skipped=1)
+    assert job(["photos/a.jpg"], "photos", format=("npy",), skip_existing=True) == Summary(skipped=1)
     for _ in range(2):  # a_overlay.jpg is ours
         assert job(["photos/a.jpg"], "photos") == Summary(done=1)
 
@@ -196,10 +198,10 @@ def test_the_times_of_a_video_are_not_overwritten(job, tmp_path):
     picture(tmp_path / "a_times.png")
     (tmp_path / "a.mp4").touch()
     with pytest.raises(InputError, match=naming("a_times.npy", "a_times.png", "a.mp4")):
-        job(["a_times.png", "a.mp4"], formats=["npy"])
+        job(["a_times.png", "a.mp4"], format=("npy",))
     (tmp_path / "a_times.npy").touch()
     with pytest.raises(InputError, match=naming("a_times.npy", "a.mp4", "--out")):
-        job(["a.mp4"], ".", formats=["npy"])
+        job(["a.mp4"], ".", format=("npy",))
 
 
 def test_each_picture_of_a_tar_has_its_result(job, tmp_path):
@@ -212,8 +214,8 @@ def test_each_picture_of_a_tar_has_its_result(job, tmp_path):
         f"s.tar/{name}": {"npy": str(tmp_path / "out" / "s.tar" / f"{name[:-4]}.npy")}
         for name in ("a.png", "deep/b.jpg")
     }
-    assert job(["s.tar"], formats=["npy"]).results == expected
-    summary = job(["s.tar"], formats=["npy"], skip_existing=True)
+    assert job(["s.tar"], format=("npy",)).results == expected
+    summary = job(["s.tar"], format=("npy",), skip_existing=True)
     assert (summary.skipped, summary.results) == (2, expected)
 
 
@@ -250,7 +252,7 @@ def test_a_video_is_smoothed_and_predicted_at_intervals_as_asked_for(job, tmp_pa
     dark, bright = (np.full((64, 64, 3), value, np.uint8) for value in (0, 255))
 
     def brightness(*pictures, **options):
-        assert job([film(tmp_path / "a.mkv", pictures)], formats=["npy"], **options).done == 1
+        assert job([film(tmp_path / "a.mkv", pictures)], format=("npy",), **options).done == 1
         return np.load(tmp_path / "out" / "a.npy")[:, 20, 20]
 
     np.testing.assert_allclose(brightness(dark, bright, dark, bright, dark), [0, 1, 0, 1, 0], atol=1e-3)

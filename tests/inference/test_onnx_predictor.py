@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from messages import naming
-from mrsal.evaluation.open_model import open_model
 from PIL import Image
 
 import mrsal
 from mrsal import load_model
 from mrsal.errors import DataError, FileError, InputError
-from mrsal.inference.job import open_predictor
+from mrsal.inference.any_model import open_model
 from mrsal.inference.onnx_predictor import OnnxPredictor
 
 SOURCE = Path(mrsal.__file__).parents[1]
@@ -78,7 +77,7 @@ def test_predict_runs_without_torch_and_gives_its_maps(exported, tmp_path):
 
 def test_it_is_called_as_a_predictor_is(predictor):
     picture = RNG.integers(0, 256, (30, 40, 3), dtype=np.uint8)
-    map_ = predictor.predict(picture, mode="fast")
+    map_ = predictor.with_mode("fast").predict(picture)
     assert map_.values.shape == (30, 40) and map_.density.sum() == pytest.approx(1)
     np.testing.assert_array_equal(predictor(Image.fromarray(picture)), map_.values)
     first, second = predictor.predict_many(iter([picture, picture[:10]]))
@@ -90,18 +89,17 @@ def test_it_is_called_as_a_predictor_is(predictor):
 @pytest.mark.parametrize("mode", ["exact", "crops"])
 def test_other_modes_are_refused(predictor, exported, mode):
     with pytest.raises(InputError, match=naming("fast", mode)):
-        predictor.predict(np.zeros((5, 5, 3), np.uint8), mode=mode)
+        predictor.with_mode(mode)
     with pytest.raises(InputError, match=naming("fast", mode)):
-        next(predictor.predict_many([], mode=mode))
+        OnnxPredictor(exported, mode=mode)
     with pytest.raises(InputError, match=naming("fast", mode)):
         open_model(str(exported), mode=mode)
 
 
 def test_another_precision_is_refused(exported):
-    for open_ in (open_predictor, open_model):
-        open_(str(exported), device="cpu", precision="fp32")
-        with pytest.raises(InputError, match=naming("fp32", "bf16")):
-            open_(str(exported), device="cpu", precision="bf16")
+    open_model(str(exported), device="cpu", precision="fp32")
+    with pytest.raises(InputError, match=naming("fp32", "bf16")):
+        open_model(str(exported), device="cpu", precision="bf16")
 
 
 def test_wrong_files_and_devices_are_named(exported, tmp_path):

@@ -9,8 +9,9 @@ from messages import naming
 from PIL import Image
 from tiny_network import tiny
 
+from mrsal.datasets import ArchiveImage
 from mrsal.errors import FileError, InputError
-from mrsal.inference import saliency_map
+from mrsal.inference import overlay as overlay_module
 from mrsal.inference.predictor import Predictor, load_model
 from mrsal.inference.saliency_map import SaliencyMap
 from mrsal.model import device
@@ -171,6 +172,11 @@ def standardised(pyramid):
     return Pyramid(levels, pyramid.shape)
 
 
+def archived(pyramid, grid):
+    """An image of an archive; nothing but the values of its pyramid counts."""
+    return ArchiveImage(pyramid.shape, lambda: np.zeros((*pyramid.shape, 3), np.uint8), pyramid, grid)
+
+
 @pytest.fixture
 def pyramid():
     """Of a picture with black and white in it, so that standardised values leave [0, 1]."""
@@ -184,8 +190,8 @@ def test_standardised_levels_give_the_map_of_the_picture(pyramid, tmp_path):
     config = tiny(mean=MEAN, std=STD, trained_range=(-2.0, 3.0))
     path = save_checkpoint(loud(config), tmp_path / "model.pth")
     predictor, grid = load_model(path, device="cpu", precision="fp32"), Grid.cells(pyramid.shape, 4)
-    from_picture = predictor.with_mode("crops").values(pyramid, grid)
-    from_archive = predictor.with_mode("crops").values(standardised(pyramid), grid)
+    from_picture = predictor.predict(archived(pyramid, grid), mode="crops").values
+    from_archive = predictor.predict(archived(standardised(pyramid), grid), mode="crops").values
     assert np.ptp(from_picture) > 0.05
     np.testing.assert_allclose(from_archive, from_picture, atol=1e-4)
 
@@ -193,14 +199,14 @@ def test_standardised_levels_give_the_map_of_the_picture(pyramid, tmp_path):
 def test_float_levels_in_the_unit_range_give_the_map_of_the_picture(pyramid):
     unit = Pyramid(tuple((level / 255).astype(np.float32) for level in pyramid.levels), pyramid.shape)
     predictor, grid = cpu(loud(tiny(mean=MEAN, std=STD))), Grid.cells(pyramid.shape, 4)
-    expected = predictor.with_mode("crops").values(pyramid, grid)
-    np.testing.assert_allclose(predictor.with_mode("crops").values(unit, grid), expected, atol=1e-5)
+    expected = predictor.predict(archived(pyramid, grid), mode="crops").values
+    np.testing.assert_allclose(predictor.predict(archived(unit, grid), mode="crops").values, expected, atol=1e-5)
 
 
 def test_standardised_levels_reach_a_checkpoint_without_statistics_as_they_are(pyramid):
     """As in the historical scripts; such a checkpoint does not say what it was trained on, so nothing is warned about."""
     network, levels = loud(tiny(trained_range=None)), standardised(pyramid)
-    values = cpu(network).with_mode("crops").values(levels, CORNERS)
+    values = cpu(network).predict(archived(levels, CORNERS), mode="crops").values
     expected = torch.sigmoid(grid_logits(network, batch_of_one(levels), CORNERS, mode="crops")[0])
     np.testing.assert_allclose(values[[0, 0, -1, -1], [0, -1, 0, -1]], expected.flatten(), atol=1e-5)
 
@@ -211,7 +217,7 @@ def test_an_archive_of_another_range_than_the_training_one_is_warned_about(train
     levels = standardised(pyramid) if archive == "standardised" else unit
     predictor = cpu(loud(tiny(trained_range=trained_range)))
     with pytest.warns(UserWarning, match=naming("[0, 1]", "standardised")):
-        predictor.with_mode("crops").values(levels, Grid.cells(pyramid.shape, 1))
+        predictor.predict(archived(levels, Grid.cells(pyramid.shape, 1)), mode="crops")
 
 
 @pytest.mark.parametrize("trained_range", [(0.0, 1.0), (-1.4, 2.1), None])
@@ -219,7 +225,8 @@ def test_a_photograph_is_never_warned_about(trained_range, pyramid):
     predictor = cpu(loud(tiny(mean=MEAN, std=STD, trained_range=trained_range)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        predictor.with_mode("crops").values(pyramid, Grid.cells(pyramid.shape, 1))
+        predictor.predict(archived(pyramid, Grid.cells(pyramid.shape, 1)), mode="crops")
+        predictor.predict(picture(40, 50), mode="fast")
 
 
 # the map as an object
@@ -293,7 +300,7 @@ def test_an_overlay_in_strips_is_the_overlay_as_it_is_defined(monkeypatch):
     expected = map_.image * (1 - 0.6 * scaled) + colours * 0.6 * scaled
     whole = map_.overlay()
     np.testing.assert_allclose(whole, expected, atol=4)  # of 256 levels, between which the colours of inferno jump by 3
-    monkeypatch.setattr(saliency_map, "_STRIP", 100)
+    monkeypatch.setattr(overlay_module, "_STRIP", 100)
     np.testing.assert_array_equal(map_.overlay(), whole)
 
 

@@ -19,8 +19,6 @@ import pytest
 import torch
 from known_pictures import Brightness, encoded, film, grey_ramp, write_tar
 from messages import mentions, naming
-from mrsal.evaluation.open_model import limits_of, open_model
-from mrsal.evaluation.ray_job import scoring_on_ray
 from PIL import Image
 from pyarrow import parquet
 from rich.console import Console
@@ -30,10 +28,15 @@ import mrsal
 from mrsal.errors import FileError, InputError, MrsalError
 from mrsal.evaluation.evaluator import evaluate
 from mrsal.evaluation.job import evaluate_job
+from mrsal.evaluation.limits import limits_of
+from mrsal.evaluation.options import EvaluateOptions
 from mrsal.evaluation.task import ScoringTask
 from mrsal.inference import job as inference_job, ray_job, ray_pool
+from mrsal.inference.executor import execute_here
 from mrsal.inference.job import Summary, predict_job
+from mrsal.inference.options import PredictOptions, RayOptions
 from mrsal.inference.ray_job import FAILURES, predict_on_ray
+from mrsal.inference.ray_pool import on_ray
 from mrsal.inference.shards import FOLDER
 from mrsal.model.checkpoint import save_checkpoint
 from mrsal.model.network import MrCNN
@@ -75,7 +78,7 @@ def photos(tmp_path_factory):
 
 
 def inputs(photos):
-    return [str(photos / name) for name in ("photos", "list.parquet", "web.tar")]
+    return tuple(str(photos / name) for name in ("photos", "list.parquet", "web.tar"))
 
 
 def files(folder):
@@ -131,16 +134,25 @@ def kill_a_worker(out, pids):
 def test_a_killed_worker_changes_nothing_and_a_rerun_does_what_failed(
     ray_here, one_thread, photos, checkpoint, tmp_path, caplog
 ):
-    options = {"formats": ["npy"], "mode": "fast", "recursive": True, "column": "file", "console": QUIET}
-    expected = predict_job(inputs(photos), tmp_path / "one", str(checkpoint), **options)
+    options = PredictOptions(
+        paths=inputs(photos),
+        out=tmp_path / "one",
+        model=str(checkpoint),
+        format=("npy",),
+        mode="fast",
+        recursive=True,
+        column="file",
+    )
+    expected = predict_job(options, console=QUIET)
     assert expected == Summary(done=14, failed=3)
     caplog.clear()
 
     pids = []
     killer = threading.Thread(target=kill_a_worker, args=(tmp_path / "out", pids), daemon=True)
     killer.start()
-    options |= {"workers": 1, "shard_size": 6}  # one worker, so that the first map is of the first shard
-    assert predict_on_ray(inputs(photos), tmp_path / "out", str(checkpoint), **options) == expected
+    options = replace(options, out=tmp_path / "out")
+    ray = RayOptions(workers=1, shard_size=6)  # one worker, so that the first map is of the first shard
+    assert predict_on_ray(options, ray, console=QUIET) == expected
     killer.join(timeout=60)
     assert pids, "a worker was killed"
     assert files(tmp_path / "out").keys() >= files(tmp_path / "one").keys()
@@ -157,7 +169,7 @@ def test_a_killed_worker_changes_nothing_and_a_rerun_does_what_failed(
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.npy")}
     Image.new("RGB", (30, 20)).save(photos / "photos" / "broken.jpg")
     try:
-        again = predict_on_ray(inputs(photos), tmp_path / "out", str(checkpoint), **options | {"workers": 2})
+        again = predict_on_ray(options, replace(ray, workers=2), console=QUIET)
     finally:
         (photos / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
     assert again == Summary(done=1, skipped=14, failed=2)
@@ -166,10 +178,18 @@ def test_a_killed_worker_changes_nothing_and_a_rerun_does_what_failed(
 
 
 def test_scores_are_those_of_one_process(ray_here, one_thread, native_folder, checkpoint, tmp_path):
-    options = {"split": "all", "mode": "fast", "limits": False, "num_saved_images": 2, "console": QUIET}
-    _, expected = evaluate_job(native_folder, tmp_path / "one", str(checkpoint), **options)
-    with scoring_on_ray(workers=2) as share_out:
-        run, results = evaluate_job(native_folder, tmp_path, str(checkpoint), **options, share_out=share_out)
+    options = EvaluateOptions(
+        data_dir=native_folder,
+        model_path=str(checkpoint),
+        out_dir=tmp_path / "one",
+        split="all",
+        mode="fast",
+        limits=False,
+        num_saved_images=2,
+    )
+    _, expected = evaluate_job(options, console=QUIET)
+    with on_ray(workers=2) as execute:
+        run, results = evaluate_job(replace(options, out_dir=tmp_path), execute=execute, console=QUIET)
     for name, scores in expected.items():
         assert scores.names == results[name].names and len(scores.names) == 10
         for metric, values in scores.values.items():
@@ -180,39 +200,44 @@ def test_scores_are_those_of_one_process(ray_here, one_thread, native_folder, ch
 def test_an_image_that_kills_its_worker_ends_the_evaluation(ray_here, deadly, native_folder, tmp_path, monkeypatch):
     """Ray would start another worker for it without end."""
     monkeypatch.syspath_prepend(deadly)
-    options = {"split": "all", "limits": False, "num_saved_images": 0, "console": QUIET}
-    with (
-        pytest.raises(MrsalError, match=naming(3, "s7.png")),
-        scoring_on_ray(workers=1) as share_out,
-    ):
-        evaluate_job(native_folder, tmp_path, "deadly:model", **options, share_out=share_out)
+    options = EvaluateOptions(
+        data_dir=native_folder,
+        model_path="deadly:model",
+        out_dir=tmp_path,
+        split="all",
+        limits=False,
+        num_saved_images=0,
+    )
+    with pytest.raises(MrsalError, match=naming(3, "s7.png")), on_ray(workers=1) as execute:
+        evaluate_job(options, execute=execute, console=QUIET)
 
 
 # ---- without: the same code in this process
 
 
+def execute_by(monkeypatch, execute):
+    """Let ``execute`` take the place of a cluster."""
+    monkeypatch.setattr(ray_job, "on_ray", lambda **_: contextlib.nullcontext(execute))
+
+
 @pytest.fixture
 def in_process(monkeypatch, tmp_path):
-    """Shards are done here, by a job that went through pickle, and a predictor whose maps are known."""
+    """Shards are done here, by a job that went through pickle, and a model whose maps are known."""
 
-    def share_out(job, items, count, resources):
+    def execute(job, items):
         job = pickle.loads(pickle.dumps(job))
         vars(job)["predictor"] = Brightness()
-        return map(job, items)
+        return execute_here(job, items)
 
-    monkeypatch.setattr(ray_job, "_import_ray", lambda: None)
-    monkeypatch.setattr(ray_job, "_connected", lambda *_: io.StringIO())  # any context
-    monkeypatch.setattr(ray_job, "_pool", lambda *_, **__: (1, {}))
-    monkeypatch.setattr(ray_job, "_share_out", share_out)
+    execute_by(monkeypatch, execute)
+    monkeypatch.setattr(ray_job, "import_ray", lambda: None)
     folder = tmp_path / "in"
     folder.mkdir()
     for i in range(5):
         (folder / f"{i}.png").write_bytes(encoded(50 * i))
-    return lambda **options: predict_on_ray(
-        [str(folder)],
-        tmp_path / "out",
-        "mrcnn-osie",
-        **{"formats": ["npy"], "shard_size": 2, "console": QUIET} | options,
+    base = PredictOptions(paths=(str(folder),), out=tmp_path / "out", format=("npy",))
+    return lambda ray=None, **options: predict_on_ray(
+        replace(base, **options), RayOptions(shard_size=2, **(ray or {})), console=QUIET
     )
 
 
@@ -230,14 +255,14 @@ def test_shards_that_cannot_be_done_are_reported_and_the_others_done(in_process,
     assert in_process() == Summary(done=2, skipped=3)
     assert in_process() == Summary(skipped=5)
     assert any(mentions(message, 0, 5) for message in caplog.messages)
-    assert in_process(fresh=True) == Summary(done=5)
+    assert in_process({"fresh": True}) == Summary(done=5)
 
 
 def test_a_shard_of_which_workers_die_is_given_up(in_process, tmp_path, monkeypatch, caplog):
     def dies(*_, **__):
         raise KeyboardInterrupt  # passes by all that catches errors, as the end of a process does
 
-    def retry(job, items, count, resources):
+    def retry(job, items):
         tries = ray_pool._Tries()
         for item in items:
             for _ in range(10):
@@ -248,7 +273,7 @@ def test_a_shard_of_which_workers_die_is_given_up(in_process, tmp_path, monkeypa
                     continue
 
     monkeypatch.setattr(ray_job, "predict_sources", dies)
-    monkeypatch.setattr(ray_job, "_share_out", retry)
+    execute_by(monkeypatch, retry)
     monkeypatch.setattr(ray_job, "load_model", lambda *_, **__: Brightness())
     monkeypatch.setattr(ray_job, "_digest", lambda network: "same")
     monkeypatch.setattr(Brightness, "network", None, raising=False)
@@ -257,11 +282,11 @@ def test_a_shard_of_which_workers_die_is_given_up(in_process, tmp_path, monkeypa
 
 
 def test_workers_do_what_one_process_does_with_every_option(in_process, tmp_path, monkeypatch):
-    options = {"opacity": 0.25, "colormap": "gray", "smoothing": 0.2, "every": 2, "formats": ["overlay", "npy"]}
+    options = {"opacity": 0.25, "colormap": "gray", "smoothing": 0.2, "every": 2, "format": ("overlay", "npy")}
     Image.fromarray(grey_ramp()).save(tmp_path / "in" / "ramp.png")
     film(tmp_path / "in" / "film.mkv", [np.full((64, 64, 3), value, np.uint8) for value in (0, 250, 90, 160, 20)])
-    monkeypatch.setattr(inference_job, "open_predictor", lambda *_, **__: Brightness())
-    local = predict_job([str(tmp_path / "in")], tmp_path / "local", "any", **options, console=QUIET)
+    monkeypatch.setattr(inference_job, "open_model", lambda *_, **__: Brightness())
+    local = predict_job(PredictOptions(paths=(str(tmp_path / "in"),), out=tmp_path / "local", **options), console=QUIET)
     assert in_process(**options).done == local.done == 7
     for path in (tmp_path / "local").iterdir():
         assert path.suffix == ".mp4" or (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
@@ -270,7 +295,7 @@ def test_workers_do_what_one_process_does_with_every_option(in_process, tmp_path
 def test_results_that_are_there_are_left_out_on_request(in_process, tmp_path):
     assert in_process() == Summary(done=5)
     (tmp_path / "out" / "3.npy").unlink()
-    assert in_process(fresh=True, skip_existing=True) == Summary(done=1, skipped=4)
+    assert in_process({"fresh": True}, skip_existing=True) == Summary(done=1, skipped=4)
 
 
 def test_what_stops_a_worker_stops_the_job(in_process, tmp_path, monkeypatch):
@@ -280,8 +305,7 @@ def test_what_stops_a_worker_stops_the_job(in_process, tmp_path, monkeypatch):
 
 
 def test_workers_of_another_version_are_refused(in_process, monkeypatch):
-    share_out = ray_pool.run_on_workers
-    monkeypatch.setattr(ray_job, "_share_out", lambda job, *rest: share_out(replace(job, version="0"), *rest))
+    execute_by(monkeypatch, lambda job, items: execute_here(replace(job, version="0"), items))
     with pytest.raises(InputError, match=naming(mrsal.__version__, 0)):
         in_process()
 
@@ -289,21 +313,19 @@ def test_workers_of_another_version_are_refused(in_process, monkeypatch):
 @pytest.mark.parametrize("limit", ["uniform", "centre bias", "observers"])
 def test_a_task_scores_limits_as_one_process_does(native_folder, limit):
     task = ScoringTask(native_folder, "all", False, limit, {}, "tuebingen", False, is_limit=True)
-    row_of = pickle.loads(pickle.dumps(task)).scorer()
-    examples = task.examples()
+    examples = task.examples
     expected = evaluate(limits_of(examples)[limit](), examples)
-    row = row_of(4)
+    row = pickle.loads(pickle.dumps(task))(4)
     for metric, values in expected.values.items():
         np.testing.assert_allclose(row.get(metric, np.nan), values[4], rtol=0, atol=1e-12)
-    assert open_model("centre")
 
 
 def test_without_ray_the_install_line_is_printed(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.setitem(sys.modules, "ray.data", None)
     with pytest.raises(InputError, match=r"pip install 'mrsal\[ray\]'"):
-        predict_on_ray([str(tmp_path)], tmp_path / "out", "mrcnn-osie", console=QUIET)
-    with pytest.raises(InputError, match=r"pip install 'mrsal\[ray\]'"), scoring_on_ray():
+        predict_on_ray(PredictOptions(paths=(str(tmp_path),), out=tmp_path / "out"), RayOptions(), console=QUIET)
+    with pytest.raises(InputError, match=r"pip install 'mrsal\[ray\]'"), on_ray():
         pass
 
 
@@ -325,10 +347,16 @@ def test_models_are_found_in_another_folder(tmp_path, monkeypatch):
     (tmp_path / "cnn.pth").touch()
     (tmp_path / "uniform").touch()
     names = ("cnn.pth", "uniform", "mrcnn-osie", "package.module:function", "hf://owner/name")
-    assert [everywhere(name) for name in names] == [str(tmp_path / "cnn.pth"), *names[1:]]
+    options = [EvaluateOptions(data_dir=Path("native"), model_path=name) for name in names]
+    assert [ScoringTask.of(each).model for each in options] == [str(tmp_path / "cnn.pth"), *names[1:]]
+    assert {ScoringTask.of(each).data_dir for each in options} == {tmp_path / "native"}
+    of_networks = ("cnn.pth", "mrcnn-osie", "hf://owner/name")
+    assert [everywhere(name) for name in of_networks] == [str(tmp_path / "cnn.pth"), *of_networks[1:]]
 
 
 def test_an_exported_network_is_refused(tmp_path):
     pytest.importorskip("ray")
     with pytest.raises(InputError, match=naming("--engine ray", "cnn.onnx")):
-        predict_on_ray([str(tmp_path)], tmp_path / "out", "cnn.onnx", console=QUIET)
+        predict_on_ray(
+            PredictOptions(paths=(str(tmp_path),), out=tmp_path / "out", model="cnn.onnx"), RayOptions(), console=QUIET
+        )

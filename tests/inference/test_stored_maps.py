@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from messages import naming
-from mrsal.evaluation.open_model import load_callable
-from mrsal.evaluation.stored_maps import open_maps
 from PIL import Image
 
 from mrsal.datasets.archives.native import NativeArchive
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.evaluation.evaluator import evaluate
+from mrsal.inference.any_model import load_function
+from mrsal.inference.stored_maps import open_maps
 
 h5py = pytest.importorskip("h5py")
 SHAPE = (4, 6)
@@ -104,14 +104,14 @@ def test_stored_maps_score_as_the_function_that_made_them(native_folder, tmp_pat
         "def red(image):\n    return image[..., 0]\ndef flat(image):\n    return 1\n"
     )
     monkeypatch.chdir(tmp_path)
-    red = load_callable("own_model:red")
+    red = load_function("own_model:red")
     examples = list(NativeArchive(native_folder).examples("all"))
     for example in examples:
         np.save(tmp_path / f"{example.name}.npy", red(example.stimulus()))
     direct, stored = evaluate(red, examples).mean(), evaluate(open_maps(tmp_path), examples).mean()
     assert direct == stored
     with pytest.raises(InputError, match=naming("own_model:flat", (61, 83))):
-        evaluate(load_callable("own_model:flat"), examples[:1])
+        evaluate(load_function("own_model:flat"), examples[:1])
 
 
 @pytest.mark.parametrize(
@@ -125,4 +125,4 @@ def test_stored_maps_score_as_the_function_that_made_them(native_folder, tmp_pat
 )
 def test_a_name_that_is_no_function_is_explained(name, named):
     with pytest.raises(InputError, match=naming(*named)):
-        load_callable(name)
+        load_function(name)

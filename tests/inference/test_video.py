@@ -6,33 +6,17 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from known_pictures import Brightness
 from messages import mentions
 from PIL import Image
 
 from mrsal.errors import DataError, FileError, InputError
-from mrsal.images import to_image
 from mrsal.inference.predictor import load_model
-from mrsal.inference.saliency_map import SaliencyMap
 from mrsal.inference.video import predict_video
 
 av = pytest.importorskip("av")
 
 H, W, RATE = 33, 47, 25
-
-
-class Brightness:
-    """A predictor whose maps are known: how bright a picture is."""
-
-    def __init__(self):
-        self.calls = 0
-
-    def predict(self, image, *, mode):
-        self.calls += 1
-        pixels = to_image(image)
-        return SaliencyMap((pixels.mean(axis=2) / 255).astype(np.float32), pixels)
-
-    def predict_many(self, images, *, mode):
-        return (self.predict(image, mode=mode) for image in images)
 
 
 def write(path, pictures, *, times=None, time_base=Fraction(1, RATE), rotation=0, sound=None):
@@ -115,7 +99,7 @@ def test_without_smoothing_each_frame_is_predicted_by_itself(tmp_path):
     pictures = list(np.random.default_rng(0).integers(0, 256, (4, 50, 50, 3), dtype=np.uint8))
     path = write(tmp_path / "in.mkv", pictures)
     predict_video(path, tmp_path / "out.npy", Brightness(), smoothing=0)
-    alone = [Brightness().predict(picture, mode="fast").values for picture in pictures]
+    alone = [Brightness().predict(picture).values for picture in pictures]
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), alone, atol=1e-3)
 
 
@@ -134,14 +118,14 @@ def test_no_more_frames_are_held_than_lie_between_two_that_are_predicted(tmp_pat
 
         latest = 0
 
-        def predict(self, image, *, mode):
+        def predict(self, image, *, name=""):
             self.latest = int(image[0, 0, 0])
-            return super().predict(image, mode=mode)
+            return super().predict(image, name=name)
 
-        def predict_many(self, images, *, mode):
+        def predict_many(self, images, *, batch_size=None):
             waiting = deque()
             for image in images:
-                waiting.append(self.predict(image, mode=mode))
+                waiting.append(self.predict(image))
                 if len(waiting) == 47:
                     yield waiting.popleft()
             yield from waiting
@@ -257,6 +241,7 @@ def test_the_bundled_network_predicts_a_frame_as_it_does_a_picture(tmp_path):
     picture = np.asarray(Image.fromarray(ramp).resize((80, 60), Image.Resampling.BICUBIC))
     path = write(tmp_path / "in.mkv", [picture])
     predictor = load_model(device="cpu", precision="fp32")
+    predictor = predictor.with_mode(predictor.video_mode)
     predict_video(path, tmp_path / "out.npy", predictor)
     alone = predictor.predict(picture, mode="fast").values
     (map_,) = np.load(tmp_path / "out.npy")

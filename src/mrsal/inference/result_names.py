@@ -96,7 +96,9 @@ def _parent(real: bytes) -> bytes:
 def _by_folder(name: bytes, real: bytes, low: bytes, high: bytes) -> bytes:
     """Below the deepest folder that all of a name have in common: of sorted paths, that of the first and the last."""
     common: bytes = os.path.commonprefix([low, high])  # type: ignore[assignment]  # noqa: RUF071 - of all paths between the two
-    shared = common.rindex(os.fsencode(os.sep)) + 1
+    shared = common.rfind(os.fsencode(os.sep)) + 1
+    if not shared:  # two drives of Windows
+        return name
     return os.fsencode(stem(Path(os.fsdecode(real[shared:]))).as_posix())
 
 

@@ -241,7 +241,7 @@ def predict_stream(
     result : SaliencyMap or MrsalError
         The map, or what was wrong with the image. The order is that of ``items``.
     """
-    size = batch_size or model.batch_size
+    size = model.batch_size if batch_size is None else batch_size
     if size < 1:
         raise InputError(f"batch_size must be at least 1, got {batch_size}")
 
