@@ -14,7 +14,7 @@ PACKAGE = Path(mrsal.__file__).parent
 # a module imports only what stands before it; datasets and metrics are packages
 ORDER = """
     errors images files saliency_map runtime progress fixations exchange datasets metrics grid patches
-    model precision checkpoint archive native dense hub inference areas areas_io rules peaks contours
+    model precision checkpoint archive native dense hub calibration inference areas areas_io rules peaks contours
     baselines adjustment maps submission
     significance scores evaluation
     comparison plots charts report video sources predicting

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from mrsal.areas import Area, AreaDifference, AreaShare, attention_shares
 from mrsal.areas_io import read_areas
+from mrsal.calibration import ShareCalibration
 from mrsal.errors import InputError
 from mrsal.files import atomic_path
 from mrsal.images import read_image
@@ -44,7 +45,7 @@ class Attention:
         return with_areas(self.saliency.overlay(), [share.area for share in self.shares], labels)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A dict per area with the :data:`COLUMNS`; shares in [0, 1], boxes in pixels."""
+        """A dict per area with the :data:`COLUMNS`; shares in [0, 1], boxes in pixels; low and high may be None."""
         return [
             {
                 "area": share.area.name,
@@ -53,8 +54,7 @@ class Attention:
                 "width": share.area.width,
                 "height": share.area.height,
                 "attention": share.attention,
-                "low": share.interval[0],
-                "high": share.interval[1],
+                **_ends(share.interval),
                 "surface": share.surface,
                 "per_surface": share.per_surface,
                 "rank": share.rank,
@@ -74,13 +74,19 @@ def measure(image: Path, boxes: Path | Sequence[Area], model: Any, **study: Any)
     model : Predictor, StoredMaps or callable
         What :func:`mrsal.scoring.open_model` opens.
     **study
-        As for :func:`attention_shares`.
+        As for :func:`attention_shares`, but for the calibration, which is the model's.
     """
     pixels = read_image(image)
     areas = read_areas(boxes, image=image, shape=pixels.shape[:2]) if isinstance(boxes, Path) else boxes
     attention_shares(np.ones(pixels.shape[:2]), areas)  # what is wrong with the boxes is said before the network runs
     saliency = saliency_of(model, pixels, name=image.name)
-    return Attention(image.name, saliency, attention_shares(saliency, areas, **study))
+    shares = attention_shares(saliency, areas, calibration=calibration_of(model), **study)
+    return Attention(image.name, saliency, shares)
+
+
+def calibration_of(model: Any) -> ShareCalibration | None:
+    """How far the model's shares are from measured ones; None for a model that nobody has calibrated."""
+    return model.calibration if isinstance(model, Predictor) else None
 
 
 def saliency_of(model: Any, pixels: NDArray[np.uint8], *, name: str = "", mode: str | None = None) -> SaliencyMap:
@@ -110,17 +116,18 @@ def saliency_of(model: Any, pixels: NDArray[np.uint8], *, name: str = "", mode: 
 
 
 def share_table(attention: Attention, *, level: float) -> Table:
-    """What each area gets, most first."""
+    """What each area gets, most first; with a column for the intervals if there are any."""
     table = Table(title=escape(attention.name), title_justify="left")
     table.add_column("area")
-    for heading in ("rank", "attention", f"{100 * level:g} %", "surface", "attention per surface"):
+    spans = [f"{100 * level:g} %"] if any(share.interval for share in attention.shares) else []
+    for heading in ("rank", "attention", *spans, "surface", "attention per surface"):
         table.add_column(heading, justify="right")
     for share in sorted(attention.shares, key=lambda share: share.rank):
         table.add_row(
             escape(share.area.name),
             str(share.rank),
             f"{100 * share.attention:.1f} %",
-            _span(share.interval),
+            *([_span(share.interval)] if share.interval else []),
             f"{100 * share.surface:.1f} %",
             f"{share.per_surface:.2f}",
         )
@@ -128,18 +135,19 @@ def share_table(attention: Attention, *, level: float) -> Table:
 
 
 def difference_table(a: Attention, b: Attention, differences: Sequence[AreaDifference], *, level: float) -> Table:
-    """The shares of two designs side by side, in the order of the boxes."""
+    """The shares of two designs side by side, in the order of the boxes; with a column for the intervals if there are any."""
     table = Table()
     table.add_column("area")
-    for heading in (a.name, b.name, "difference", f"{100 * level:g} %"):
+    spans = [f"{100 * level:g} %"] if any(pair.interval for pair in differences) else []
+    for heading in (a.name, b.name, "difference", *spans):
         table.add_column(escape(heading), justify="right")
-    for one in differences:
+    for pair in differences:
         table.add_row(
-            escape(one.a.area.name),
-            f"{100 * one.a.attention:.1f} %",
-            f"{100 * one.b.attention:.1f} %",
-            f"{100 * one.difference:+.1f}",
-            _span(one.interval, sign="+"),
+            escape(pair.a.area.name),
+            f"{100 * pair.a.attention:.1f} %",
+            f"{100 * pair.b.attention:.1f} %",
+            f"{100 * pair.difference:+.1f}",
+            *([_span(pair.interval, sign="+")] if pair.interval else []),
         )
     return table
 
@@ -161,10 +169,8 @@ def json_dict(attentions: Sequence[Attention], differences: Sequence[AreaDiffere
     }
     if differences:
         found["differences"] = [
-            _rounded(
-                {"area": d.a.area.name, "difference": d.difference, "low": d.interval[0], "high": d.interval[1]},
-            )
-            for d in differences
+            _rounded({"area": pair.a.area.name, "difference": pair.difference, **_ends(pair.interval)})
+            for pair in differences
         ]
     return found
 
@@ -189,6 +195,11 @@ def write_out(path: Path, attentions: Sequence[Attention]) -> None:
         pictures = [attention.picture() for attention in attentions]
         picture = pictures[0] if len(pictures) == 1 else side_by_side(*pictures)
         Image.fromarray(picture).save(temporary, format="PNG" if suffix == ".png" else "JPEG", quality=92)
+
+
+def _ends(interval: tuple[float, float] | None) -> dict[str, float | None]:
+    low, high = interval or (None, None)
+    return {"low": low, "high": high}
 
 
 def _span(interval: tuple[float, float], *, sign: str = "") -> str:

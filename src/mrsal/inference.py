@@ -3,6 +3,7 @@
 An image flows in; a :class:`SaliencyMap` of its size flows out. Section 3.3 of the paper.
 """
 
+import json
 import os
 import warnings
 from collections import deque
@@ -17,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from mrsal.calibration import ShareCalibration
 from mrsal.checkpoint import load_checkpoint
 from mrsal.dense import MODES, grid_logits
 from mrsal.errors import FileError, InputError
@@ -46,19 +48,30 @@ class Predictor:
         ``"fp32"``, ``"bf16"``, or ``"auto"``: bf16 where the hardware has it.
     mode : str
         What :meth:`predict` uses where it is not told.
+    calibration : ShareCalibration, optional
+        Of this very network, for the intervals of areas; networks that ship with mrsal have one. None: not calibrated.
     """
 
-    def __init__(self, network: MrCNN, *, device: str = "auto", precision: str = "auto", mode: str = "exact") -> None:
+    def __init__(
+        self,
+        network: MrCNN,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        mode: str = "exact",
+        calibration: ShareCalibration | None = None,
+    ) -> None:
         if mode not in MODES:
             raise InputError(f"expected a mode out of {', '.join(MODES)}, got {mode!r}")
         self.device = torch.device(resolve_device(device))
         self.bf16 = resolve_precision(precision, device) == "bf16-mixed"
         self.network = channels_last(network.to(self.device)).eval()
         self.mode = mode
+        self.calibration = calibration
 
     @classmethod
     def from_pretrained(
-        cls, repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None, **options: str
+        cls, repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None, **options: Any
     ) -> "Predictor":
         """Load from a folder or the Hugging Face Hub, see :func:`mrsal.hub.load_pretrained`; ``options`` as for the class."""
         network, _ = load_pretrained(repo_or_folder, revision=revision, token=token)
@@ -186,6 +199,18 @@ def checkpoint_path(name_or_path: str | Path | None = None) -> Path:
     return WEIGHTS / BUNDLED[name] if name in BUNDLED else Path(name)
 
 
+def shipped_calibration(name_or_path: str | Path | None = None) -> ShareCalibration | None:
+    """How far the shares of a network that ships with mrsal are from measured ones: ``calibration`` in its manifest.
+
+    ``name_or_path`` as for :func:`load_model`. None where nothing was fitted, and for all networks that do not ship with mrsal.
+    """
+    name = DEFAULT_MODEL if name_or_path is None else str(name_or_path)
+    if name not in BUNDLED:
+        return None
+    fitted = json.loads((WEIGHTS / f"{name}.json").read_text(encoding="utf-8")).get("calibration")
+    return ShareCalibration(fitted["slope"], fitted["concentration"]) if fitted else None
+
+
 def load_network(name_or_path: str | Path | None = None) -> tuple[MrCNN, dict[str, Any]]:
     """A network and what was kept with its weights; ``name_or_path`` as for :func:`load_model`."""
     if name_or_path is not None and (str(name_or_path).startswith(SCHEME) or Path(name_or_path).is_dir()):
@@ -227,4 +252,5 @@ def load_model(
         If the file is missing or does not hold the network.
     """
     network, _ = load_network(name_or_path)
-    return Predictor(network, device=device, precision=precision, mode=mode)
+    calibration = shipped_calibration(name_or_path)
+    return Predictor(network, device=device, precision=precision, mode=mode, calibration=calibration)

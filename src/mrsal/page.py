@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mrsal.aoi import Attention, csv_text, saliency_of
+from mrsal.aoi import Attention, calibration_of, csv_text, saliency_of
 from mrsal.areas import Area, AreaDifference, AreaShare, attention_shares
 from mrsal.areas_io import write_areas
 from mrsal.baselines import BASELINES
+from mrsal.calibration import ShareCalibration
 from mrsal.desk import Limits, read_upload
 from mrsal.errors import InputError
 from mrsal.images import resize
@@ -50,12 +51,13 @@ class Look:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The map of a picture at its own size, and reduced by ``factor`` to what a page has room for."""
+    """The map of a picture at its own size, and reduced by ``factor`` to what a page has room for; its model's calibration."""
 
     name: str
     full: SaliencyMap
     small: SaliencyMap
     factor: float
+    calibration: ShareCalibration | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -129,14 +131,16 @@ class Studio:
 
     def _predicted(self, path: Path, model: str, mode: str) -> Prediction:
         pixels = read_upload(path, self.limits)
-        full = saliency_of(self._open(model), pixels, name=path.name, mode=mode)
+        opened = self._open(model)
+        full, calibration = saliency_of(opened, pixels, name=path.name, mode=mode), calibration_of(opened)
         height, width = full.values.shape
         factor = min(1.0, _LONGEST / max(height, width))
         size = max(1, round(width * factor)), max(1, round(height * factor))
         if factor == 1:
-            return Prediction(path.name, full, full, factor)
+            return Prediction(path.name, full, full, factor, calibration)
         values = np.asarray(Image.fromarray(full.values).resize(size, Image.Resampling.BOX))
-        return Prediction(path.name, full, SaliencyMap(values, resize(pixels, size[1], size[0])), factor)
+        small = SaliencyMap(values, resize(pixels, size[1], size[0]))
+        return Prediction(path.name, full, small, factor, calibration)
 
 
 def share_rows(shares: Iterable[AreaShare]) -> list[list[str]]:
@@ -145,7 +149,9 @@ def share_rows(shares: Iterable[AreaShare]) -> list[list[str]]:
         [
             share.area.name,
             str(share.rank),
-            *(f"{100 * value:.1f}" for value in (share.attention, *share.interval, share.surface)),
+            f"{100 * share.attention:.1f}",
+            *_interval_cells(share.interval),
+            f"{100 * share.surface:.1f}",
             f"{share.per_surface:.2f}",
         ]
         for share in sorted(shares, key=lambda share: share.rank)
@@ -156,12 +162,17 @@ def difference_rows(differences: Iterable[AreaDifference]) -> list[list[str]]:
     """Two designs, under :data:`DIFFERENCE_HEADINGS`."""
     return [
         [
-            one.a.area.name,
-            *(f"{100 * value:.1f}" for value in (one.a.attention, one.b.attention)),
-            *(f"{100 * value:+.1f}" for value in (one.difference, *one.interval)),
+            pair.a.area.name,
+            *(f"{100 * value:.1f}" for value in (pair.a.attention, pair.b.attention)),
+            f"{100 * pair.difference:+.1f}",
+            *_interval_cells(pair.interval, sign="+"),
         ]
-        for one in differences
+        for pair in differences
     ]
+
+
+def _interval_cells(interval: tuple[float, float] | None, *, sign: str = "") -> list[str]:
+    return [f"{100 * value:{sign}.1f}" for value in interval] if interval else ["–", "–"]
 
 
 def view(
@@ -193,7 +204,10 @@ def write_files(folder: Path, prediction: Prediction, shares: Sequence[AreaShare
 
 def shares_on(prediction: Prediction, areas: Sequence[Area]) -> list[AreaShare]:
     """The shares of areas, cut to the picture."""
-    return attention_shares(prediction.full, [area.clipped(prediction.shape) for area in areas]) if areas else []
+    if not areas:
+        return []
+    clipped = [area.clipped(prediction.shape) for area in areas]
+    return attention_shares(prediction.full, clipped, calibration=prediction.calibration)
 
 
 def _drawn(

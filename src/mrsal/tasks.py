@@ -16,7 +16,7 @@ from mrsal.checkpoint import check_improvements
 from mrsal.evaluation import Model, OnImage, image_scorer, predict_example
 from mrsal.exchange import SUFFIXES
 from mrsal.hub import SCHEME, WEIGHTS_FILE
-from mrsal.inference import BUNDLED, Predictor, load_network
+from mrsal.inference import BUNDLED, Predictor, load_network, shipped_calibration
 from mrsal.maps import load_callable, open_maps
 from mrsal.native import open_archive
 from mrsal.plots import comparison, save_jpeg
@@ -118,7 +118,8 @@ def open_model(
         return load_callable(name)
     network, _ = load_network(name)
     check_improvements(network, improvements, name)
-    return Predictor(network, device=device, precision=precision, mode=mode or "exact")
+    calibration = shipped_calibration(name)
+    return Predictor(network, device=device, precision=precision, mode=mode or "exact", calibration=calibration)
 
 
 def everywhere(model: str) -> str:
