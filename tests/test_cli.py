@@ -91,12 +91,32 @@ def test_evaluate_writes_scores_and_comparisons(run, data, request, checkpoint, 
         "evaluate", "--data_dir", data_dir, "--out_dir", tmp_path, "--model_path", checkpoint, "--mode", "fast"
     )
     assert status == 0
-    assert "agreement" in out
+    assert "CC" in out and "agreement" not in out
     folder = only(tmp_path / "eval")
     assert "| model | " in (folder / "log.txt").read_text()
     picture = only(folder / "Comparison images")
     assert picture.name.endswith("_comparison.jpg")
     assert read_image(picture).shape[1] > 3 * 64
+
+
+@pytest.mark.parametrize(
+    ("entry", "options", "printed"),
+    [
+        (cli.main, [], False),
+        (cli.main, ["--agreement"], True),
+        (cli.main, ["--protocol", "historical"], True),
+        (cli.evaluate_script, [], True),
+        (cli.evaluate_script, ["--no_agreement"], False),
+    ],
+)
+def test_only_eval_py_and_who_asks_get_the_historical_score(run, pth_folder, tmp_path, entry, options, printed):
+    command = ["evaluate"] if entry is cli.main else []
+    where = ("--data_dir", pth_folder, "--out_dir", tmp_path, "--model_path", "centre")
+    status, out, _ = run(*command, *where, *options, entry=entry)
+    assert status == 0
+    assert ("agreement" in out) is printed
+    header = (only(tmp_path / "eval") / "scores.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert ("agreement" in header.split(",")) is printed
 
 
 @pytest.mark.parametrize(("asked", "saved"), [(0, 0), (2, 2), (-1, 10)])

@@ -76,7 +76,7 @@ class ShareCalibration:
             likelihood = betabinom.logpmf(k, n, mean * concentration, (1 - mean) * concentration)
             return -float(np.average(likelihood, weights=weight))
 
-        best = minimize(loss, _STARTS, method="Nelder-Mead", bounds=_BOUNDS, options={"xatol": 1e-4, "fatol": 1e-7})
+        best = minimize(loss, _STARTS, method="L-BFGS-B", bounds=_BOUNDS)
         slope, concentration = np.exp(best.x)
         return cls(float(slope), float(concentration))
 

@@ -62,6 +62,7 @@ def evaluate_job(
     skip_first: bool = False,
     protocol: str = "tuebingen",
     optimal: bool = False,
+    agreement: bool = False,
     adjust: bool = False,
     limits: bool = True,
     parquet: bool = False,
@@ -75,7 +76,7 @@ def evaluate_job(
 
     Parameters
     ----------
-    protocol, optimal
+    protocol, optimal, agreement
         As for :func:`mrsal.evaluate`.
     adjust : bool
         Fit a blur and a centre bias on the validation images and apply them to the model's maps.
@@ -103,7 +104,9 @@ def evaluate_job(
         "resize": resize_maps,
     }
     protocol_about = protocol_called(protocol).about
-    task = ScoringTask(data_dir.absolute(), split, skip_first, everywhere(model_path), opening, protocol, optimal)
+    task = ScoringTask(
+        data_dir.absolute(), split, skip_first, everywhere(model_path), opening, protocol, optimal, agreement
+    )
     examples = task.examples()
     model = task.open_model(examples)
     if isinstance(model, StoredMaps):
@@ -186,7 +189,8 @@ def _scored(
             bar.update(shown, advance=1, note=examples[i].name)
             yield row
 
-    how: dict[str, Any] = {"protocol": task.protocol, "optimal": task.optimal, "on_image": task.drawing(examples)}
+    how: dict[str, Any] = {name: getattr(task, name) for name in ("protocol", "optimal", "agreement")}
+    how["on_image"] = task.drawing(examples)
     scores = evaluate(model, examples, name=name, map_over=each, **how)
     return replace(scores, about=about)
 

@@ -37,7 +37,7 @@ class ScoringTask:
         As :func:`open_model` takes it, with the options in ``opening``; or, with ``is_limit``, a key of :func:`limits_of`.
     adjustment : Adjustment, optional
         Applied to the model's maps.
-    protocol, optimal
+    protocol, optimal, agreement
         As for :func:`mrsal.evaluate`.
     pictures : Path, optional
         Folder for comparisons with the ground truth.
@@ -52,6 +52,7 @@ class ScoringTask:
     opening: dict[str, Any]
     protocol: str
     optimal: bool
+    agreement: bool = False
     is_limit: bool = False
     adjustment: Adjustment | None = None
     pictures: Path | None = None
@@ -77,7 +78,12 @@ class ScoringTask:
         """Opens everything; a function from an image's index to its scores, which draws its comparison too."""
         examples = self.examples()
         return image_scorer(
-            self.open_model(examples), examples, self.protocol, self.optimal, on_image=self.drawing(examples)
+            self.open_model(examples),
+            examples,
+            self.protocol,
+            self.optimal,
+            self.agreement,
+            on_image=self.drawing(examples),
         )
 
 
