@@ -65,12 +65,16 @@ def test_train_writes_checkpoints_and_logs(run, data, request, tmp_path):
     assert network.config.mean != (0, 0, 0)
 
 
-def test_train_validates_and_keeps_the_best(run, native_folder, tmp_path):
-    status, out, _ = run("train", "--data_dir", native_folder, "--out_dir", tmp_path, "--use_val", *QUICK)
+@pytest.mark.parametrize("watched", ["CC", "agreement"])
+def test_train_validates_and_keeps_the_best(run, native_folder, tmp_path, watched):
+    options = ("--use_val", "--val_metric", watched, *QUICK)
+    status, out, _ = run("train", "--data_dir", native_folder, "--out_dir", tmp_path, *options)
     assert status == 0
     folder = only(tmp_path / "trained")
     assert (folder / "cnn_best.pth").is_file()
-    assert "val_CC" in (folder / "metrics.csv").read_text().splitlines()[0]
+    columns = (folder / "metrics.csv").read_text().splitlines()[0].split(",")
+    assert "val_CC" in columns
+    assert ("val_agreement" in columns) is (watched == "agreement")
     assert "validation" in out
 
 
