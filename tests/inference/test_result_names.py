@@ -145,11 +145,8 @@ print(right, tracemalloc.get_traced_memory()[1])
 
 def test_many_inputs_take_hardly_any_memory():
     """As in a crawl: the same ten names in each of 2000 folders."""
-    done = subprocess.run([sys.executable, "-c", MANY], capture_output=True, text=True, check=True, env=environment())
+    path = {"PYTHONPATH": str(Path(mrsal.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", MANY], capture_output=True, text=True, check=True, env=path)
     right, peak = map(int, done.stdout.split())
     assert right == 20_000
     assert peak < 2e6, "bytes; a list of the paths takes ten times as much"
-
-
-def environment():
-    return {"PYTHONPATH": str(Path(mrsal.__file__).parents[1])}

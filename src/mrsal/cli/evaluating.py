@@ -67,6 +67,13 @@ def evaluate(
         bool,
         typer.Option("--optimal", help="Take maps as densities; score each metric on the map that is best for it."),
     ] = False,
+    agreement: Annotated[
+        bool,
+        typer.Option(
+            "--agreement/--no_agreement",
+            help="Add the historical score, for comparison with older numbers; not an AUC.",
+        ),
+    ] = False,
     adjust: Annotated[
         bool,
         typer.Option("--adjust", help="Blur and centre bias, fitted on the validation images, for the model's maps."),
@@ -102,6 +109,7 @@ def evaluate(
         skip_first=skip_first,
         protocol=protocol,
         optimal=optimal,
+        agreement=agreement,
         adjust=adjust,
         limits=limits,
         parquet=parquet,

@@ -18,6 +18,7 @@ class EvaluateOptions:
     skip_first: bool = False
     protocol: str = "tuebingen"
     optimal: bool = False
+    agreement: bool = False
     adjust: bool = False
     limits: bool = True
     parquet: bool = False
