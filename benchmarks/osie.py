@@ -194,7 +194,7 @@ def score(
                 if bar.tasks[task].completed % (len(examples) // 10) == 0:
                     kept.append((example, map_, row))
 
-            scores = evaluate(model(), examples, name=key, on_image=on_image)
+            scores = evaluate(model(), examples, agreement=True, name=key, on_image=on_image)
         scores.save(path)
         if draw:
             draw(kept)

@@ -4,7 +4,7 @@
 
 WORK is the benchmark's work folder with the run ``base``, whose ``cnn_average.pth`` it is, and the scores of that.
 Writes src/mrsal/weights/NAME.safetensors (half precision) and NAME.json, which says from which data, by which recipe and with
-which scores.
+which scores. The calibration of its shares of attention is fitted after that: python benchmarks/areas.py --fit --model NAME
 """
 
 import argparse

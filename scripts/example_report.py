@@ -71,8 +71,7 @@ def write_example(path: Path, examples: list[Example]) -> Path:
         title="mrcnn-osie on made-up scenes",
         protocol_about=(
             "AUC: exact, ties one half, negatives are all pixels. sAUC: negatives are the fixations on the other images. "
-            "CC, SIM, KL: against the fixation density with a deviation of one degree. agreement: a historical score, "
-            "not an ROC area."
+            "CC, SIM, KL: against the fixation density with a deviation of one degree."
         ),
         panels={group: [seen[name] for name in names] for group, names in chosen.items()},
         floor="centre",

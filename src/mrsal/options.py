@@ -49,6 +49,8 @@ class Option:
         The value is written on the command line without a name.
     switch : bool
         The name may be followed by 0 or 1, as in old command lines.
+    negatable : bool
+        The flag has an opposite, ``--no_<name>``. One that is on by default always has.
     only_with : str
         Another option and its value, such as ``"engine=ray"``. With any other value of it, this option would have no effect,
         and only its default is allowed.
@@ -64,6 +66,7 @@ class Option:
     complete: tuple[str, ...] = ()
     argument: bool = False
     switch: bool = False
+    negatable: bool = False
     only_with: str = ""
 
 

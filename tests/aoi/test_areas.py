@@ -1,4 +1,4 @@
-"""Shares against sums over pixels and simulated studies; boxes that reach over the border; numbers that are no rectangle."""
+"""Shares against sums over pixels; intervals of a calibration; boxes that reach over the border; no rectangles."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ from messages import naming
 
 from mrsal.aoi.areas import Area, attention_shares, compare_shares, numbered
 from mrsal.errors import InputError
+from mrsal.inference import ShareCalibration
 from mrsal.inference.saliency_map import SaliencyMap
 
 
@@ -60,38 +61,32 @@ def test_a_saliency_map_is_its_density(density):
     assert from_map.attention == pytest.approx(from_array.attention, rel=1e-6)
 
 
-def test_the_interval_holds_what_simulated_studies_measure(density):
-    area = Area("a", 4, 7, 11, 9)
-    share = only(attention_shares(density, [area], observers=20, fixations=5))
-    inside = np.zeros(density.shape, bool)
-    inside[7:16, 4:15] = True
-    drawn = np.random.default_rng(0).choice(density.size, p=density.ravel(), size=(4000, 100))
-    measured = inside.ravel()[drawn].mean(axis=1)
-    low, high = share.interval
-    assert 0.94 <= np.mean((measured >= low - 1e-9) & (measured <= high + 1e-9)) <= 0.985
-    inner = (measured > low + 1e-9) & (measured < high - 1e-9)
-    assert np.mean(inner) < 0.95  # a narrower one would not do
+def test_intervals_are_those_of_the_calibration_for_all_fixations_of_the_study(density):
+    calibration, areas = ShareCalibration(0.8, 9), [Area("a", 4, 7, 11, 9), Area("b", 0, 0, 5, 5)]
+    study = {"calibration": calibration, "observers": 20, "fixations": 5, "level": 0.8}
+    shares = attention_shares(density, areas, **study)
+    assert [share.interval for share in shares] == [calibration.interval(s.attention, 100, 0.8) for s in shares]
+    others = attention_shares(density[:, ::-1], areas, **study)
+    found = compare_shares(shares, others, **study)
+    assert [pair.interval for pair in found] == [
+        calibration.difference_interval(pair.a.attention, pair.b.attention, 100, 0.8) for pair in found
+    ]
 
 
-def test_the_interval_of_a_difference_holds_what_simulated_studies_measure():
-    rng = np.random.default_rng(1)
-    for a, b in ((0.1, 0.3), (0.02, 0.01), (0.5, 0.5)):
-        one, other = (attention_shares(np.array([[p, 1 - p]]), [Area("x", 0, 0, 1, 1)]) for p in (a, b))
-        found = compare_shares(one, other, observers=12, fixations=5)
-        low, high = found[0].interval
-        measured = (rng.binomial(60, b, 20_000) - rng.binomial(60, a, 20_000)) / 60
-        assert np.mean((measured >= low - 1e-9) & (measured <= high + 1e-9)) >= 0.945
-        assert np.mean((measured > low + 1e-9) & (measured < high - 1e-9)) < 0.955
-        assert found[0].difference == pytest.approx(b - a)
+def test_without_a_calibration_there_is_no_interval(density):
+    shares = attention_shares(density, [Area("a", 4, 7, 11, 9)])
+    assert shares[0].interval is None
+    assert compare_shares(shares, shares)[0].interval is None
 
 
 def test_larger_studies_have_narrower_intervals_and_certain_shares_none(density):
-    widths = []
+    calibration, widths = ShareCalibration(0.8, 9), []
     for observers in (5, 20, 80):
-        low, high = only(attention_shares(density, [Area("a", 4, 7, 11, 9)], observers=observers)).interval
+        area = Area("a", 4, 7, 11, 9)
+        low, high = only(attention_shares(density, [area], calibration=calibration, observers=observers)).interval
         widths.append(high - low)
     assert widths[0] > widths[1] > widths[2] > 0
-    assert only(attention_shares(density, [Area("all", 0, 0, 31, 23)])).interval == (1, 1)
+    assert only(attention_shares(density, [Area("all", 0, 0, 31, 23)], calibration=calibration)).interval == (1, 1)
 
 
 def test_designs_are_matched_by_name(density):

@@ -11,7 +11,7 @@ NAMES = ["cta", "logo", "call to action"]
 
 
 def shares(**attention):
-    return [AreaShare(Area(name, 0, 0, 1, 1), value, 0.1, 1, (0, 1)) for name, value in attention.items()]
+    return [AreaShare(Area(name, 0, 0, 1, 1), value, 0.1, 1, None) for name, value in attention.items()]
 
 
 @pytest.mark.parametrize(

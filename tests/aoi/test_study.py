@@ -47,9 +47,8 @@ LIGHT = ("--model", "own_light:light", "--boxes", "boxes.json")
 def test_a_table_of_shares(run):
     status, out, _ = run("aoi", "a.png", *LIGHT)
     assert status == 0
-    assert re.search(r"cta\W+1\W+50\.0 %\W+40\.0 to 60\.0\W+25\.0 %\W+2\.00", out)
+    assert re.search(r"cta\W+1\W+50\.0 %\W+25\.0 %\W+2\.00", out)
     assert re.search(r"logo\W+2\W+16\.7 %", out)
-    assert mentions(out, 15, 6)
 
 
 def test_json_is_all_that_is_printed_even_with_a_warning(run, tmp_path):
@@ -80,7 +79,7 @@ def test_brackets_in_names_are_no_markup(run):
 def test_two_designs_and_their_difference(run):
     status, out, _ = run("aoi", "a.png", *LIGHT, "--compare", "b.png", "--out", "both.png", "--out", "both.csv")
     assert status == 0
-    assert re.search(r"cta\W+50\.0 %\W+16\.7 %\W+-33\.3\W+-45\.6 to -20\.0", out)
+    assert re.search(r"cta\W+50\.0 %\W+16\.7 %\W+-33\.3\W*$", out, re.MULTILINE)
     assert image_size("both.png") == (100, 408)
     rows = list(csv.DictReader(Path("both.csv").read_text(encoding="utf-8").splitlines()))
     assert [(row["image"], row["area"], row["attention"]) for row in rows] == [
@@ -91,7 +90,7 @@ def test_two_designs_and_their_difference(run):
     ]
     _, out, _ = run("aoi", "a.png", *LIGHT, "--compare", "b.png", "--json")
     assert json.loads(out)["differences"][0] == pytest.approx(
-        {"area": "cta", "difference": -1 / 3, "low": -41 / 90, "high": -18 / 90}, abs=1e-6
+        {"area": "cta", "difference": -1 / 3, "low": None, "high": None}, abs=1e-6
     )
 
 

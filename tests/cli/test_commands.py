@@ -68,13 +68,17 @@ def test_train_writes_checkpoints_and_logs(run, data, request, tmp_path):
     assert network.config.mean != (0, 0, 0)
 
 
-def test_train_validates_and_keeps_the_best(run, native_folder, tmp_path):
-    status, out, _ = run("train", "--data_dir", native_folder, "--out_dir", tmp_path, "--use_val", *QUICK)
+@pytest.mark.parametrize("watched", ["CC", "agreement"])
+def test_train_validates_and_keeps_the_best(run, native_folder, tmp_path, watched):
+    options = ("--use_val", "--val_metric", watched, *QUICK)
+    status, out, _ = run("train", "--data_dir", native_folder, "--out_dir", tmp_path, *options)
     assert status == 0
     folder = only(tmp_path / "trained")
     assert (folder / "cnn_best.pth").is_file()
-    assert "val_CC" in (folder / "metrics.csv").read_text().splitlines()[0]
-    assert mentions(out, "CC")
+    columns = (folder / "metrics.csv").read_text().splitlines()[0].split(",")
+    assert "val_CC" in columns
+    assert ("val_agreement" in columns) is (watched == "agreement")
+    assert mentions(out, watched)
 
 
 def test_improvements_trains_the_blur_variant_and_resume_goes_on(run, native_folder, tmp_path):
@@ -94,12 +98,32 @@ def test_evaluate_writes_scores_and_comparisons(run, data, request, checkpoint, 
         "evaluate", "--data_dir", data_dir, "--out_dir", tmp_path, "--model_path", checkpoint, "--mode", "fast"
     )
     assert status == 0
-    assert "agreement" in out
+    assert "CC" in out and "agreement" not in out
     folder = only(tmp_path / "eval")
     assert "| model | " in (folder / "log.txt").read_text()
     picture = only(folder / "Comparison images")
     assert picture.name.endswith("_comparison.jpg")
     assert read_image(picture).shape[1] > 3 * 64
+
+
+@pytest.mark.parametrize(
+    ("entry", "options", "printed"),
+    [
+        (cli.main, [], False),
+        (cli.main, ["--agreement"], True),
+        (cli.main, ["--protocol", "historical"], True),
+        (cli.evaluate_script, [], True),
+        (cli.evaluate_script, ["--no_agreement"], False),
+    ],
+)
+def test_only_eval_py_and_who_asks_get_the_historical_score(run, pth_folder, tmp_path, entry, options, printed):
+    command = ["evaluate"] if entry is cli.main else []
+    where = ("--data_dir", pth_folder, "--out_dir", tmp_path, "--model_path", "centre")
+    status, out, _ = run(*command, *where, *options, entry=entry)
+    assert status == 0
+    assert ("agreement" in out) is printed
+    header = (only(tmp_path / "eval") / "scores.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert ("agreement" in header.split(",")) is printed
 
 
 @pytest.mark.parametrize(("asked", "saved"), [(0, 0), (2, 2), (-1, 10)])

@@ -54,7 +54,16 @@ def test_shuffled_negatives_are_the_other_images_fixations_rescaled(examples):
 
 def test_an_archive_of_maps_has_no_scores_at_fixations(pth_folder):
     scores = evaluate(centre, PthArchive(pth_folder).examples("test"))
-    assert set(scores.values) == {"CC", "SIM", "KL", "agreement"}
+    assert set(scores.values) == {"CC", "SIM", "KL"}
+
+
+@pytest.mark.parametrize("protocol", ["tuebingen", "mrcnn", "historical"])
+def test_the_historical_score_is_added_where_it_is_asked_for_and_is_always_the_same(examples, protocol):
+    expected = [metrics.agreement_score(centre(e.stimulus()), e.target() * (255 / e.target().max())) for e in examples]
+    without, added = (evaluate(centre, examples, protocol=protocol, agreement=asked) for asked in (False, True))
+    assert ("agreement" in without.values) is (protocol == "historical")
+    np.testing.assert_allclose(added.values["agreement"], expected, atol=1e-9)
+    assert {*added.values} == {*without.values, "agreement"}
 
 
 def test_the_first_fixation_can_be_left_out(native_folder):

@@ -55,11 +55,15 @@ def test_without_limits_only_the_model_is_scored(native_folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("protocol", "columns"),
-    [("mrcnn", ["sAUC", "agreement"]), ("historical", ["agreement"])],
+    ("protocol", "options", "columns"),
+    [
+        ("mrcnn", {}, ["sAUC"]),
+        ("mrcnn", {"agreement": True}, ["sAUC", "agreement"]),
+        ("historical", {}, ["agreement"]),
+    ],
 )
-def test_a_protocol_decides_on_the_columns_and_is_said_in_the_log(native_folder, tmp_path, protocol, columns):
-    run, results = job(native_folder, tmp_path, split="all", limits=False, protocol=protocol)
+def test_a_protocol_decides_on_the_columns_and_is_said_in_the_log(native_folder, tmp_path, protocol, options, columns):
+    run, results = job(native_folder, tmp_path, split="all", limits=False, protocol=protocol, **options)
     assert list(results["centre"].values) == columns
     assert f"protocol {protocol}" in (run / "log.txt").read_text()
     with pytest.raises(InputError, match=naming("tübingen", "tuebingen", "mit-matlab", "mrcnn", "historical")):

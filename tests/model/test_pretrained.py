@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from matplotlib.cbook import get_sample_data
 
 from mrsal import datasets, load_model, metrics
+from mrsal.aoi import Area, attention_shares
+from mrsal.inference import open_model
 from mrsal.inference.simple_models import centre
 from mrsal.model.network import ModelConfig
 from mrsal.model.pretrained import BUNDLED, WEIGHTS
@@ -25,6 +28,40 @@ def test_the_file_is_the_one_of_the_manifest(name):
     assert hashlib.sha256(content).hexdigest() == manifest["file"]["sha256"]
     assert len(content) < 15e6
     assert load_model(name).network.config == ModelConfig.from_dict(manifest["architecture"])
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_its_calibration_is_that_of_the_manifest_however_it_is_opened(name):
+    fitted = json.loads((WEIGHTS / f"{name}.json").read_text())["calibration"]
+    for model in (load_model(name), open_model(name, mode="fast")):
+        assert asdict(model.calibration) == {key: fitted[key] for key in ("slope", "concentration")}
+    assert load_model(WEIGHTS / BUNDLED[name]).calibration is None  # a file may be anybody's
+
+
+def test_its_intervals_hold_what_was_measured_on_osie(predictor, data_root):
+    """Boxes anywhere and around fixations of others, on a tenth of the test split; docs/areas.md has all of it."""
+    osie = datasets.load("osie", data_root / "osie").without_first_fixations()
+    rng, held = np.random.default_rng(0), {0.5: [], 0.95: []}
+    for i in osie.split("test")[::10]:
+        points, (height, width) = osie.fixations_of(i), osie.stimuli[i].shape
+        saliency = predictor.predict(osie.stimuli[i].path, mode="fast")
+        for number in range(40):
+            w, h = rng.uniform(0.1, 0.5, 2) * (width, height)
+            x, y = rng.uniform(0, 1, 2) * (width - w, height - h)
+            counted = np.ones(len(points), bool)
+            if number % 2:
+                chosen = rng.integers(len(points))
+                x, y = np.clip([points.x[chosen] - w / 2, points.y[chosen] - h / 2], 0, [width - w, height - h])
+                counted = points.subject != points.subject[chosen]
+            inside = (points.x >= x) & (points.x < x + w) & (points.y >= y) & (points.y < y + h)
+            measured = inside[counted].mean()
+            for level, results in held.items():
+                study = {"calibration": predictor.calibration, "observers": 1, "fixations": int(counted.sum())}
+                [share] = attention_shares(saliency, [Area("box", x, y, w, h)], level=level, **study)
+                low, high = share.interval
+                results.append(low - 1e-9 <= measured <= high + 1e-9)
+    assert np.mean(held[0.95]) > 0.9
+    assert 0.45 < np.mean(held[0.5]) < 0.75
 
 
 def test_it_finds_the_face_in_a_portrait(predictor):

@@ -15,6 +15,7 @@ from mrsal.aoi.areas import Area, attention_shares, compare_shares
 from mrsal.aoi.box_files import read_areas
 from mrsal.errors import InputError, MrsalError
 from mrsal.images import image_size, read_image
+from mrsal.inference import ShareCalibration, load_model
 from mrsal.web.studio import Look, Studio, difference_rows, share_rows, shares_on, view, write_files
 
 
@@ -38,8 +39,12 @@ def studio(monkeypatch, tmp_path):
 def test_shares_of_drawn_areas(studio, picture):
     found = studio.predict(picture, "own_light:light", "fast")
     rows = share_rows(shares_on(found, [Area("logo", 100, 50, 100, 50), Area("cta", 0, 0, 100, 50)]))
-    assert [row[:3] for row in rows] == [["cta", "1", "50.0"], ["logo", "2", "16.7"]]
+    assert rows == [["cta", "1", "50.0", "–", "–", "25.0", "2.00"], ["logo", "2", "16.7", "–", "–", "25.0", "0.67"]]
     assert shares_on(found, []) == []
+    shipped = studio.predict(picture, "mrcnn-osie", "fast")
+    [share] = shares_on(shipped, [Area("cta", 0, 0, 100, 50)])
+    assert share.interval == load_model(device="cpu").calibration.interval(share.attention, 90, 0.95)
+    assert share_rows([share])[0][3:5] == [f"{100 * end:.1f}" for end in share.interval]
 
 
 def test_a_map_is_predicted_once_and_a_model_must_be_offered(studio, picture):
@@ -114,4 +119,8 @@ def test_two_designs_in_rows():
     [[name, *numbers]] = difference_rows(compare_shares(a, b))
     assert name == "cta"
     assert numbers[:3] == ["25.0", "75.0", "+50.0"]
-    assert [float(number) for number in numbers[3:]] == pytest.approx([37, 63], abs=1.5)  # 50 +- 1.96 * 6.45
+    assert numbers[3:] == ["–", "–"]
+    calibration = ShareCalibration(1, 12)
+    [[_, *numbers]] = difference_rows(compare_shares(a, b, calibration=calibration))
+    expected = [f"{100 * end:+.1f}" for end in calibration.difference_interval(0.25, 0.75, 90, 0.95)]
+    assert numbers[3:] == expected and expected[0] != expected[1]

@@ -1,7 +1,7 @@
 """Areas of interest: how much of the attention a button, a face or a headline gets.
 
-A density and rectangles flow in; a share per area flows out, with the interval in which a study of so many observers would
-measure it, if the density were right.
+From a density and rectangles to a share per area; for a calibrated model with the interval in which a study of so many
+observers would measure it.
 """
 
 import warnings
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mrsal.aoi.options import Study
 from mrsal.errors import InputError
-from mrsal.inference import SaliencyMap
+from mrsal.inference import SaliencyMap, ShareCalibration
 
 _ROUNDING = 1.0  # pixels that a box may reach over the border without a word, as annotation tools round
 
@@ -100,15 +100,15 @@ class AreaShare:
         Share of the picture's surface, in (0, 1].
     rank : int
         1 for the most attention; equal shares have equal ranks.
-    interval : (float, float)
-        Where the share that a study measures would lie; see :func:`attention_shares`.
+    interval : (float, float), optional
+        Where the share that a study measures would lie; see :func:`attention_shares`. None: the model is not calibrated.
     """
 
     area: Area
     attention: float
     surface: float
     rank: int
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
 
     @property
     def per_surface(self) -> float:
@@ -124,13 +124,13 @@ class AreaDifference:
     ----------
     a, b : AreaShare
         Of areas with the same name.
-    interval : (float, float)
-        Where the difference that a study measures would lie; see :func:`compare_shares`.
+    interval : (float, float), optional
+        Where the difference that a study measures would lie; see :func:`compare_shares`. None: the model is not calibrated.
     """
 
     a: AreaShare
     b: AreaShare
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
 
     @property
     def difference(self) -> float:
@@ -142,6 +142,7 @@ def attention_shares(
     saliency: SaliencyMap | ArrayLike,
     areas: Iterable[Area],
     *,
+    calibration: ShareCalibration | None = None,
     observers: int = Study.observers,
     fixations: int = Study.fixations,
     level: float = Study.level,
@@ -155,6 +156,8 @@ def attention_shares(
     areas : iterable of Area
         With different names; they may overlap, and then their shares may sum to more than 1. A pixel that an area covers in
         part counts in part.
+    calibration : ShareCalibration, optional
+        Of the model that predicted the map: ``predictor.calibration``. None: no intervals.
     observers, fixations : int
         Size of the study that the interval is about: so many observers with so many fixations each on this image.
     level : float
@@ -172,10 +175,9 @@ def attention_shares(
 
     Notes
     -----
-    The interval is exact for what it says: were fixations drawn from the density, each by itself, then at least ``level`` of
-    all studies of ``observers * fixations`` fixations would measure a share within it (central quantiles of the binomial
-    distribution). What varies is the sample. It is not about the model's error: where the model is wrong about a picture,
-    the measured share lies elsewhere, and the interval does not know.
+    The interval is about the share that such a study measures, and covers both the model's error and chance in the sample. It
+    is as good as the calibration: on pictures like those it was fitted on, ``level`` of all areas should have their measured
+    share within the interval. It need not be symmetric about the predicted share; at a low level it may even lie beside it.
 
     Examples
     --------
@@ -197,7 +199,7 @@ def attention_shares(
             attention=attention,
             surface=area.width * area.height / density.size,
             rank=1 + sum(other > attention + 1e-12 for other in sums),  # sums of equals differ by rounding
-            interval=_share_interval(attention, observers * fixations, level),
+            interval=calibration.interval(attention, observers * fixations, level) if calibration else None,
         )
         for area, attention in zip(kept, sums, strict=True)
     ]
@@ -207,6 +209,7 @@ def compare_shares(
     a: Sequence[AreaShare],
     b: Sequence[AreaShare],
     *,
+    calibration: ShareCalibration | None = None,
     observers: int = Study.observers,
     fixations: int = Study.fixations,
     level: float = Study.level,
@@ -217,7 +220,7 @@ def compare_shares(
     ----------
     a, b : sequence of AreaShare
         From :func:`attention_shares`.
-    observers, fixations, level
+    calibration, observers, fixations, level
         As there; so many observers see each design, and none sees both.
 
     Returns
@@ -232,9 +235,9 @@ def compare_shares(
 
     Notes
     -----
-    The interval holds the difference that at least ``level`` of such studies would measure, if both densities were right: exact
-    quantiles of the difference of two binomial shares. Where it has 0 inside, a study of that size may well see no difference,
-    or the opposite one.
+    The interval takes the two measured shares as independent: other observers see each design, and the model's error on one
+    says nothing about its error on the other. On two versions of one picture the model's errors are alike, and the interval is
+    wider than it has to be. Where it has 0 inside, such a study may well see no difference, or the opposite one.
     """
     Study(observers=observers, fixations=fixations, level=level)  # refuses impossible ones
     others = {share.area.name: share for share in b}
@@ -244,8 +247,12 @@ def compare_shares(
         raise InputError(f"the two designs have no area of the same name: {names_a}; {names_b}. Name them alike")
     trials = observers * fixations
     return [
-        AreaDifference(one, other, _difference_interval(one.attention, other.attention, trials, level))
-        for one, other in pairs
+        AreaDifference(
+            before,
+            after,
+            calibration.difference_interval(before.attention, after.attention, trials, level) if calibration else None,
+        )
+        for before, after in pairs
     ]
 
 
@@ -297,23 +304,3 @@ def _covered(start: float, stop: float, side: int) -> tuple[slice, NDArray[np.fl
     first, last = int(np.floor(start)), min(int(np.ceil(stop)), side)
     at = np.arange(first, last)
     return slice(first, last), np.minimum(at + 1, stop) - np.maximum(at, start)
-
-
-def _share_interval(share: float, trials: int, level: float) -> tuple[float, float]:
-    from scipy.stats import binom  # a slow import
-
-    low, high = binom.ppf([(1 - level) / 2, (1 + level) / 2], trials, share)
-    return float(low) / trials, float(high) / trials
-
-
-def _difference_interval(a: float, b: float, trials: int, level: float) -> tuple[float, float]:
-    """Quantiles of (B - A) / trials, for two binomial counts with the chances ``b`` and ``a``."""
-    from scipy.signal import convolve
-    from scipy.stats import binom
-
-    counts = np.arange(trials + 1)
-    chances = convolve(binom.pmf(counts, trials, b), binom.pmf(counts, trials, a)[::-1])  # of -trials to trials
-    total = np.cumsum(chances)
-    at = np.searchsorted(total, [(1 - level) / 2, (1 + level) / 2])
-    low, high = (at.clip(0, 2 * trials) - trials) / trials
-    return float(low), float(high)

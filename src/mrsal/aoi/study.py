@@ -43,7 +43,7 @@ class Attention:
         return with_areas(self.saliency.overlay(), [share.area for share in self.shares], labels)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A dict per area with the :data:`COLUMNS`; shares in [0, 1], boxes in pixels."""
+        """A dict per area with the :data:`COLUMNS`; shares in [0, 1], boxes in pixels; low and high may be None."""
         return [
             {
                 "area": share.area.name,
@@ -52,8 +52,7 @@ class Attention:
                 "width": share.area.width,
                 "height": share.area.height,
                 "attention": share.attention,
-                "low": share.interval[0],
-                "high": share.interval[1],
+                **_ends(share.interval),
                 "surface": share.surface,
                 "per_surface": share.per_surface,
                 "rank": share.rank,
@@ -74,29 +73,37 @@ def measure(
         A file for :func:`read_areas`, or the areas themselves.
     model : SaliencyModel
     study : Study, optional
-        What the intervals are about.
+        What the intervals are about. How far the model errs is the model's calibration.
     """
     pixels = read_image(image)
     areas = read_areas(boxes, image=image, shape=pixels.shape[:2]) if isinstance(boxes, Path) else boxes
     attention_shares(np.ones(pixels.shape[:2]), areas)  # what is wrong with the boxes is said before the network runs
     saliency = model.predict(pixels, name=image.name)
     size = study or Study()
-    shares = attention_shares(saliency, areas, observers=size.observers, fixations=size.fixations, level=size.level)
+    shares = attention_shares(
+        saliency,
+        areas,
+        calibration=model.calibration,
+        observers=size.observers,
+        fixations=size.fixations,
+        level=size.level,
+    )
     return Attention(image.name, saliency, shares)
 
 
 def share_table(attention: Attention, *, level: float) -> Table:
-    """What each area gets, most first."""
+    """What each area gets, most first; with a column for the intervals if there are any."""
     table = Table(title=escape(attention.name), title_justify="left")
     table.add_column("area")
-    for heading in ("rank", "attention", f"{100 * level:g} %", "surface", "attention per surface"):
+    spans = [f"{100 * level:g} %"] if any(share.interval for share in attention.shares) else []
+    for heading in ("rank", "attention", *spans, "surface", "attention per surface"):
         table.add_column(heading, justify="right")
     for share in sorted(attention.shares, key=lambda share: share.rank):
         table.add_row(
             escape(share.area.name),
             str(share.rank),
             f"{100 * share.attention:.1f} %",
-            _span(share.interval),
+            *([_span(share.interval)] if share.interval else []),
             f"{100 * share.surface:.1f} %",
             f"{share.per_surface:.2f}",
         )
@@ -104,18 +111,19 @@ def share_table(attention: Attention, *, level: float) -> Table:
 
 
 def difference_table(a: Attention, b: Attention, differences: Sequence[AreaDifference], *, level: float) -> Table:
-    """The shares of two designs side by side, in the order of the boxes."""
+    """The shares of two designs side by side, in the order of the boxes; with a column for the intervals if there are any."""
     table = Table()
     table.add_column("area")
-    for heading in (a.name, b.name, "difference", f"{100 * level:g} %"):
+    spans = [f"{100 * level:g} %"] if any(pair.interval for pair in differences) else []
+    for heading in (a.name, b.name, "difference", *spans):
         table.add_column(escape(heading), justify="right")
-    for one in differences:
+    for pair in differences:
         table.add_row(
-            escape(one.a.area.name),
-            f"{100 * one.a.attention:.1f} %",
-            f"{100 * one.b.attention:.1f} %",
-            f"{100 * one.difference:+.1f}",
-            _span(one.interval, sign="+"),
+            escape(pair.a.area.name),
+            f"{100 * pair.a.attention:.1f} %",
+            f"{100 * pair.b.attention:.1f} %",
+            f"{100 * pair.difference:+.1f}",
+            *([_span(pair.interval, sign="+")] if pair.interval else []),
         )
     return table
 
@@ -137,10 +145,8 @@ def json_dict(attentions: Sequence[Attention], differences: Sequence[AreaDiffere
     }
     if differences:
         found["differences"] = [
-            _rounded(
-                {"area": d.a.area.name, "difference": d.difference, "low": d.interval[0], "high": d.interval[1]},
-            )
-            for d in differences
+            _rounded({"area": pair.a.area.name, "difference": pair.difference, **_ends(pair.interval)})
+            for pair in differences
         ]
     return found
 
@@ -165,6 +171,11 @@ def write_out(path: Path, attentions: Sequence[Attention]) -> None:
         pictures = [attention.picture() for attention in attentions]
         picture = pictures[0] if len(pictures) == 1 else side_by_side(*pictures)
         Image.fromarray(picture).save(temporary, format="PNG" if suffix == ".png" else "JPEG", quality=92)
+
+
+def _ends(interval: tuple[float, float] | None) -> dict[str, float | None]:
+    low, high = interval or (None, None)
+    return {"low": low, "high": high}
 
 
 def _span(interval: tuple[float, float], *, sign: str = "") -> str:

@@ -64,15 +64,16 @@ def train_script() -> None:
 
 
 def evaluate_script() -> None:
-    """Entry point of ``eval.py``."""
-    _run(_single(evaluate))
+    """Entry point of ``eval.py``, which adds the score that users of the method know."""
+    _run(_single(evaluate, agreement=True))
 
 
-def _single(command: Callable[..., Any]) -> typer.Typer:
+def _single(command: Callable[..., Any], **defaults: Any) -> typer.Typer:
+    """A command by itself, with other defaults for some of its options."""
     alone = typer.Typer(
         add_completion=False, context_settings=CONTEXT, rich_markup_mode=None, pretty_exceptions_enable=False
     )
-    alone.command(cls=Command)(command)
+    alone.command(cls=Command, context_settings={**CONTEXT, "default_map": defaults})(command)
     return alone
 
 

@@ -180,7 +180,7 @@ def _parameter(setting: Setting) -> inspect.Parameter:
     option, flag, default = setting.option, setting.flag, setting.default
     value: Any = setting.type
     about: dict[str, Any] = {"help": option.help}
-    names = [f"--{flag}/--no_{flag}" if default is True else f"--{flag}"]
+    name = f"--{flag}/--no_{flag}" if option.negatable or default is True else f"--{flag}"
     if option.switch:
         value, default = int, int(default)
         about |= {"help": f"{option.help} The name alone means 1.", "metavar": _ZERO_OR_ONE, "parser": _zero_or_one}
@@ -198,7 +198,7 @@ def _parameter(setting: Setting) -> inspect.Parameter:
         flag,
         inspect.Parameter.KEYWORD_ONLY,
         default=inspect.Parameter.empty if setting.is_required else default,
-        annotation=Annotated[value, typer.Argument(**about) if option.argument else typer.Option(*names, **about)],
+        annotation=Annotated[value, typer.Argument(**about) if option.argument else typer.Option(name, **about)],
     )
 
 

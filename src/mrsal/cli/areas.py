@@ -1,7 +1,7 @@
 """``mrsal aoi`` and ``mrsal check``."""
 
 import warnings
-from typing import Any
+from dataclasses import asdict
 
 import typer
 
@@ -14,8 +14,8 @@ from mrsal.errors import InputError
 def aoi(options: AoiOptions, *, json: bool) -> None:
     """Share the attention that a picture gets among areas of interest; compare two designs.
 
-    The interval is where the share would lie that a study with so many observers and fixations measures, if the model were
-    right. It covers chance in the sample, not the model's error.
+    The interval is where the share would lie that a study with so many observers and fixations measures. It covers the model's
+    error and chance in the sample. Only models that were calibrated have one: those that ship with mrsal.
     """
     from mrsal.aoi import check_out, compare_shares, difference_table, json_dict, measure, share_table, write_out
     from mrsal.images import image_size
@@ -31,8 +31,9 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
         if compare:
             of_other = compare_boxes or [share.area for share in found[0].shares]
             found.append(measure(compare, of_other, opened, study=options.study))
-    study: dict[str, Any] = {"observers": options.observers, "fixations": options.fixations, "level": options.level}
-    differences = compare_shares(found[0].shares, found[1].shares, **study) if compare else []
+    study, calibration = asdict(options.study), opened.calibration
+    shares = [attention.shares for attention in found]
+    differences = compare_shares(*shares, calibration=calibration, **study) if compare else []
     for path in options.out:
         write_out(path, found)
     if json:
@@ -40,6 +41,7 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
             "model": options.model,
             "mode": opened.mode or None,
             **study,
+            "calibration": calibration and asdict(calibration),
             "warnings": [str(c.message) for c in complaints or []],
         }
         print_json({**json_dict(found, differences), **settings})
@@ -48,11 +50,14 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
         console.print(share_table(one, level=options.level))
     if compare:
         console.print(difference_table(found[0], found[1], differences, level=options.level))
-    console.print(
-        f"{100 * options.level:g} %: where a study of {options.observers} observers with {options.fixations} fixations would "
-        "measure it, if the model were right",
-        soft_wrap=True,
-    )
+    if calibration is None:
+        console.print("interval: not calibrated for this model")
+    else:
+        console.print(
+            f"{100 * options.level:g} %: where a study of {options.observers} observers with {options.fixations} fixations "
+            "would measure it; covers the model's error and chance in the sample",
+            soft_wrap=True,
+        )
     for path in options.out:
         console.print(str(path), markup=False, soft_wrap=True)
 

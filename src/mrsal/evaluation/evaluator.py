@@ -25,7 +25,7 @@ Model = SaliencyModel | Callable[[NDArray[np.uint8]], Any]
 OnImage = Callable[[Example, NDArray, dict[str, float]], None]
 MapOver = Callable[[Callable[[int], dict[str, float]], Sequence[int]], Iterable[dict[str, float]]]
 NEEDS_NO_FIXATIONS = ("CC", "KL", "SIM", "EMD", "agreement")  # a map of the ground truth is enough
-_ALWAYS = ("agreement",)  # stands beside the metrics of every protocol, since older numbers are of it
+_AGREEMENT = "agreement"  # the historical score, which eval.py prints beside the metrics of any protocol
 
 
 def evaluate(
@@ -34,6 +34,7 @@ def evaluate(
     *,
     protocol: str = EvaluateOptions.protocol,
     optimal: bool = False,
+    agreement: bool = False,
     name: str = "",
     on_image: OnImage | None = None,
     map_over: MapOver = map,
@@ -52,6 +53,8 @@ def evaluate(
         A name out of :data:`mrsal.metrics.protocols.PROTOCOLS`.
     optimal : bool
         Take the maps as densities and score each metric on the map that is best for it (Kümmerer et al., ECCV 2018).
+    agreement : bool
+        Add the historical agreement score to the metrics of any protocol, for comparison with older numbers.
     name : str
         Of the model, for the files.
     on_image : callable, optional
@@ -63,7 +66,7 @@ def evaluate(
     -------
     Scores
         The protocol's metrics as far as the data allow: without fixations, those against a map; for one image, none that needs
-        the others. Beside them the historical agreement score. Where a metric is not defined for an image it is NaN.
+        the others. Where a metric is not defined for an image it is NaN.
 
     Raises
     ------
@@ -73,17 +76,23 @@ def evaluate(
     examples = list(examples)
     if not examples:
         raise InputError("expected at least one image to evaluate, got none")
-    score_image = image_scorer(as_model(model), examples, protocol, optimal, on_image)
+    score_image = image_scorer(as_model(model), examples, protocol, optimal, agreement, on_image)
     rows = list(map_over(score_image, range(len(examples))))
-    return collect_scores(rows, examples, protocol=protocol, optimal=optimal, name=name)
+    return collect_scores(rows, examples, protocol=protocol, optimal=optimal, agreement=agreement, name=name)
 
 
 def collect_scores(
-    rows: Sequence[Mapping[str, float]], examples: Sequence[Example], *, protocol: str, optimal: bool, name: str
+    rows: Sequence[Mapping[str, float]],
+    examples: Sequence[Example],
+    *,
+    protocol: str,
+    optimal: bool,
+    agreement: bool,
+    name: str,
 ) -> Scores:
     """The rows of :func:`image_scorer`, one for each example in their order, as scores; parameters as for :func:`evaluate`."""
     chosen = protocol_of(protocol)
-    columns = dict.fromkeys((*chosen.metrics, *_ALWAYS))
+    columns = dict.fromkeys((*chosen.metrics, *([_AGREEMENT] if agreement else [])))
     names = [metric for metric in columns if any(metric in row for row in rows)]
     values = {metric: np.array([row.get(metric, np.nan) for row in rows]) for metric in names}
     datasets = {example.dataset for example in examples}
@@ -94,10 +103,15 @@ def collect_scores(
 
 
 def image_scorer(
-    model: SaliencyModel, examples: Sequence[Example], protocol: str, optimal: bool, on_image: OnImage | None = None
+    model: SaliencyModel,
+    examples: Sequence[Example],
+    protocol: str,
+    optimal: bool,
+    agreement: bool = False,
+    on_image: OnImage | None = None,
 ) -> Callable[[int], dict[str, float]]:
     """The part of :func:`evaluate` that can be shared out: a function from an image's index to its scores."""
-    context = _Context.of(examples, protocol_of(protocol), optimal=optimal)
+    context = _Context.of(examples, protocol_of(protocol), optimal=optimal, agreement=agreement)
 
     def row_of(i: int) -> dict[str, float]:
         example = examples[i]
@@ -132,11 +146,12 @@ class _Context:
 
     protocol: MetricProtocol
     optimal: bool
+    agreement: bool
     others: "_Relative | None"
     centre_bias: CentreBias | None
 
     @classmethod
-    def of(cls, examples: Sequence[Example], protocol: MetricProtocol, *, optimal: bool) -> "_Context":
+    def of(cls, examples: Sequence[Example], protocol: MetricProtocol, *, optimal: bool, agreement: bool) -> "_Context":
         located = [example.fixations is not None and len(example.fixations) > 0 for example in examples]
         if any(located) and not all(located):
             raise DataError(f"no fixations for {examples[located.index(False)].name}, but for other images there are")
@@ -144,6 +159,7 @@ class _Context:
         return cls(
             protocol,
             optimal,
+            agreement,
             _relative_fixations(examples) if several else None,
             CentreBias(examples) if several and (optimal or "IG" in protocol.metrics) else None,
         )
@@ -167,7 +183,9 @@ def _score(map_: NDArray, example: Example, index: int, context: _Context) -> di
         scores = score_optimal(mass, sigma=sigma, shuffled_density=given.get("baseline"), **given)
     else:
         scores = score(map_, density=mass, **given)
-    return scores | score(map_, protocol="historical", target=example.target())
+    if context.agreement or protocol.name == "historical":  # of the published map, and never of a metric-optimal one
+        scores |= score(map_, protocol="historical", target=example.target())
+    return scores
 
 
 def _score_observers(model: LeavesOneOut, example: Example, index: int, context: _Context) -> dict[str, float]:

@@ -126,7 +126,14 @@ def _scored(name: str, task: ScoringTask, *, about: dict[str, str], execute: Exe
         rows[image] = row
         bar.update(shown, advance=1, note=examples[image].name)
     in_order = [rows[image] for image in range(len(examples))]
-    scores = collect_scores(in_order, examples, protocol=task.protocol, optimal=task.optimal, name=name)
+    scores = collect_scores(
+        in_order,
+        examples,
+        protocol=task.protocol,
+        optimal=task.optimal,
+        agreement=task.agreement,
+        name=name,
+    )
     return replace(scores, about=about)
 
 

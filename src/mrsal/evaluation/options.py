@@ -87,6 +87,9 @@ class EvaluateOptions(RayOptions, MapOptions):
     optimal: Annotated[
         bool, Option("Take maps as densities, and score each metric on the map that is best for it.")
     ] = False
+    agreement: Annotated[
+        bool, Option("Add the historical score, for comparison with older numbers; not an AUC.", negatable=True)
+    ] = False
     adjust: Annotated[
         bool, Option("Apply a blur and a centre bias, fitted on the validation images, to the model's maps.")
     ] = False

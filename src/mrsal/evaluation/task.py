@@ -36,7 +36,7 @@ class ScoringTask:
         :func:`limits_of`.
     adjustment : Adjustment, optional
         Applied to the model's maps.
-    protocol, optimal
+    protocol, optimal, agreement
         As for :func:`mrsal.evaluate`.
     pictures : Path, optional
         Folder for comparisons with the ground truth.
@@ -51,6 +51,7 @@ class ScoringTask:
     opening: dict[str, Any]
     protocol: str
     optimal: bool
+    agreement: bool = False
     is_limit: bool = False
     adjustment: Adjustment | None = None
     pictures: Path | None = None
@@ -75,6 +76,7 @@ class ScoringTask:
             opening,
             options.protocol,
             options.optimal,
+            options.agreement,
         )
 
     @cached_property
@@ -109,7 +111,7 @@ class ScoringTask:
 
     @cached_property
     def _score(self) -> Callable[[int], dict[str, float]]:
-        return image_scorer(self.opened, self.examples, self.protocol, self.optimal, on_image=self._drawing())
+        return image_scorer(self.opened, self.examples, self.protocol, self.optimal, self.agreement, self._drawing())
 
     def _drawing(self) -> OnImage | None:
         """What draws the comparisons."""

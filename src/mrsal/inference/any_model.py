@@ -56,6 +56,7 @@ def open_model(
         return FunctionModel(BASELINES[name], name=name)
     # imported here, since an exported network runs without torch
     from mrsal.datasets import SUFFIXES
+    from mrsal.inference.calibration import shipped_calibration
     from mrsal.inference.predictor import Predictor
     from mrsal.inference.stored_maps import open_maps
     from mrsal.model import SCHEME, WEIGHTS_FILE, check_improvements, load_network
@@ -67,7 +68,8 @@ def open_model(
         return load_function(name)
     network, _ = load_network(name)
     check_improvements(network, improvements, name)
-    return Predictor(network, device=device, precision=precision, mode=mode or "exact")
+    calibration = shipped_calibration(name)
+    return Predictor(network, device=device, precision=precision, mode=mode or "exact", calibration=calibration)
 
 
 def load_function(name: str) -> FunctionModel:

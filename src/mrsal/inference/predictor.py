@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from mrsal.datasets import ArchiveImage
 from mrsal.errors import InputError
+from mrsal.inference.calibration import ShareCalibration, shipped_calibration
 from mrsal.inference.saliency_map import SaliencyMap
 from mrsal.inference.saliency_model import PreparedImage, SaliencyModel
 from mrsal.model import (
@@ -49,12 +50,23 @@ class Predictor(SaliencyModel):
         ``"fp32"``, ``"bf16"``, or ``"auto"``: bf16 where the hardware has it.
     mode : str
         What :meth:`predict` uses unless it is told otherwise.
+    calibration : ShareCalibration, optional
+        How the shares of this very network differ from measured ones, for the intervals of areas; networks that ship with
+        mrsal have one. None: it was not measured.
     """
 
     modes = tuple(MODES)
     video_mode = "fast"
 
-    def __init__(self, network: MrCNN, *, device: str = "auto", precision: str = "auto", mode: str = "exact") -> None:
+    def __init__(
+        self,
+        network: MrCNN,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        mode: str = "exact",
+        calibration: ShareCalibration | None = None,
+    ) -> None:
         if mode not in MODES:
             raise InputError(f"expected a mode out of {', '.join(MODES)}, got {mode!r}")
         self.device = torch.device(resolve_device(device))
@@ -62,10 +74,11 @@ class Predictor(SaliencyModel):
         self.network = channels_last(network.to(self.device)).eval()
         self.mode = mode
         self.batch_size = 1 if self.device.type == "cpu" else 16  # on a CPU more is no faster
+        self.calibration = calibration
 
     @classmethod
     def from_pretrained(
-        cls, repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None, **options: str
+        cls, repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None, **options: Any
     ) -> "Predictor":
         """Load from a folder or the Hugging Face Hub, see :func:`mrsal.model.load_pretrained`; ``options`` as for the class."""
         network, _ = load_pretrained(repo_or_folder, revision=revision, token=token)
@@ -206,4 +219,5 @@ def load_model(
         If the file is missing or does not hold the network.
     """
     network, _ = load_network(name_or_path)
-    return Predictor(network, device=device, precision=precision, mode=mode)
+    calibration = shipped_calibration(name_or_path)
+    return Predictor(network, device=device, precision=precision, mode=mode, calibration=calibration)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from mrsal.datasets import ArchiveImage
 from mrsal.errors import InputError, MrsalError
 from mrsal.images import image_size, read_image, to_image
+from mrsal.inference.calibration import ShareCalibration
 from mrsal.inference.saliency_map import SaliencyMap
 
 Item = TypeVar("Item")
@@ -81,6 +82,8 @@ class SaliencyModel(ABC):
         Number of images that the model takes at once.
     gives_density : bool
         Whether the maps are probability densities, which are used as they are, and not values that only rank pixels.
+    calibration : ShareCalibration or None
+        How the model's shares of attention differ from measured ones; None if that was not measured.
     """
 
     mode: str = ""
@@ -88,6 +91,7 @@ class SaliencyModel(ABC):
     video_mode: str | None = None
     batch_size: int = 1
     gives_density: bool = False
+    calibration: ShareCalibration | None = None
 
     @abstractmethod
     def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:

@@ -115,7 +115,8 @@ def _folder(out_dir: Path, resume: str | None) -> tuple[Path, bool]:
 def _validator(examples: list[Example], config: TrainConfig, fabric: Fabric) -> loop.Validate:
     def validate(network: MrCNN) -> dict[str, float]:
         predictor = Predictor(network, device=config.device, precision=config.precision, mode="fast")
-        return evaluate(predictor, examples, map_over=shared_map(fabric)).mean()
+        watched = config.watch == "agreement"
+        return evaluate(predictor, examples, agreement=watched, map_over=shared_map(fabric)).mean()
 
     return validate
 

@@ -38,8 +38,8 @@ _FIRST_PORT = 7860  # Gradio's own
 _BOX_HEADINGS = ["name", "x", "y", "width", "height"]
 _EMPTY = "Drop a picture on the left. Everything stays on the machine that runs this page."
 _INTERVAL = (
-    "*95 %: where a study of 15 observers with 6 fixations each would measure it, if the model were right. "
-    "It covers chance in the sample, not the model's error.*"
+    "*95 %: where a study of 15 observers with 6 fixations each would measure it. It covers the model's error and chance "
+    "in the sample; – where the model is not calibrated.*"
 )
 _CSS = "footer {display: none !important} .gradio-container {max-width: 1500px !important}"
 
@@ -232,14 +232,16 @@ def _designs(studio: Studio, model: Any, mode: Any) -> None:
     def drawn(on: Designs, model: str, mode: str, same: bool, opacity: float) -> list[Any]:
         on = on.sharing(same)
         pictures, rows, shares = [], [], []
-        for side, found in enumerate(predicted(on, model, mode)):
+        predictions = predicted(on, model, mode)
+        for side, found in enumerate(predictions):
             areas = on.areas(side, found.shape) if found else []
             rows.append(rows_of_areas(areas))
             shares.append(shares_on(found, areas) if found else [])
             look = Look(opacity=opacity)
             pictures.append(view(found, shares[side], look, corner=on.corner(side)) if found else None)
         alike = {share.area.name for share in shares[0]} & {share.area.name for share in shares[1]}
-        differences = difference_rows(compare_shares(shares[0], shares[1])) if alike else []
+        calibration = next((found.calibration for found in predictions if found), None)  # of the one model for both
+        differences = difference_rows(compare_shares(*shares, calibration=calibration)) if alike else []
         return [on, *pictures, *rows, differences]
 
     def on_drop(side: int) -> Callable[..., list[Any]]:

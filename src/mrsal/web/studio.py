@@ -31,7 +31,7 @@ from mrsal.aoi import (
 )
 from mrsal.errors import InputError
 from mrsal.images import resize, save_jpeg
-from mrsal.inference import BASELINES, SaliencyMap, colour_map, open_model
+from mrsal.inference import BASELINES, SaliencyMap, ShareCalibration, colour_map, open_model
 from mrsal.model import BUNDLED
 from mrsal.web.options import Limits
 from mrsal.web.session import read_upload
@@ -57,12 +57,13 @@ class Look:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The map of a picture at its own size, and reduced by ``factor`` to what a page has room for."""
+    """The map of a picture at its own size, and reduced by ``factor`` to what a page has room for; its model's calibration."""
 
     name: str
     full: SaliencyMap
     small: SaliencyMap
     factor: float
+    calibration: ShareCalibration | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -138,14 +139,15 @@ class Studio:
         pixels = read_upload(path, self.limits)
         opened = self._open(model)
         predicted = opened.with_mode(mode if mode in opened.modes else None).predict(pixels, name=path.name)
-        full = SaliencyMap(predicted.unit_values, pixels)
+        full, calibration = SaliencyMap(predicted.unit_values, pixels), opened.calibration
         height, width = full.values.shape
         factor = min(1.0, _LONGEST / max(height, width))
         size = max(1, round(width * factor)), max(1, round(height * factor))
         if factor == 1:
-            return Prediction(path.name, full, full, factor)
+            return Prediction(path.name, full, full, factor, calibration)
         values = np.asarray(Image.fromarray(full.values).resize(size, Image.Resampling.BOX))
-        return Prediction(path.name, full, SaliencyMap(values, resize(pixels, size[1], size[0])), factor)
+        small = SaliencyMap(values, resize(pixels, size[1], size[0]))
+        return Prediction(path.name, full, small, factor, calibration)
 
 
 def share_rows(shares: Iterable[AreaShare]) -> list[list[str]]:
@@ -154,7 +156,9 @@ def share_rows(shares: Iterable[AreaShare]) -> list[list[str]]:
         [
             share.area.name,
             str(share.rank),
-            *(f"{100 * value:.1f}" for value in (share.attention, *share.interval, share.surface)),
+            f"{100 * share.attention:.1f}",
+            *_interval_cells(share.interval),
+            f"{100 * share.surface:.1f}",
             f"{share.per_surface:.2f}",
         ]
         for share in sorted(shares, key=lambda share: share.rank)
@@ -165,12 +169,17 @@ def difference_rows(differences: Iterable[AreaDifference]) -> list[list[str]]:
     """Two designs, under :data:`DIFFERENCE_HEADINGS`."""
     return [
         [
-            one.a.area.name,
-            *(f"{100 * value:.1f}" for value in (one.a.attention, one.b.attention)),
-            *(f"{100 * value:+.1f}" for value in (one.difference, *one.interval)),
+            pair.a.area.name,
+            *(f"{100 * value:.1f}" for value in (pair.a.attention, pair.b.attention)),
+            f"{100 * pair.difference:+.1f}",
+            *_interval_cells(pair.interval, sign="+"),
         ]
-        for one in differences
+        for pair in differences
     ]
+
+
+def _interval_cells(interval: tuple[float, float] | None, *, sign: str = "") -> list[str]:
+    return [f"{100 * value:{sign}.1f}" for value in interval] if interval else ["–", "–"]
 
 
 def view(
@@ -202,7 +211,10 @@ def write_files(folder: Path, prediction: Prediction, shares: Sequence[AreaShare
 
 def shares_on(prediction: Prediction, areas: Sequence[Area]) -> list[AreaShare]:
     """The shares of areas, cut to the picture."""
-    return attention_shares(prediction.full, [area.clipped(prediction.shape) for area in areas]) if areas else []
+    if not areas:
+        return []
+    clipped = [area.clipped(prediction.shape) for area in areas]
+    return attention_shares(prediction.full, clipped, calibration=prediction.calibration)
 
 
 def _drawn(

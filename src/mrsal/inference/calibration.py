@@ -1,0 +1,135 @@
+"""How far a model's shares of attention are from measured ones, and the intervals that follow from that.
+
+The share that an area gets in a study differs from the predicted one for two reasons: the model is wrong about the picture,
+and a study has only so many fixations. The beta-binomial distribution of the number of fixations inside the area covers both.
+Its two numbers are fitted once for each model, on pictures that the model was not trained on.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mrsal.errors import InputError
+
+_MOST_FIXATIONS = 100_000  # of a study; with more, chance in the sample is nothing beside the model's error
+_STARTS = (0.0, np.log(10))  # logarithms of slope and concentration from which a fit goes out
+_BOUNDS = ((-3.0, 1.0), (-2.0, 12.0))
+
+
+@dataclass(frozen=True)
+class ShareCalibration:
+    """What measured shares of attention are like where one model predicts a share.
+
+    Parameters
+    ----------
+    slope : float
+        Above 0. The mean of the measured shares is ``p**slope / (p**slope + (1 - p)**slope)`` where ``p`` is predicted. At 1
+        this is ``p``; below 1 the model's shares are too far from one half.
+    concentration : float
+        Above 0. The measured shares scatter around that mean as a beta distribution does whose two parameters sum to this: the
+        larger, the better the model. Chance in the sample of fixations comes on top of it.
+    """
+
+    slope: float
+    concentration: float
+
+    def __post_init__(self) -> None:
+        for name, value in (("slope", self.slope), ("concentration", self.concentration)):
+            if not isinstance(value, int | float) or not 0 < value < float("inf"):
+                raise InputError(f"calibration: expected a {name} above 0, got {value!r}")
+
+    @classmethod
+    def fit(cls, shares: ArrayLike, hits: ArrayLike, fixations: ArrayLike, *, weights: ArrayLike | None = None) -> Self:
+        """Fit by maximum likelihood.
+
+        Parameters
+        ----------
+        shares : array
+            ``(N,)``: predicted shares of N areas, on pictures that the model was not trained on.
+        hits, fixations : array
+            ``(N,)``: of how many measured fixations on the picture how many fell into the area.
+        weights : array, optional
+            ``(N,)``: how much each area counts, so that data sets of different sizes can count the same.
+
+        Raises
+        ------
+        InputError
+            If the arrays differ in length, or hold what cannot be counts and shares.
+        """
+        from scipy.optimize import minimize  # a slow import
+        from scipy.stats import betabinom
+
+        p, k, n = (np.asarray(values, np.float64) for values in (shares, hits, fixations))
+        weight = np.ones_like(p) if weights is None else np.asarray(weights, np.float64)
+        shapes = {array.shape for array in (p, k, n, weight)}
+        if len(shapes) > 1 or p.ndim != 1 or not p.size:
+            found = ", ".join(map(str, (p.shape, k.shape, n.shape, weight.shape)))
+            raise InputError(f"expected shares, hits, fixations and weights of one length, got {found}")
+        if not ((p > 0) & (p < 1) & (k >= 0) & (k <= n) & (n > 0) & (weight >= 0)).all():
+            raise InputError("expected shares above 0 and below 1, and as hits at most the fixations there are")
+
+        def loss(logarithms: NDArray[np.float64]) -> float:
+            slope, concentration = np.exp(logarithms)
+            mean = _mean(p, slope)
+            likelihood = betabinom.logpmf(k, n, mean * concentration, (1 - mean) * concentration)
+            return -float(np.average(likelihood, weights=weight))
+
+        best = minimize(loss, _STARTS, method="L-BFGS-B", bounds=_BOUNDS)
+        slope, concentration = np.exp(best.x)
+        return cls(float(slope), float(concentration))
+
+    def interval(self, share: float, fixations: int, level: float) -> tuple[float, float]:
+        """The central interval of the share that a study of ``fixations`` fixations measures, where ``share`` is predicted."""
+        chances = self._chances(share, fixations)
+        low, high = _quantiles(chances, level)
+        return low / (len(chances) - 1), high / (len(chances) - 1)
+
+    def difference_interval(self, a: float, b: float, fixations: int, level: float) -> tuple[float, float]:
+        """The same of the measured share where ``b`` is predicted less that where ``a`` is, each by a study of its own."""
+        from scipy.signal import convolve  # a slow import
+
+        of_a, of_b = self._chances(a, fixations), self._chances(b, fixations)
+        n = len(of_a) - 1
+        low, high = _quantiles(convolve(of_b, of_a[::-1]).clip(0), level)  # of -n to n
+        return (low - n) / n, (high - n) / n
+
+    def _chances(self, share: float, fixations: int) -> NDArray[np.float64]:
+        """Of 0 to ``fixations`` fixations inside, or to :data:`_MOST_FIXATIONS`."""
+        from scipy.stats import betabinom  # a slow import
+
+        n = min(fixations, _MOST_FIXATIONS)
+        mean = float(_mean(np.array(share), self.slope))
+        inside, outside = mean * self.concentration, (1 - mean) * self.concentration
+        if min(inside, outside) < 1e-12:  # the model is certain
+            return np.eye(1, n + 1, n if mean > 0.5 else 0)[0]
+        return np.asarray(betabinom.pmf(np.arange(n + 1), n, inside, outside))
+
+
+def _mean(share: NDArray[np.float64], slope: float) -> NDArray[np.float64]:
+    inside, outside = share**slope, (1 - share) ** slope
+    return inside / (inside + outside)
+
+
+def _quantiles(chances: NDArray[np.float64], level: float) -> tuple[int, int]:
+    """The places in ``chances`` between which its central part of ``level`` lies."""
+    total = np.cumsum(chances)
+    low, high = np.searchsorted(total / total[-1], [(1 - level) / 2, (1 + level) / 2])
+    return int(low), int(high)
+
+
+def shipped_calibration(name_or_path: str | Path | None = None) -> ShareCalibration | None:
+    """How far the shares of a network that ships with mrsal are from measured ones: ``calibration`` in its manifest.
+
+    ``name_or_path`` as for :func:`load_model`. None where nothing was fitted, and for all networks that do not ship with mrsal.
+    """
+    from mrsal.model import BUNDLED, DEFAULT_MODEL, WEIGHTS  # torch, which intervals do not need
+
+    name = DEFAULT_MODEL if name_or_path is None else str(name_or_path)
+    if name not in BUNDLED:
+        return None
+    fitted = json.loads((WEIGHTS / f"{name}.json").read_text(encoding="utf-8")).get("calibration")
+    return ShareCalibration(fitted["slope"], fitted["concentration"]) if fitted else None
