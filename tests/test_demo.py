@@ -1,6 +1,7 @@
 """The demo and its scenes: what observers look at follows from what is shown."""
 
 import numpy as np
+import pytest
 from rich.console import Console
 
 from mrsal.datasets import load
@@ -30,6 +31,7 @@ def test_the_same_seed_makes_the_same_scene():
     assert np.isclose(first[1][:, 3].sum(), 1)
 
 
+@pytest.mark.slow
 def test_demo_leaves_pictures_curves_and_scores(tmp_path):
     with (tmp_path / "terminal.txt").open("w") as terminal:
         out = run_demo(tmp_path / "demo", console=Console(file=terminal, width=100), scenes=20, epochs=1)

@@ -100,6 +100,7 @@ def template(tmp_path_factory, few_samples):
 RUN = [page for page in PAGES if any(block.page == page and block.runs for block in BLOCKS)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
 def test_the_blocks_of_a_page_run(page, template, tmp_path, monkeypatch, tiny_training):
     shutil.copytree(template, tmp_path, copy_function=os.link, dirs_exist_ok=True)
@@ -279,6 +280,7 @@ def test_what_the_metrics_page_says_of_its_picture():
     assert scores["blurred a lot"]["agreement"] < uniform["agreement"] - 0.1
 
 
+@pytest.mark.slow
 def test_the_pictures_of_the_pages_are_drawn(tmp_path, monkeypatch):
     for script, arguments, written in [
         ("draw_metrics.py", [tmp_path], ["metrics-table.png", "metrics-where.png"]),
@@ -299,6 +301,7 @@ def test_docstrings_and_links_become_the_site_s():
         assert not result.failed
 
 
+@pytest.mark.slow
 def test_the_site_builds_without_a_warning_and_fetches_nothing(tmp_path):
     pytest.importorskip("mkdocs")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]

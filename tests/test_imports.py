@@ -70,6 +70,7 @@ def test_errors_stand_alone_and_the_model_knows_torch_only():
     assert imported_nouns(PACKAGE / "model.py") <= {"errors"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "absent"),
     [

@@ -27,6 +27,7 @@ def test_the_file_is_the_one_of_the_manifest(name):
     assert load_model(name).network.config == ModelConfig.from_dict(manifest["architecture"])
 
 
+@pytest.mark.slow
 def test_it_finds_the_face_in_a_portrait(predictor):
     map_ = predictor.predict(get_sample_data("grace_hopper.jpg", asfileobj=False), mode="fast").values
     assert map_.shape == (600, 512)
