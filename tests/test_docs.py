@@ -102,7 +102,7 @@ RUN = [page for page in PAGES if any(block.page == page and block.runs for block
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
-def test_the_blocks_of_a_page_run(page, template, tmp_path, monkeypatch, tiny_training):
+def test_the_blocks_of_a_page_run(page, template, tmp_path, monkeypatch, request):
     shutil.copytree(template, tmp_path, copy_function=os.link, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     x, y = np.array([60.0, 65.0, 210.0]), np.array([50.0, 52.0, 160.0])
@@ -110,6 +110,7 @@ def test_the_blocks_of_a_page_run(page, template, tmp_path, monkeypatch, tiny_tr
     names = {"__name__": "page", "x": x, "y": y, "saliency_map": grid, "density": grid + 1}
     if page.name != "method.md":  # which is about the network
         make_quick(monkeypatch)
+        request.getfixturevalue("tiny_training")
     for block in BLOCKS:
         if block.page == page and block.runs and block.language == "python":
             run_python(block, names)
