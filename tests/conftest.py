@@ -1,6 +1,7 @@
 """Shared fixtures: a tiny data set made on the spot, its two archives, what takes seconds to start, and the real data.
 
-What a test asks for decides whether it is slow, and on which process of ``pytest -n`` it runs.
+A test that asks for what takes seconds is marked slow. With several processes (``pytest -n 2``) each makes its own fixtures, so
+the tests of a file stay on one of them (``--dist loadfile``).
 """
 
 import logging
@@ -23,21 +24,22 @@ from mrsal.model import network
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
-# fixtures that take seconds, and the name of those that one process of several is to have alone
-SLOW = {"exported": "onnx", "ray_here": "ray", "browser": "browser", "data_root": None}
+SLOW = {
+    "exported",
+    "ray_here",
+    "browser",
+    "data_root",
+    "demo",
+}  # a test that asks for one of these fixtures takes seconds
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # each process has a core to itself, and so do those that it starts
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        for fixture in SLOW.keys() & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.slow)
-            if group := SLOW[fixture]:
-                item.add_marker(pytest.mark.xdist_group(group))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if SLOW & set(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

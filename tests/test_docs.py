@@ -110,8 +110,9 @@ def template(tmp_path_factory, few_samples):
 RUN = [page for page in PAGES if any(block.page == page and block.runs for block in BLOCKS)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
-def test_the_blocks_of_a_page_run(page, template, tmp_path, monkeypatch, tiny_training):
+def test_the_blocks_of_a_page_run(page, template, tmp_path, monkeypatch, request):
     shutil.copytree(template, tmp_path, copy_function=os.link, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     x, y = np.array([60.0, 65.0, 210.0]), np.array([50.0, 52.0, 160.0])
@@ -119,6 +120,7 @@ def test_the_blocks_of_a_page_run(page, template, tmp_path, monkeypatch, tiny_tr
     names = {"__name__": "page", "x": x, "y": y, "saliency_map": grid, "density": grid + 1}
     if page.name != "method.md":  # which is about the network
         make_quick(monkeypatch)
+        request.getfixturevalue("tiny_training")
     for block in BLOCKS:
         if block.page == page and block.runs and block.language == "python":
             run_python(block, names)
@@ -289,6 +291,7 @@ def test_what_the_metrics_page_says_of_its_picture():
     assert scores["blurred a lot"]["agreement"] < uniform["agreement"] - 0.1
 
 
+@pytest.mark.slow
 def test_the_pictures_of_the_pages_are_drawn(tmp_path, monkeypatch):
     for script, arguments, written in [
         ("draw_metrics.py", [tmp_path], ["metrics-table.png", "metrics-where.png"]),
@@ -309,6 +312,7 @@ def test_docstrings_and_links_become_the_site_s():
         assert not result.failed
 
 
+@pytest.mark.slow
 def test_the_site_builds_without_a_warning_and_fetches_nothing(tmp_path):
     pytest.importorskip("mkdocs")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]

@@ -89,6 +89,7 @@ def test_errors_stand_alone_and_the_model_knows_torch_only():
     assert imported_packages(PACKAGE / "model" / "network.py") <= {"errors", "model"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "absent"),
     [

@@ -166,6 +166,7 @@ def test_a_map_that_is_no_density_is_refused():
         _ = FunctionModel(lambda image: image[..., 0] - 1.0).predict(np.zeros((4, 4, 3), np.uint8)).density
 
 
+@pytest.mark.slow
 def test_the_network_that_ships_with_mrsal_and_a_baseline(run):
     for model in ("mrcnn-osie", "centre"):
         status, out, _ = run("aoi", "a.png", "--boxes", "boxes.json", "--mode", "fast", "--model", model, "--json")

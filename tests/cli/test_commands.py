@@ -281,6 +281,7 @@ def test_a_second_ctrl_c_exits_with_130(run, native_folder, tmp_path, monkeypatc
     assert status == 130
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["train.py", "eval.py"])
 def test_the_scripts_at_the_root_offer_the_known_flags(script):
     known = {

@@ -25,6 +25,7 @@ def by_name(findings):
     return {finding.name: finding for finding in findings}
 
 
+@pytest.mark.slow
 def test_this_machine_is_well(native_folder):
     findings = by_name(examine(native_folder.parent))
     assert [finding for finding in findings.values() if finding.state == "broken"] == []
@@ -44,6 +45,7 @@ def test_damaged_weights_are_found(quick, monkeypatch, tmp_path):
     assert by_name(examine())["weights mrcnn-osie"].state == "broken"
 
 
+@pytest.mark.slow
 def test_a_network_that_is_off_fails_the_self_test(monkeypatch):
     """A convolution that computes nonsense in one mode only, as a broken library does."""
     from mrsal.model import dense

@@ -144,6 +144,7 @@ def test_numbers_that_are_none_are_null(capsys):
     assert "NaN" not in out and "ä" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "coloured"),
     [({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)],
@@ -172,6 +173,7 @@ def test_exit_statuses_tell_a_failure_from_a_wrong_command_and_from_a_stop(run, 
         assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_output_that_takes_only_ascii_breaks_nothing(tmp_path):
     for name, value in (("ä", 0.5), ("b", 0.7)):
         Scores(("1", "2", "3"), {"AUC": np.array([0, 0.1, 0.2]) + value}).save(tmp_path / f"{name}.csv")
@@ -182,6 +184,7 @@ def test_output_that_takes_only_ascii_breaks_nothing(tmp_path):
     assert json.loads(done.stdout)["models"] == ["ä", "b"]
 
 
+@pytest.mark.slow
 def test_names_are_completed(monkeypatch):
     def completed(words):
         done = script(_MRSAL_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(len(words.split(" ")) - 1))
@@ -194,10 +197,12 @@ def test_names_are_completed(monkeypatch):
     assert completed("mrsal evaluate --model_path ce") == ["centre"]
 
 
+@pytest.mark.slow
 def test_the_shell_script_of_the_completion_is_there():
     assert "_MRSAL_COMPLETE=complete_bash" in script("--show-completion", "bash").stdout
 
 
+@pytest.mark.slow
 def test_the_package_runs_as_a_module():
     environment = {"PYTHONPATH": str(SOURCE), "PATH": os.environ["PATH"]}
     called = subprocess.run(

@@ -91,6 +91,7 @@ def test_the_file_describes_itself_and_not_the_machine_it_was_made_on(exported):
     assert b".py" not in exported.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_blur_variant_exports_a_batch(tmp_path):
     pytest.importorskip("onnxscript")
     made = network(variant="blur")

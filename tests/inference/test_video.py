@@ -236,6 +236,7 @@ def test_without_pyav_the_install_line_is_printed(tmp_path, monkeypatch):
         predict_video(tmp_path / "in.mkv", tmp_path / "out.mp4", Brightness())
 
 
+@pytest.mark.slow
 def test_the_bundled_network_predicts_a_frame_as_it_does_a_picture(tmp_path):
     ramp = np.random.default_rng(3).integers(0, 256, (3, 4, 3), dtype=np.uint8)
     picture = np.asarray(Image.fromarray(ramp).resize((80, 60), Image.Resampling.BICUBIC))

@@ -105,6 +105,7 @@ def test_exact_equals_the_network_all_over_the_default_grid():
     torch.testing.assert_close(got[some][:, some], expected, **TOLERANCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(211, 333), (29, 37)], ids=["odd", "smaller than a crop"])
 def test_exact_equals_crops_with_trained_weights_at_every_point_of_the_grid(shape):
     network, image = load_model(device="cpu", precision="fp32").network, picture(*shape, smooth=True)

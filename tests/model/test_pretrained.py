@@ -64,6 +64,7 @@ def test_its_intervals_hold_what_was_measured_on_osie(predictor, data_root):
     assert 0.45 < np.mean(held[0.5]) < 0.75
 
 
+@pytest.mark.slow
 def test_it_finds_the_face_in_a_portrait(predictor):
     map_ = predictor.predict(get_sample_data("grace_hopper.jpg", asfileobj=False), mode="fast").values
     assert map_.shape == (600, 512)

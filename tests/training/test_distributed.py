@@ -101,6 +101,7 @@ def _train(fabric, out, config, native_folder):
     return train(Crops(15), out, config, fabric=fabric, validate=validate)
 
 
+@pytest.mark.slow
 def test_a_run_is_the_same_on_one_two_and_three_processes(native_folder, tmp_path):
     """15 samples in batches of 6 and chunks of 2: on 2 processes the shares are uneven, on 3 one is empty in the last batch.
 
@@ -133,6 +134,7 @@ def _scores(fabric, native_folder, count):
     return scores.values, told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 10])
 def test_each_image_is_scored_once_by_one_process_and_all_get_all_scores(count, native_folder):
     """10 images on 3 processes, and fewer images than processes."""
@@ -192,6 +194,7 @@ def _in_trouble(fabric, out, trouble):
     return train(Fragile(12, fabric.global_rank, trouble), out, replace(SHORT, batch_size=3), fabric=fabric)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("trouble", "answering"), [("kill", 1), ("hang", 1), ("memory", 2)])
 def test_the_others_end_with_one_message_when_a_process_is_lost_and_keep_the_checkpoints(trouble, answering, tmp_path):
     """Of 2 steps an epoch the third one fails, so the first epoch is complete. A process that hangs is waited for 10 s."""
@@ -225,6 +228,7 @@ def _told_to_stop(fabric, out):
         )
 
 
+@pytest.mark.slow
 def test_all_processes_stop_together_when_one_is_told_to(tmp_path):
     answers = run(2, _told_to_stop, tmp_path)
     assert {type(answer) for answer in answers.values()} == {Stopped}
@@ -240,6 +244,7 @@ def _go_on(fabric, out, begun):
     return train(Crops(8), out, TINY, fabric=fabric, resume=(out / "state.pt").exists())
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_twenty_times_loses_nothing(tmp_path):
     """At random moments, which are mostly ones of writing: a step takes less time than a checkpoint."""
     begun = forks.Event()
@@ -282,6 +287,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+@pytest.mark.slow
 def test_torchrun_trains_on_two_processes_and_a_terminated_run_goes_on(native_folder, tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     (tmp_path / "script.py").write_text(_WATCHED)

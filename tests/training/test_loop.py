@@ -88,10 +88,11 @@ def by_hand(samples, config):
     velocity = {name: torch.zeros_like(value) for name, value in parameters.items()}
     orders = [epoch_batches(len(samples), config.batch_size, seed=config.seed, epoch=e) for e in range(config.epochs)]
     batches = [index for order in orders for index in order]
-    for index, momentum in zip(
-        batches, np.linspace(config.start_momentum, config.end_momentum, len(batches)), strict=True
-    ):
+    momenta = np.linspace(config.start_momentum, config.end_momentum, len(batches))
+    for step, (index, momentum) in enumerate(zip(batches, momenta, strict=True)):
         network.zero_grad()
+        masks = np.random.SeedSequence([config.seed, step, 0]).generate_state(1, np.uint64)[0]  # 0: the only chunk
+        torch.manual_seed(int(masks // 2))
         probability = torch.sigmoid(network(samples.crops[index].float() / 255))
         F.binary_cross_entropy(probability, samples.labels[index].float()).backward()
         with torch.no_grad():
@@ -105,8 +106,9 @@ def by_hand(samples, config):
     return network.state_dict()
 
 
-def test_training_equals_the_method_computed_by_hand(tmp_path):
-    config = replace(TINY, epochs=2, weight_decay=0.1, start_momentum=0.5, conv1_limit=0.3, model=tiny(dropout=0.0))
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_training_equals_the_method_computed_by_hand(tmp_path, dropout):
+    config = replace(TINY, epochs=2, weight_decay=0.1, start_momentum=0.5, conv1_limit=0.3, model=tiny(dropout=dropout))
     samples = Crops(6)  # in batches of 4 and 2
     got, expected = weights(train(samples, tmp_path, config)), by_hand(samples, config)
     torch.manual_seed(config.seed)

@@ -243,6 +243,7 @@ def test_a_port_that_is_taken_is_an_error_of_ours(host, environment):
             serve(studio, host=host, port=port)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("host", "shown"),
     [("127.0.0.2", "127.0.0.2"), ("0.0.0.0", "localhost"), ("::1", "[::1]"), ("[::1]", "[::1]"), ("::", "[::1]")],
@@ -285,6 +286,7 @@ def test_a_host_that_is_none_is_one_line(host, monkeypatch, capsys):
     assert re.fullmatch(rf"error: .*'{re.escape(host)}'.*\n", said.out + said.err)
 
 
+@pytest.mark.slow
 def test_a_terminated_server_leaves_no_uploads(tmp_path):
     ours = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-c", "from mrsal.cli import main; main()", "serve", "--device", "cpu"]

@@ -131,6 +131,7 @@ def test_without_a_training_split_it_opens_but_has_no_samples(dataset, tmp_path)
         archive.examples("train")
 
 
+@pytest.mark.slow
 def test_it_takes_less_than_a_quarter_of_the_historical_space(tmp_path):
     """Proportions of OSIE: 800x600 JPEG files of 70 kB and more, five for training to one each for the rest."""
     rng = np.random.default_rng(0)
