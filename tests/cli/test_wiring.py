@@ -43,7 +43,7 @@ class Empty:
 LAST = object()
 EMPTY = Empty()
 AREA = SimpleNamespace(name="cta")
-MODEL_OPENED = SimpleNamespace(mode="exact")
+MODEL_OPENED = SimpleNamespace(mode="exact", calibration=None)
 JOBS: dict[str, dict[str, Any]] = {
     "demo": {"mrsal.cli.demo_job.run_demo": LAST},
     "predict": {"mrsal.inference.predict_job": LAST, "mrsal.inference.predict_on_ray": LAST},
@@ -237,6 +237,7 @@ OPTIONS: dict[str, dict[str, To]] = {
         "skip_first": To(True),
         "protocol": To("mrcnn"),
         "optimal": To(True),
+        "agreement": To(True),
         "adjust": To(True),
         "limits": To(False),
         "parquet": To(True),

@@ -253,7 +253,7 @@ def test_shards_that_cannot_be_done_are_reported_and_the_others_done(in_process,
     assert in_process() == Summary(done=2, skipped=3)
     assert in_process() == Summary(skipped=5)
     assert any(mentions(message, 0, 5) for message in caplog.messages)
-    assert in_process({"fresh": True}) == Summary(done=5)
+    assert in_process(fresh=True) == Summary(done=5)
 
 
 def test_a_shard_of_which_workers_die_is_given_up(in_process, tmp_path, monkeypatch, caplog):
@@ -293,7 +293,7 @@ def test_workers_do_what_one_process_does_with_every_option(in_process, tmp_path
 def test_results_that_are_there_are_left_out_on_request(in_process, tmp_path):
     assert in_process() == Summary(done=5)
     (tmp_path / "out" / "3.npy").unlink()
-    assert in_process({"fresh": True}, skip_existing=True) == Summary(done=1, skipped=4)
+    assert in_process(fresh=True, skip_existing=True) == Summary(done=1, skipped=4)
 
 
 def test_what_stops_a_worker_stops_the_job(in_process, tmp_path, monkeypatch):
