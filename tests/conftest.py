@@ -17,8 +17,7 @@ from tiny_data import write_folder
 from tiny_network import WIDTHS
 
 from mrsal.datasets import FixationDataset, load
-from mrsal.datasets.archives import historical, native
-from mrsal.datasets.archives.sampling import sample_locations
+from mrsal.datasets.archives import historical, native, sampling
 from mrsal.inference.onnx_export import export_model
 from mrsal.model import network
 
@@ -64,7 +63,7 @@ def pth_folder(dataset: FixationDataset, tmp_path_factory: pytest.TempPathFactor
 def few_samples(dataset: FixationDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As ``pth_folder``, with a tenth of the training samples. Not to be changed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(historical, "sample_locations", partial(sample_locations, fixated=1, unfixated=2))
+        patch.setattr(sampling, "sample_locations", partial(sampling.sample_locations, fixated=1, unfixated=2))
         return historical.write_pth(dataset, tmp_path_factory.mktemp("data") / "few")
 
 

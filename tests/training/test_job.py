@@ -2,7 +2,8 @@
 
 import io
 import json
-from dataclasses import asdict
+from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +11,12 @@ from rich.console import Console
 
 from mrsal.evaluation.report.curves import read_history
 from mrsal.model.checkpoint import load_checkpoint
-from mrsal.model.network import ModelConfig
-from mrsal.training.config import TrainConfig
 from mrsal.training.job import train_job
+from mrsal.training.options import Recipe, TrainOptions
 
 # nothing as by default, but that there is one process
-SETTINGS = TrainConfig(
+SETTINGS = TrainOptions(
+    data_dir=Path(),
     epochs=2,
     batch_size=8,
     learning_rate=0.02,
@@ -30,7 +31,8 @@ SETTINGS = TrainConfig(
     device="cpu",
     timeout=50.0,
     seed=5,
-    model=ModelConfig(variant="blur"),
+    use_val=True,
+    improvements=1,
 )
 
 
@@ -38,13 +40,14 @@ SETTINGS = TrainConfig(
 def run(few_samples, tmp_path_factory):
     """A run with these settings, validated. Not to be changed."""
     out = tmp_path_factory.mktemp("job")
-    return train_job(few_samples, out, SETTINGS, use_val=True, console=Console(file=io.StringIO()))
+    return train_job(replace(SETTINGS, data_dir=few_samples, out_dir=out), console=Console(file=io.StringIO()))
 
 
 def test_the_settings_are_those_of_the_run(run):
     found = json.loads((run / "config.json").read_text())
-    for name, value in asdict(SETTINGS).items():
-        assert name == "model" or found[name] == value, name
+    for name in {item.name for item in fields(Recipe)} - {"devices"}:
+        assert found[name] == getattr(SETTINGS, name), name
+    assert found["devices"] == 1
     assert found["model"]["variant"] == "blur"
 
 
