@@ -159,7 +159,7 @@ def test_hyphens_do_as_well_as_underscores(run, native_folder, tmp_path):
     [
         (["train", "--data_dir", "{tmp}"], ["mrsal prepare"]),
         (["train", "--data_dir", "{native}", "--early_stopping_patience", "3"], ["--use_val"]),
-        (["train", "--data_dir", "{native}", "--start_momentum", "1.5"], ["momentum", 1.5]),
+        (["train", "--data_dir", "{native}", "--start_momentum", "1.5"], ["start_momentum", 1.5]),
         (["train", "--data_dir", "{native}", "--out_dir", "{tmp}/file/below"], ["{tmp}/file"]),
         (["train", "--data_dir", "{native}", "--resume", "{tmp}"], ["state.pt"]),
         (["evaluate", "--data_dir", "{native}", "--model_path", "{tmp}/no.pth"], ["{tmp}/no.pth", "mrcnn-osie"]),

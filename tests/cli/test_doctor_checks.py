@@ -10,7 +10,6 @@ from messages import mentions
 from mrsal import cli
 from mrsal.cli import doctor_checks
 from mrsal.cli.doctor_checks import CHECKS, Finding, examine
-from mrsal.inference import predictor
 from mrsal.model import pretrained
 
 
@@ -41,7 +40,7 @@ def test_damaged_weights_are_found(quick, monkeypatch, tmp_path):
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    monkeypatch.setattr(predictor, "WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr("mrsal.model.WEIGHTS", tmp_path / "weights")
     assert by_name(examine())["weights mrcnn-osie"].state == "broken"
 
 
