@@ -122,12 +122,11 @@ def _validator(examples: list[Example], config: TrainConfig, fabric: Fabric) -> 
 
 
 def _available_devices(options: TrainOptions) -> int:
-    """No more GPUs than there are; without one, one process: on CPUs torchrun starts several."""
+    """As many GPUs as are there and are asked for; without GPUs, one process: on CPUs torchrun starts several."""
     there = torch.cuda.device_count() if options.device != "cpu" else 0
     asked = options.devices or MOST_GPUS
-    if (
-        options.devices and asked > max(there, 1) and not is_started_by_another()
-    ):  # which has its own say, or has said so
+    is_short = options.devices is not None and asked > max(there, 1)
+    if is_short and not is_started_by_another():  # which sets the number of processes itself
         used = f"{there} GPU{'s' * (there > 1)}" if there else "the CPU"
         log.warning("%d GPUs were asked for and %d are there; using %s", asked, there, used)
     return min(asked, max(there, 1))
