@@ -58,7 +58,7 @@ def only(folder):
 def test_train_writes_checkpoints_and_logs(run, data, request, tmp_path):
     status, out, _ = run("train", "--data_dir", request.getfixturevalue(data), "--out_dir", tmp_path, *QUICK)
     assert status == 0
-    assert re.search(r"\b2 GPUs?\b.{0,60}\b0\b.{0,60}\bCPU\b", re.sub(r"\s+", " ", out))
+    assert "GPU" not in out  # nobody has asked for several
     folder = only(tmp_path / "trained")
     written = {path.name for path in folder.iterdir()}
     assert {"cnn_epoch_1.pth", "log.txt", "metrics.csv", "config.json", "curves.png", "tensorboard"} <= written

@@ -7,6 +7,7 @@ from PIL import Image
 from rich.console import Console
 
 from mrsal.cli.demo_job import run_demo
+from mrsal.cli.demo_options import DemoOptions
 from mrsal.datasets import load
 from mrsal.datasets.archives.native import NativeArchive
 from mrsal.datasets.synthetic import HEIGHT, WIDTH, make_scene, write_synthetic
@@ -43,7 +44,7 @@ def demo(tmp_path_factory):
     """The folder of a small demo: 16 scenes to train on, once, and 2 to test on. Not to be changed."""
     out = tmp_path_factory.mktemp("demo")
     with (out / "terminal.txt").open("w") as terminal:
-        assert run_demo(out, console=Console(file=terminal, width=100), scenes=20, epochs=1) == out
+        assert run_demo(DemoOptions(out=out), console=Console(file=terminal, width=100), scenes=20, epochs=1) == out
     return out
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import re
 import signal
 from dataclasses import asdict, replace
 
@@ -420,8 +419,7 @@ def test_impossible_settings_are_refused_by_name(settings):
     [(name, value)] = settings.items()
     with pytest.raises(InputError, match=naming(value)) as caught:
         TrainConfig(**settings)
-    said = re.sub(r"TrainConfig\(.*\)", "", str(caught.value))  # in which every setting stands
-    assert mentions(said, name.removeprefix("start_").removeprefix("end_"))
+    assert mentions(str(caught.value), name)
 
 
 # validation and early stopping

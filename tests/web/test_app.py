@@ -18,7 +18,7 @@ from PIL import Image
 from mrsal.cli import main
 from mrsal.errors import FileError, InputError
 from mrsal.web.app import serve
-from mrsal.web.session import Limits
+from mrsal.web.options import Limits
 from mrsal.web.studio import Studio
 
 WIDTH, HEIGHT = 240, 120

@@ -9,7 +9,8 @@ from PIL import Image
 
 from mrsal.aoi.areas import Area
 from mrsal.errors import DataError, InputError
-from mrsal.web.session import Designs, Desk, Limits, areas_of_rows, is_complete, read_upload, rows_of_areas
+from mrsal.web.options import Limits
+from mrsal.web.session import Designs, Desk, areas_of_rows, is_complete, read_upload, rows_of_areas
 
 LIMITS = Limits(megabytes=0.5, megapixels=0.5, pictures=3, areas=2)
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mrsal.aoi.options import Study
 from mrsal.errors import InputError
 from mrsal.inference import SaliencyMap, ShareCalibration
-
-OBSERVERS, FIXATIONS, LEVEL = 15, 6, 0.95
 
 _ROUNDING = 1.0  # pixels that a box may reach over the border without a word, as annotation tools round
 
@@ -144,9 +143,9 @@ def attention_shares(
     areas: Iterable[Area],
     *,
     calibration: ShareCalibration | None = None,
-    observers: int = OBSERVERS,
-    fixations: int = FIXATIONS,
-    level: float = LEVEL,
+    observers: int = Study.observers,
+    fixations: int = Study.fixations,
+    level: float = Study.level,
 ) -> list[AreaShare]:
     """The share of attention of each area.
 
@@ -192,7 +191,7 @@ def attention_shares(
     names = [area.name for area in kept]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"expected areas with different names, got {', '.join(repeated)} more than once")
-    _check_study(observers, fixations, level)
+    Study(observers=observers, fixations=fixations, level=level)  # refuses impossible ones
     sums = [_sum_inside(density, area) for area in kept]
     return [
         AreaShare(
@@ -211,9 +210,9 @@ def compare_shares(
     b: Sequence[AreaShare],
     *,
     calibration: ShareCalibration | None = None,
-    observers: int = OBSERVERS,
-    fixations: int = FIXATIONS,
-    level: float = LEVEL,
+    observers: int = Study.observers,
+    fixations: int = Study.fixations,
+    level: float = Study.level,
 ) -> list[AreaDifference]:
     """The areas of two designs, matched by name.
 
@@ -240,7 +239,7 @@ def compare_shares(
     says nothing about its error on the other. On two versions of one picture the model's errors are alike, and the interval is
     wider than it has to be. Where it has 0 inside, such a study may well see no difference, or the opposite one.
     """
-    _check_study(observers, fixations, level)
+    Study(observers=observers, fixations=fixations, level=level)  # refuses impossible ones
     others = {share.area.name: share for share in b}
     pairs = [(share, others[share.area.name]) for share in a if share.area.name in others]
     if not pairs:
@@ -305,10 +304,3 @@ def _covered(start: float, stop: float, side: int) -> tuple[slice, NDArray[np.fl
     first, last = int(np.floor(start)), min(int(np.ceil(stop)), side)
     at = np.arange(first, last)
     return slice(first, last), np.minimum(at + 1, stop) - np.maximum(at, start)
-
-
-def _check_study(observers: int, fixations: int, level: float) -> None:
-    if observers < 1 or fixations < 1:
-        raise InputError(f"expected at least one observer and one fixation, got {observers} and {fixations}")
-    if not 0 < level < 1:
-        raise InputError(f"expected a level above 0 and below 1, such as 0.95, got {level}")

@@ -19,6 +19,7 @@ from rich.table import Table
 from mrsal.aoi.areas import Area, AreaDifference, AreaShare, attention_shares
 from mrsal.aoi.box_files import read_areas
 from mrsal.aoi.drawing import side_by_side, with_areas
+from mrsal.aoi.options import Study
 from mrsal.errors import InputError
 from mrsal.files import atomic_path
 from mrsal.images import read_image
@@ -60,7 +61,9 @@ class Attention:
         ]
 
 
-def measure(image: Path, boxes: Path | Sequence[Area], model: SaliencyModel, **study: Any) -> Attention:
+def measure(
+    image: Path, boxes: Path | Sequence[Area], model: SaliencyModel, *, study: Study | None = None
+) -> Attention:
     """Predict an image and share its attention among areas.
 
     Parameters
@@ -69,14 +72,23 @@ def measure(image: Path, boxes: Path | Sequence[Area], model: SaliencyModel, **s
     boxes : Path or sequence of Area
         A file for :func:`read_areas`, or the areas themselves.
     model : SaliencyModel
-    **study
-        As for :func:`attention_shares`, but for the calibration, which is the model's.
+        Its calibration, if it has one, gives the intervals.
+    study : Study, optional
+        What the intervals are about.
     """
     pixels = read_image(image)
     areas = read_areas(boxes, image=image, shape=pixels.shape[:2]) if isinstance(boxes, Path) else boxes
     attention_shares(np.ones(pixels.shape[:2]), areas)  # what is wrong with the boxes is said before the network runs
     saliency = model.predict(pixels, name=image.name)
-    shares = attention_shares(saliency, areas, calibration=model.calibration, **study)
+    size = study or Study()
+    shares = attention_shares(
+        saliency,
+        areas,
+        calibration=model.calibration,
+        observers=size.observers,
+        fixations=size.fixations,
+        level=size.level,
+    )
     return Attention(image.name, saliency, shares)
 
 

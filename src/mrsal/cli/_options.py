@@ -1,9 +1,10 @@
-"""What all commands share: the console, how loud it is, and the options that mean the same everywhere.
+"""What all commands share: the console, how loud it is, and how a dataclass of options becomes a command.
 
 ``--quiet`` and ``--json`` work wherever a command takes them: what a command and its jobs print and log goes through
 :data:`console`, which they silence or send to standard error.
 """
 
+import inspect
 import json
 import logging
 import math
@@ -18,7 +19,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand
 
-from mrsal.errors import InputError
+from mrsal.options import Setting, from_flags, settings_of
 
 console = Console(highlight=False)
 errors = Console(highlight=False, stderr=True)
@@ -123,72 +124,92 @@ def data_sets() -> list[str]:
     return list(LOADERS)
 
 
-class Mode(StrEnum):
-    """How whole images are predicted."""
+_COMPLETE = {"networks": networks, "baselines": baselines, "protocols": protocols, "data_sets": data_sets}
 
-    exact = "exact"
-    fast = "fast"
-    crops = "crops"
-
-
-class Precision(StrEnum):
-    """Number format of the network."""
-
-    auto = "auto"
-    fp32 = "fp32"
-    bf16 = "bf16"
-
-
-class Device(StrEnum):
-    """Where the network runs."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
+_QUIET = inspect.Parameter(
+    "quiet",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[bool, typer.Option("--quiet", help="Say only what went wrong.", callback=_be_quiet)],
+)
+_JSON = inspect.Parameter(
+    "json",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print the result as JSON, and all else on standard error.", callback=_leave_stdout
+        ),
+    ],
+)
 
 
-class Engine(StrEnum):
-    """What does the work."""
+def command(options: type[Any], *, quiet: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a command of a dataclass of options (see :mod:`mrsal.options`) and a function that is called with one of them.
 
-    local = "local"
-    ray = "ray"
+    Name and help of the command are those of the function. If it takes ``json``, the command has ``--json``.
+
+    Parameters
+    ----------
+    options : type
+        The dataclass.
+    quiet : bool
+        Whether the command has ``--quiet``.
+    """
+    settings = {setting.flag: setting for setting in settings_of(options)}
+
+    def make(run: Callable[..., None]) -> Callable[..., None]:
+        has_json = "json" in inspect.signature(run).parameters
+
+        def made(**typed: Any) -> None:
+            values = {flag: _from_typer(setting, typed[flag]) for flag, setting in settings.items()}
+            run(from_flags(options, values), **({"json": typed["json"]} if has_json else {}))
+
+        parameters = [_parameter(setting) for setting in settings.values()]
+        parameters += [_QUIET] * quiet + [_JSON] * has_json
+        made.__name__, made.__doc__, made.__annotations__ = run.__name__, run.__doc__, {}
+        made.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return made
+
+    return make
 
 
-DataDir = Annotated[Path, typer.Option("--data_dir", help="Folder with the *.pth.tar files or a native archive.")]
-ModeOption = Annotated[
-    Mode | None,
-    typer.Option(
-        help="fast is several times faster and nearly exact. Default: exact, but fast for exported networks.",
-        show_default=False,
-    ),
-]
-PrecisionOption = Annotated[Precision, typer.Option(help="auto: bf16 where the hardware has it.")]
-DeviceOption = Annotated[Device, typer.Option(help="auto: a GPU where there is one.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="Say only what went wrong.", callback=_be_quiet)]
-JsonOption = Annotated[
-    bool,
-    typer.Option("--json", help="Print the result as JSON, and all else on standard error.", callback=_leave_stdout),
-]
-EngineOption = Annotated[
-    Engine, typer.Option(help="local: this process; ray: many, on this machine or on a cluster (mrsal[ray]).")
-]
-AddressOption = Annotated[
-    str | None, typer.Option(help="Of a Ray cluster, host:6379, or auto on one of its machines; none: this machine.")
-]
-WorkersOption = Annotated[
-    int | None, typer.Option(min=1, help="Processes for --engine ray. Default: one per GPU, or else per CPU core.")
-]
+def _parameter(setting: Setting) -> inspect.Parameter:
+    """A setting as typer takes it."""
+    option, flag, default = setting.option, setting.flag, setting.default
+    value: Any = setting.type
+    about: dict[str, Any] = {"help": option.help}
+    names = [f"--{flag}/--no_{flag}" if default is True else f"--{flag}"]
+    if option.switch:
+        value, default = int, int(default)
+        about |= {"help": f"{option.help} The name alone means 1.", "metavar": _ZERO_OR_ONE, "parser": _zero_or_one}
+    if setting.type in (int, float):
+        about |= {"min": option.minimum, "max": option.maximum}
+    if option.complete:
+        about["autocompletion"] = one_of(*(_COMPLETE[source] for source in option.complete))
+    if setting.is_sequence:
+        # typer knows no lists of Literals
+        value = list[StrEnum(flag, {choice: choice for choice in setting.choices}) if setting.choices else value]  # type: ignore[misc]
+        default = default if setting.is_required else list(default) or None
+    if setting.is_optional or default is None:
+        value = value | None
+    return inspect.Parameter(
+        flag,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if setting.is_required else default,
+        annotation=Annotated[value, typer.Argument(**about) if option.argument else typer.Option(*names, **about)],
+    )
+
+
+def _from_typer(setting: Setting, value: Any) -> Any:
+    """What typer made of the words, in the type of the field."""
+    if setting.is_sequence:
+        return tuple(str(single) if setting.choices else single for single in value or ())
+    return bool(value) if setting.option.switch else value
 
 
 _ZERO_OR_ONE = "[0|1]"  # what help shows behind a switch, and what tells a switch from other options
-
-
-def switch(name: str, *, help: str) -> Any:
-    """An option that is on with ``--name``, ``--name 1`` or ``--name=1``, and off with ``--name 0`` or ``--name=0``.
-
-    For a parameter of type ``int`` with the default 0, of a command whose class is :class:`Command`.
-    """
-    return typer.Option(name, metavar=_ZERO_OR_ONE, parser=_zero_or_one, help=f"{help} The name alone means 1.")
 
 
 def _zero_or_one(text: str) -> int:
@@ -198,9 +219,10 @@ def _zero_or_one(text: str) -> int:
 
 
 class Command(TyperCommand):
-    """A command whose options may be made by :func:`switch`. Typer has no option whose value can be left out.
+    """A command that may have switches, which are on with ``--name``, ``--name 1`` or ``--name=1``, and off with 0.
 
-    A command that takes arguments should have no switch: the argument behind a bare switch would be read as its value.
+    Typer has no option whose value can be left out. A command that takes arguments should have no switch: the argument behind
+    a bare switch would be read as its value.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -212,10 +234,3 @@ class Command(TyperCommand):
             is_bare = normalise(argument) in switches and following.startswith("-")
             completed.append(f"{argument}=1" if is_bare else argument)
         return super().parse_args(ctx, completed)
-
-
-def only_with_ray(engine: Engine, **options: object) -> None:
-    """Refuse options that would do nothing."""
-    given = [f"--{name}" for name, value in options.items() if value]
-    if engine is not Engine.ray and given:
-        raise InputError(f"{', '.join(given)} would do nothing without --engine ray")

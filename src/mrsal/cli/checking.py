@@ -1,27 +1,31 @@
 """``mrsal doctor``."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mrsal.cli._options import JsonOption, console, print_json
+from mrsal.cli._options import command, console, print_json
+from mrsal.options import Option
 
 
-def doctor(
-    data_dir: Annotated[
-        Path | None, typer.Option("--data_dir", help="Folder of the data sets; by default what MRSAL_DATA says.")
-    ] = None,
-    json: JsonOption = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class DoctorOptions:
+    """Options of ``mrsal doctor``."""
+
+    data_dir: Annotated[Path | None, Option("Folder of the data sets; by default what MRSAL_DATA says.")] = None
+
+
+@command(DoctorOptions)
+def doctor(options: DoctorOptions, *, json: bool) -> None:
     """Say what mrsal finds on this machine, and whether it works: versions, devices, weights, data, a short self-test.
 
     The exit status is 1 if something fails that mrsal cannot do without.
     """
     from mrsal.cli.doctor_checks import examine
 
-    findings = examine(data_dir)
+    findings = examine(options.data_dir)
     broken = [finding for finding in findings if finding.state == "broken"]
     if json:
         print_json({"ok": not broken, "findings": [asdict(finding) for finding in findings]})

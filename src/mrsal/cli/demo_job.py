@@ -1,7 +1,6 @@
 """The whole way in one command: make scenes, prepare, train, evaluate, draw. Needs no data and no network."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from mrsal import datasets
+from mrsal.cli.demo_options import DemoOptions
 from mrsal.datasets import Example, NativeArchive, write_native, write_synthetic
 from mrsal.evaluation import (
     Scores,
@@ -26,22 +26,19 @@ from mrsal.images import save_jpeg
 from mrsal.inference import BASELINES, load_model
 from mrsal.metrics import PROTOCOLS
 from mrsal.progress import progress_bar
-from mrsal.training import TrainConfig, job as training_job
+from mrsal.training import TrainOptions, train_job
 
-SCENES = 60
-_CONFIG = TrainConfig(epochs=3, batch_size=32, devices=1)
+SCENES, EPOCHS = 60, 3
 
 
-def run_demo(out: Path, *, seed: int = 0, console: Console, scenes: int = SCENES, epochs: int = _CONFIG.epochs) -> Path:
+def run_demo(options: DemoOptions, *, console: Console, scenes: int = SCENES, epochs: int = EPOCHS) -> Path:
     """Make a small data set, train on it, evaluate and draw.
 
     Parameters
     ----------
-    out : Path
-        Folder for ``data/``, ``archive/``, ``trained/<time>/`` and the results: ``comparisons.jpg``, ``curves.png``,
-        ``scores.csv``, ``scores.md``, and ``photograph_overlay.jpg`` by the network that ships with mrsal.
-    seed : int
-        Of the scenes, the observers and the training.
+    options : DemoOptions
+        ``out`` is the folder for ``data/``, ``archive/``, ``trained/<time>/`` and the results: ``comparisons.jpg``,
+        ``curves.png``, ``scores.csv``, ``scores.md``, and ``photograph_overlay.jpg`` by the network that ships with mrsal.
     console : Console
         Where progress and the table of scores go.
     scenes, epochs : int
@@ -52,6 +49,7 @@ def run_demo(out: Path, *, seed: int = 0, console: Console, scenes: int = SCENES
     Path
         ``out``.
     """
+    out, seed = options.out, options.seed
     began = time.monotonic()
     with progress_bar(console) as bar:
         task = bar.add_task("making scenes", total=scenes, note="")
@@ -61,8 +59,8 @@ def run_demo(out: Path, *, seed: int = 0, console: Console, scenes: int = SCENES
         write_native(dataset, out / "archive", seed=seed, progress=lambda n: bar.update(task, advance=n))
     console.print(f"made {scenes} scenes with {len(dataset.fixations)} fixations and prepared them for training")
 
-    config = replace(_CONFIG, epochs=epochs, seed=seed)
-    run = training_job.train_job(out / "archive", out, config, console=console)
+    training = TrainOptions(data_dir=out / "archive", out_dir=out, epochs=epochs, batch_size=32, devices=1, seed=seed)
+    run = train_job(training, console=console)
 
     examples = list(NativeArchive(out / "archive").examples("test", skip_first=True))
     predictor = load_model(run / f"cnn_epoch_{epochs}.pth", mode="fast")

@@ -4,7 +4,12 @@ from .comparison import compare as compare
 from .comparison_job import compare_job as compare_job
 from .evaluator import evaluate as evaluate
 from .job import evaluate_job as evaluate_job
-from .options import EvaluateOptions as EvaluateOptions, SubmitOptions as SubmitOptions
+from .options import (
+    CompareOptions as CompareOptions,
+    EvaluateOptions as EvaluateOptions,
+    ModelOptions as ModelOptions,
+    SubmitOptions as SubmitOptions,
+)
 from .report.curves import read_history as read_history, save_curves as save_curves
 from .report.pictures import comparison_picture as comparison_picture, sheet as sheet
 from .report.tables import score_table as score_table, table_lines as table_lines

@@ -18,7 +18,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from mrsal.errors import InputError
-from mrsal.evaluation.scores import RESAMPLES, Scores
+from mrsal.evaluation.options import Bootstrap
+from mrsal.evaluation.scores import Scores
 from mrsal.evaluation.statistics import bootstrap_means, bootstrap_p, holm, percentile_interval, wilcoxon_p
 from mrsal.files import atomic_path
 from mrsal.metrics import HIGHER_IS_BETTER
@@ -222,9 +223,9 @@ def compare(
     *,
     reference: str | None = None,
     higher_is_better: Mapping[str, bool] | None = None,
-    level: float = 0.95,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    level: float = Bootstrap.level,
+    resamples: int = Bootstrap.resamples,
+    seed: int = Bootstrap.seed,
 ) -> Comparison:
     """Compare models by their scores on the same images.
 
@@ -263,8 +264,7 @@ def compare(
         raise InputError(f"expected at least two models to compare, got {len(models)}")
     if reference is not None and reference not in scores:
         raise InputError(f"no model is called {reference!r}; choose the reference from {', '.join(models)}")
-    if not 0 < level < 1 or resamples < 100:
-        raise InputError(f"expected a level between 0 and 1 and at least 100 resamples, got {level} and {resamples}")
+    Bootstrap(level=level, resamples=resamples, seed=seed)  # refuses impossible ones
     names = _common_images(scores)
     notes: list[str] = []
     protocol = _common_text(scores, "protocol", notes)

@@ -5,30 +5,25 @@ from pathlib import Path
 
 from mrsal.errors import InputError
 from mrsal.evaluation.comparison import Comparison, compare
+from mrsal.evaluation.options import CompareOptions
 from mrsal.evaluation.report.charts import save_distributions, save_pairwise, save_score_plot
-from mrsal.evaluation.scores import RESAMPLES, Scores
+from mrsal.evaluation.scores import Scores
 from mrsal.files import atomic_path, make_folder, new_folder
 
 log = logging.getLogger("mrsal")
 
 
-def compare_job(
-    paths: list[Path],
-    out: Path | None = None,
-    *,
-    names: list[str] | None = None,
-    reference: str | None = None,
-    level: float = 0.95,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> tuple[Path, Comparison]:
+def compare_job(options: CompareOptions) -> tuple[Path, Comparison]:
     """Compare the scores in files, or in folders of ``mrsal evaluate``, under ``names`` or the models they name.
 
     Returns the folder ``out``, by default ``compare/<time>``, with ``comparison.csv``, ``comparison.md`` and the charts
     ``comparison.png``, ``scores.png`` and ``distributions.png``; and the comparison.
     """
+    paths, out = options.paths, options.out
     loaded = [Scores.load(path) for path in paths]
-    names = names or [scores.model or _file_name(path) for path, scores in zip(paths, loaded, strict=True)]
+    names = [scores.model or _file_name(path) for path, scores in zip(paths, loaded, strict=True)]
+    if options.names:
+        names = [name.strip() for name in options.names.split(",")]
     if len(names) != len(paths):
         raise InputError(f"expected a name for each of {len(paths)} score files, got {len(names)}: {', '.join(names)}")
     if len(set(names)) < len(names):
@@ -36,7 +31,8 @@ def compare_job(
             f"expected models with different names, got {', '.join(names)}; tell them apart with --names A,B"
         )
     by_name = dict(zip(names, loaded, strict=True))
-    found = compare(by_name, reference=reference, level=level, resamples=resamples, seed=seed)
+    level, resamples, seed = options.level, options.resamples, options.seed
+    found = compare(by_name, reference=options.reference, level=level, resamples=resamples, seed=seed)
     folder = make_folder(out) if out else new_folder(Path("compare"))
     found.save(folder / "comparison.csv")
     with atomic_path(folder / "comparison.md") as temporary:

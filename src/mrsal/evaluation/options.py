@@ -1,41 +1,104 @@
-"""The options of ``mrsal evaluate`` and ``mrsal submit``."""
+"""Options of the commands that score models. Imports no torch, so that the command line starts quickly."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from mrsal.datasets import DataDir
+from mrsal.errors import InputError
+from mrsal.inference import RayOptions
+from mrsal.model import DEFAULT_MODEL, MapOptions
+from mrsal.options import Option, check
+
+ResizeMaps = Annotated[bool, Option("Bring stored maps to the stimulus's size, bilinear.")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions:
-    """What is scored, on which data, and by which conventions."""
+class ModelOptions(MapOptions):
+    """Any model that :func:`mrsal.inference.open_model` opens."""
 
-    data_dir: Path
-    model_path: str
-    out_dir: Path = Path()
-    improvements: int | None = None
-    num_saved_images: int = -1
-    split: str = "test"
-    mode: str | None = None
-    skip_first: bool = False
-    protocol: str = "tuebingen"
-    optimal: bool = False
-    agreement: bool = False
-    adjust: bool = False
-    limits: bool = True
-    parquet: bool = False
-    resize_maps: bool = False
-    device: str = "auto"
-    precision: str = "auto"
+    model: Annotated[
+        str,
+        Option(
+            "A network, baseline, folder or HDF5 file of maps, or package.module:function.",
+            complete=("networks", "baselines"),
+        ),
+    ] = DEFAULT_MODEL
 
 
 @dataclass(frozen=True, kw_only=True)
-class SubmitOptions:
-    """The images of a benchmark, and the model that predicts them."""
+class Bootstrap:
+    """How sure a mean over images is."""
 
-    paths: tuple[Path, ...]
-    out: Path | None = None
-    model: str = "mrcnn-osie"
-    dry_run: Path | None = None
-    mode: str | None = None
-    resize_maps: bool = False
-    device: str = "auto"
-    precision: str = "auto"
+    level: Annotated[float, Option("Of confidence.", above=0, below=1)] = 0.95
+    resamples: Annotated[int, Option("Of the bootstrap.", minimum=100)] = 10_000
+    seed: Annotated[int, Option("Of the bootstrap.", minimum=0)] = 0
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(Bootstrap):
+    """Options of ``mrsal compare``."""
+
+    paths: Annotated[
+        Sequence[Path], Option("Score files (.csv, .parquet), or folders of mrsal evaluate.", argument=True)
+    ]
+    names: Annotated[str, Option("What to call the models: A,B,...; by default what the files say.")] = ""
+    reference: Annotated[str | None, Option("Compare all others with this model only.")] = None
+    out: Annotated[Path | None, Option("Folder for table and charts; by default compare/<time>/.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(RayOptions, MapOptions):
+    """Options of ``mrsal evaluate``."""
+
+    data_dir: DataDir
+    model_path: Annotated[
+        str,
+        Option(
+            "A checkpoint (.pth, .safetensors, .onnx), mrcnn-osie, hf://owner/name, a baseline (uniform, centre), a "
+            "folder or HDF5 file of maps, or package.module:function, which runs that code.",
+            complete=("networks", "baselines"),
+        ),
+    ]
+    out_dir: Annotated[Path, Option("The result goes to OUT_DIR/eval/<time>/.")] = Path()
+    improvements: Annotated[
+        int | None, Option("Checked against the checkpoint, which knows its variant.", minimum=0, maximum=1)
+    ] = None
+    num_saved_images: Annotated[int, Option("Comparisons; -1: all.", minimum=-1)] = -1
+    split: Annotated[str, Option("test, val, train, or (native archives) all.")] = "test"
+    skip_first: Annotated[bool, Option("Leave out the first fixation of each trial.")] = False
+    protocol: Annotated[
+        str,
+        Option("Conventions: tuebingen, mit-matlab, mrcnn (shuffled AUC) or historical.", complete=("protocols",)),
+    ] = "tuebingen"
+    optimal: Annotated[bool, Option("Take maps as densities; score each metric on the map that is best for it.")] = (
+        False
+    )
+    agreement: Annotated[bool, Option("Add the historical score, for comparison with older numbers; not an AUC.")] = (
+        False
+    )
+    adjust: Annotated[bool, Option("Blur and centre bias, fitted on the validation images, for the model's maps.")] = (
+        False
+    )
+    limits: Annotated[bool, Option("Also score uniform, centre bias and inter-observer limit.")] = True
+    parquet: Annotated[bool, Option("Write scores.parquet too.")] = False
+    resize_maps: ResizeMaps = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmitOptions(ModelOptions):
+    """Options of ``mrsal submit``."""
+
+    paths: Annotated[Sequence[Path], Option("The benchmark's images: files, folders, or stimuli.hdf5.", argument=True)]
+    out: Annotated[Path | None, Option("HDF5 file to write; an interrupted one is continued.")] = None
+    dry_run: Annotated[Path | None, Option("Write nothing; check this file as the benchmark does.")] = None
+    resize_maps: ResizeMaps = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.out is None) == (self.dry_run is None):
+            raise InputError("give either --out, the file to write, or --dry_run, the file to check")

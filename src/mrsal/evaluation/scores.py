@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrsal.errors import DataError, FileError, InputError
+from mrsal.evaluation.options import Bootstrap
 from mrsal.evaluation.statistics import bootstrap_means, percentile_interval
 from mrsal.files import atomic_path
 
-RESAMPLES = 10_000
 SUFFIXES = (".csv", ".parquet")
 _ORIGIN = ("model", "dataset", "protocol")  # text columns; every other column but "stimulus" is a metric
 
@@ -63,7 +63,12 @@ class Scores:
         return {metric: int((~np.isnan(column)).sum()) for metric, column in self.values.items()}
 
     def interval(
-        self, metric: str, *, level: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
+        self,
+        metric: str,
+        *,
+        level: float = Bootstrap.level,
+        resamples: int = Bootstrap.resamples,
+        seed: int = Bootstrap.seed,
     ) -> tuple[float, float]:
         """The interval of one metric; see :meth:`intervals`."""
         if metric not in self.values:
@@ -72,7 +77,7 @@ class Scores:
         return only.intervals(level=level, resamples=resamples, seed=seed)[metric]
 
     def intervals(
-        self, *, level: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
+        self, *, level: float = Bootstrap.level, resamples: int = Bootstrap.resamples, seed: int = Bootstrap.seed
     ) -> dict[str, tuple[float, float]]:
         """Bootstrap percentile intervals of the means: how far they would move with other images of the same kind.
 
@@ -96,7 +101,7 @@ class Scores:
         interval knows nothing of other observers or of training with another seed. With less than about 30 images it is
         somewhat too narrow, as all percentile intervals are.
         """
-        _check(level, resamples)
+        Bootstrap(level=level, resamples=resamples, seed=seed)  # refuses impossible ones
         order = np.argsort(np.array(self.names, dtype=str), kind="stable")
         usable = [m for m, column in self.values.items() if self.counts()[m] > 1 and not np.isinf(column).any()]
         found = dict.fromkeys(self.values, (np.nan, np.nan))
@@ -182,13 +187,6 @@ class Scores:
 def _mean(column: NDArray[np.float64]) -> float:
     there = column[~np.isnan(column)]
     return float(there.mean()) if there.size else float("nan")
-
-
-def _check(level: float, resamples: int) -> None:
-    if not 0 < level < 1:
-        raise InputError(f"expected a level between 0 and 1, got {level}; 0.95 is usual")
-    if resamples < 100:
-        raise InputError(f"expected at least 100 resamples, got {resamples}; {RESAMPLES} is usual")
 
 
 def _check_suffix(path: Path) -> None:

@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from mrsal import images
 from mrsal.errors import DataError, FileError, InputError, MrsalError
 from mrsal.inference import video
-from mrsal.inference.options import COLUMN
+from mrsal.inference.options import PredictOptions
 from mrsal.inference.result_names import TAR, stem, tell_apart, with_suffix
+
+COLUMN = PredictOptions.column
 
 _PICTURES = (*images.EXTENSIONS, *images.UNREAD)  # say so rather than pass over them
 _KNOWN = (*_PICTURES, *video.EXTENSIONS, TAR)

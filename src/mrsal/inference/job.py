@@ -61,12 +61,12 @@ def predict_job(options: PredictOptions, *, console: Console) -> Summary:
     for complaint in complaints:
         log.error("skipped: %s", complaint)
     summary = Summary(failed=len(complaints), failures=[str(complaint) for complaint in complaints])
-    _refuse_overwriting(sources, out, options.format, resuming=options.skip_existing)
+    _refuse_overwriting(sources, out, options.formats, resuming=options.skip_existing)
     if options.skip_existing:
-        done = [source for source in sources if source.is_done(out, options.format)]
+        done = [source for source in sources if source.is_done(out, options.formats)]
         summary = replace(summary, skipped=len(done))
         for source in done:
-            summary.results[str(source)] = _as_text(source.results(out, options.format))
+            summary.results[str(source)] = _as_text(source.results(out, options.formats))
         sources = [source for source in sources if str(source) not in summary.results]
     if sources:
         make_folder(out)
@@ -78,7 +78,7 @@ def predict_job(options: PredictOptions, *, console: Console) -> Summary:
                     log.error("%s%s", "" if source.is_video else "skipped: ", error)
                     summary.failures.append(str(error))
                 else:
-                    summary.results[str(source)] = _as_text(source.results(out, options.format))
+                    summary.results[str(source)] = _as_text(source.results(out, options.formats))
                 summary = replace(summary, done=summary.done + (not error), failed=summary.failed + bool(error))
                 bar.update(task, advance=1, note=source.path.name)
     total = summary.done + summary.skipped + summary.failed
@@ -105,7 +105,7 @@ def predict_sources(
 def _save(source: Source, map_: SaliencyMap, options: PredictOptions) -> MrsalError | None:
     """Write the map in all formats; returns what went wrong."""
     try:
-        for format_, path in source.results(options.out, options.format).items():
+        for format_, path in source.results(options.out, options.formats).items():
             if format_ == "overlay":
                 save_jpeg(map_.overlay(opacity=options.opacity, colormap=options.colormap), path)
             else:
@@ -124,7 +124,7 @@ def _predict_film(source: Source, model: SaliencyModel, options: PredictOptions,
     try:
         result = video.predict_video(
             source.path,
-            list(source.results(options.out, options.format).values()),
+            list(source.results(options.out, options.formats).values()),
             model,
             smoothing=options.smoothing,
             every=options.every,

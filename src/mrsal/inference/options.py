@@ -1,43 +1,119 @@
-"""The options of ``mrsal predict``."""
+"""Options of the commands that predict. Imports no torch, so that the command line starts quickly."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
-COLUMN = "path"
-SHARD_SIZE = 1000
+from mrsal.errors import InputError
+from mrsal.model import DEFAULT_MODEL, DeviceOptions, Mode
+from mrsal.options import Option, check
+
+Format = Literal["npy", "png", "overlay"]
+Runtime = Literal["auto", "torch", "onnx"]
+
+_ON_RAY = "engine=ray"
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions:
-    """What is predicted, by which model, and what is written.
+class Look:
+    """How a heatmap is laid over a picture."""
 
-    ``mode`` None is the model's own, and for videos the model's own for videos.
-    """
+    opacity: Annotated[float, Option("Of the heatmap where it is hottest.", minimum=0, maximum=1)] = 0.6
+    colormap: Annotated[str, Option("Of the heatmap: a name that matplotlib knows.")] = "inferno"
 
-    paths: tuple[str, ...]
-    out: Path
-    model: str = "mrcnn-osie"
-    format: tuple[str, ...] = ("overlay",)
-    mode: str | None = None
-    recursive: bool = False
-    opacity: float = 0.6
-    colormap: str = "inferno"
-    smoothing: float = 0.0
-    every: int = 1
-    skip_existing: bool = False
-    column: str = COLUMN
-    runtime: str = "auto"
-    device: str = "auto"
-    precision: str = "auto"
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RayOptions:
-    """Where the workers of a Ray cluster are, how many there are, and what each is given at a time."""
+    """Whether the workers of a Ray cluster do the work. All machines see the inputs and results under the same paths."""
 
-    address: str | None = None
-    workers: int | None = None
-    gpus_per_worker: float = 1.0
-    shard_size: int = SHARD_SIZE
-    nested: bool = False
-    fresh: bool = False
+    engine: Annotated[
+        Literal["local", "ray"],
+        Option("local: this process; ray: many, on this machine or on a cluster (mrsal[ray])."),
+    ] = "local"
+    address: Annotated[
+        str | None,
+        Option(
+            "Of a Ray cluster, host:6379, or auto on one of its machines. Default: this machine.", only_with=_ON_RAY
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        Option("Processes for --engine ray. Default: one per GPU, or else per CPU core.", minimum=1, only_with=_ON_RAY),
+    ] = None
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions(Look, RayOptions, DeviceOptions):
+    """Options of ``mrsal predict``."""
+
+    paths: Annotated[
+        Sequence[str],
+        Option(
+            "Images, videos, folders, quoted patterns ('photos/*.jpg'), lists of them (@list.txt), Parquet tables of "
+            "paths, and .tar files of images (WebDataset).",
+            argument=True,
+        ),
+    ]
+    out: Annotated[Path, Option("Folder for the maps.")]
+    model: Annotated[
+        str,
+        Option(
+            "A checkpoint (.pth, .safetensors), the name of one that ships with mrsal, an .onnx file of mrsal export, "
+            "a folder of save_pretrained, or hf://owner/name.",
+            complete=("networks",),
+        ),
+    ] = DEFAULT_MODEL
+    formats: Annotated[
+        Sequence[Format],
+        Option("npy: numbers; png: 16-bit grey; overlay: heatmap on the image. May be repeated.", flag="format"),
+    ] = ("overlay",)
+    mode: Annotated[
+        Mode | None,
+        Option("Default: exact for images; fast, which is nearly the same, for videos and exported networks."),
+    ] = None
+    recursive: Annotated[bool, Option("Folders with all that is below them.")] = False
+    smoothing: Annotated[float, Option("Videos: time constant in seconds; 0: no smoothing.", minimum=0)] = 0.0
+    every: Annotated[int, Option("Videos: predict every n-th frame, interpolate between.", minimum=1)] = 1
+    skip_existing: Annotated[bool, Option("Leave out what OUT already holds.")] = False
+    column: Annotated[str, Option("Of Parquet tables: the one with the paths.")] = "path"
+    runtime: Annotated[
+        Runtime, Option("onnx: an exported network, without torch; auto: for files that end in .onnx.")
+    ] = "auto"
+    gpus_per_worker: Annotated[
+        float,
+        Option("ray: 0.25 puts four workers on each GPU, which read and write for it.", above=0, only_with=_ON_RAY),
+    ] = 1.0
+    shard_size: Annotated[int, Option("ray: inputs that are done as one piece.", minimum=1, only_with=_ON_RAY)] = 1000
+    nested: Annotated[bool, Option("ray: spread results over 256 folders in OUT.", only_with=_ON_RAY)] = False
+    fresh: Annotated[bool, Option("ray: do what an earlier run finished again.", only_with=_ON_RAY)] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.engine == "ray" and self.runtime == "onnx":
+            raise InputError("--engine ray predicts with torch; leave --runtime onnx out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """Options of ``mrsal export``."""
+
+    model: Annotated[
+        str,
+        Option(
+            "A checkpoint (.pth, .safetensors), the name of one that ships with mrsal, a folder of save_pretrained, or "
+            "hf://owner/name.",
+            argument=True,
+            complete=("networks",),
+        ),
+    ]
+    out: Annotated[Path, Option("File to write, .onnx or .safetensors.", argument=True)]
+
+    def __post_init__(self) -> None:
+        check(self)

@@ -1,17 +1,10 @@
 """Colours for saliency maps, and maps laid over pictures."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from mrsal.errors import InputError
-
-if TYPE_CHECKING:  # a slow import
-    pass
-
-
-_COLORMAP = "inferno"
+from mrsal.inference.options import Look
 
 
 def colour_map(values: NDArray) -> NDArray[np.uint8]:
@@ -20,7 +13,7 @@ def colour_map(values: NDArray) -> NDArray[np.uint8]:
 
     low, high = float(values.min()), float(values.max())
     scaled = (values - low) / (high - low) if high > low else np.zeros(values.shape)
-    return np.round(colormaps[_COLORMAP](scaled)[..., :3] * 255).astype(np.uint8)
+    return np.round(colormaps[Look.colormap](scaled)[..., :3] * 255).astype(np.uint8)
 
 
 _STRIP = 1 << 20  # pixels that are coloured at a time, so that a large picture takes little memory
@@ -42,7 +35,7 @@ class Heat:
         If the opacity is out of range, or the colormap is not known.
     """
 
-    def __init__(self, opacity: float = 0.6, colormap: str = "inferno") -> None:
+    def __init__(self, opacity: float = Look.opacity, colormap: str = Look.colormap) -> None:
         from matplotlib import colormaps  # a slow import
 
         if not 0 <= opacity <= 1:

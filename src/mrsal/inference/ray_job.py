@@ -21,7 +21,7 @@ from mrsal.files import atomic_path, make_folder
 from mrsal.inference.executor import TRIES
 from mrsal.inference.inputs import Source, list_sources
 from mrsal.inference.job import Summary, predict_sources
-from mrsal.inference.options import PredictOptions, RayOptions
+from mrsal.inference.options import PredictOptions
 from mrsal.inference.overlay import Heat
 from mrsal.inference.predictor import Predictor, load_model
 from mrsal.inference.ray_pool import import_ray, on_ray
@@ -38,14 +38,13 @@ _DECISIVE = ("precision", "mode", "opacity", "colormap", "smoothing", "every")
 _SHOWN = 20  # failures in the log; the file has all
 
 
-def predict_on_ray(options: PredictOptions, ray: RayOptions, *, console: Console) -> Summary:
+def predict_on_ray(options: PredictOptions, *, console: Console) -> Summary:
     """As :func:`mrsal.inference.predict_job`, with the same files as result, by the workers of a Ray cluster.
 
     Parameters
     ----------
     options : PredictOptions
         The output folder and the inputs have the same paths on all machines.
-    ray : RayOptions
 
     Returns
     -------
@@ -67,7 +66,7 @@ def predict_on_ray(options: PredictOptions, ray: RayOptions, *, console: Console
     network, _ = load_network(options.model)
     out = make_folder(options.out).absolute()
     settings = {
-        "formats": sorted(options.format),
+        "formats": sorted(options.formats),
         "model": _digest(network),
         **{name: getattr(options, name) for name in _DECISIVE},
     }
@@ -79,7 +78,9 @@ def predict_on_ray(options: PredictOptions, ray: RayOptions, *, console: Console
         log.error("skipped: %s", error)
 
     sources = list_sources(options.paths, complain, recursive=options.recursive, out=out, column=options.column)
-    shards = cut_into_shards(sources, out, settings, size=ray.shard_size, nested=ray.nested, fresh=ray.fresh)
+    shards = cut_into_shards(
+        sources, out, settings, size=options.shard_size, nested=options.nested, fresh=options.fresh
+    )
     summary = Summary(skipped=shards.finished, failed=failed)
     if not shards.todo:
         log.info("0 of %d inputs written to %s, %d were there already", shards.finished + failed, out, shards.finished)
@@ -88,10 +89,13 @@ def predict_on_ray(options: PredictOptions, ray: RayOptions, *, console: Console
         shards=replace(shards, todo=[]), options=replace(options, paths=(), out=out, model=everywhere(options.model))
     )
     with on_ray(
-        address=ray.address, workers=ray.workers, gpus_per_worker=ray.gpus_per_worker, device=options.device
+        address=options.address,
+        workers=options.workers,
+        gpus_per_worker=options.gpus_per_worker,
+        device=options.device,
     ) as execute:
         already = f", {shards.finished} inputs were finished earlier" if shards.finished else ""
-        log.info("%d shards of up to %d inputs%s", len(shards.todo), ray.shard_size, already)
+        log.info("%d shards of up to %d inputs%s", len(shards.todo), options.shard_size, already)
         began = time.monotonic()
         with (
             atomic_path(out / FAILURES) as temporary,
@@ -161,7 +165,7 @@ class _PredictShards:
             before = None  # it was damaged, and may hold more by now
         if before:
             sources = [source for source in sources if str(source.name) in again]
-        todo = [s for s in sources if not (self.options.skip_existing and s.is_done(out, self.options.format))]
+        todo = [s for s in sources if not (self.options.skip_existing and s.is_done(out, self.options.formats))]
         done = 0
         with progress_bar(Console(quiet=True)) as bar:
             for source, error in predict_sources(todo, self.predictor, self.options, bar=bar):

@@ -11,6 +11,7 @@ from PIL import Image
 from mrsal.errors import InputError
 from mrsal.files import atomic_path
 from mrsal.images import min_max_scaled
+from mrsal.inference.options import Look
 from mrsal.inference.overlay import Heat
 
 
@@ -60,7 +61,7 @@ class SaliencyMap:
         low, high = self.values.min(), self.values.max()
         return self.values if low >= 0 and high <= 1 else (self.density / self.density.max()).astype(np.float32)
 
-    def overlay(self, *, opacity: float = 0.6, colormap: str = "inferno") -> NDArray[np.uint8]:
+    def overlay(self, *, opacity: float = Look.opacity, colormap: str = Look.colormap) -> NDArray[np.uint8]:
         """The stimulus with the map laid over it: ``(H, W, 3)`` uint8; the more salient, the less see-through."""
         return Heat(opacity, colormap).over(self.image, self.scaled())
 

@@ -23,7 +23,7 @@ from typing import Any
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_path
 from mrsal.inference.inputs import Source
-from mrsal.inference.options import SHARD_SIZE
+from mrsal.inference.options import PredictOptions
 from mrsal.inference.result_names import TAR, tell_apart
 
 FOLDER = ".mrsal-shards"
@@ -115,7 +115,7 @@ def cut_into_shards(
     out: Path,
     settings: dict[str, Any],
     *,
-    size: int = SHARD_SIZE,
+    size: int = PredictOptions.shard_size,
     nested: bool = False,
     fresh: bool = False,
 ) -> Shards:

@@ -21,6 +21,7 @@ from scipy import ndimage
 
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_folder, atomic_path
+from mrsal.inference.options import Look, PredictOptions
 from mrsal.inference.overlay import Heat
 from mrsal.inference.saliency_model import SaliencyModel
 from mrsal.model import GRID, Grid
@@ -70,10 +71,10 @@ def predict_video(
     out: str | Path | Sequence[str | Path],
     model: SaliencyModel,
     *,
-    smoothing: float = 0.0,
-    every: int = 1,
-    opacity: float = 0.6,
-    colormap: str = "inferno",
+    smoothing: float = PredictOptions.smoothing,
+    every: int = PredictOptions.every,
+    opacity: float = Look.opacity,
+    colormap: str = Look.colormap,
     on_frame: Callable[[int, int | None], None] | None = None,
 ) -> VideoResult:
     """Predict where people look in each frame of a video.
@@ -398,6 +399,11 @@ def _folder(path: Path) -> Iterator[_Write]:
 
         def write(_: _Frame, values: NDArray[np.float32]) -> None:
             nonlocal count
+            if values.min() < 0 or values.max() > 1:
+                raise InputError(
+                    f"the maps of a video are written as PNG where they lie in [0, 1], and this model's run from "
+                    f"{values.min():.3g} to {values.max():.3g}; write them as .npy"
+                )
             sixteen = Image.fromarray(np.round(values * 65535).astype(np.uint16))
             sixteen.save(temporary / f"{count:06}.png", compress_level=1)
             count += 1

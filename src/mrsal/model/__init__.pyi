@@ -23,13 +23,13 @@ from .network import (
     channels_last as channels_last,
     constrain_conv1 as constrain_conv1,
 )
-from .pretrained import (
-    BUNDLED as BUNDLED,
+from .options import (
     DEFAULT_MODEL as DEFAULT_MODEL,
-    WEIGHTS as WEIGHTS,
-    everywhere as everywhere,
-    load_network as load_network,
+    DeviceOptions as DeviceOptions,
+    MapOptions as MapOptions,
+    Mode as Mode,
 )
+from .pretrained import BUNDLED as BUNDLED, WEIGHTS as WEIGHTS, everywhere as everywhere, load_network as load_network
 from .pyramid import (
     PATCH as PATCH,
     SCALES as SCALES,

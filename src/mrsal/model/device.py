@@ -1,13 +1,14 @@
 """Which device and which number format to compute with."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
 from mrsal.errors import InputError
+from mrsal.model.options import Device, Precision
 
-DEVICES = ("auto", "cpu", "cuda")
-PRECISIONS = ("auto", "fp32", "bf16")
+DEVICES: tuple[str, ...] = get_args(Device)
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 
 def resolve_device(device: str) -> str:

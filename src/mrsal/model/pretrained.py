@@ -7,6 +7,7 @@ from mrsal.errors import FileError
 from mrsal.model.checkpoint import load_checkpoint
 from mrsal.model.hub import SCHEME, load_pretrained
 from mrsal.model.network import MrCNN
+from mrsal.model.options import DEFAULT_MODEL
 
 
 def everywhere(model: str) -> str:
@@ -16,7 +17,6 @@ def everywhere(model: str) -> str:
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 BUNDLED = {"mrcnn-osie": "mrcnn-osie.safetensors"}
-DEFAULT_MODEL = "mrcnn-osie"
 
 
 def checkpoint_path(name_or_path: str | Path | None = None) -> Path:

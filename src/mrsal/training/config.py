@@ -4,15 +4,15 @@ Letters: B samples of a batch, S = 3 scales, C = 3 channels, P = 42 the side of 
 """
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Protocol
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mrsal.errors import InputError
 from mrsal.model import RGB, ModelConfig
+from mrsal.training.options import Recipe, TrainOptions
 
 
 class Samples(Protocol):
@@ -38,68 +38,21 @@ class Samples(Protocol):
         """Crops ``(B, S, C, P, P)``, uint8 or float32 in [0, 1], and labels ``(B,)`` float32."""
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """Settings of a run; the defaults are the paper's."""
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(Recipe):
+    """Settings of a run; the defaults are the paper's. Most are those of :class:`Recipe`, with a line about each there.
 
-    epochs: int = 20
-
-    batch_size: int = 256
-    # per process
-
-    learning_rate: float = 0.002
-
-    start_momentum: float = 0.9
-    end_momentum: float = 0.99
-    # raised linearly per iteration over the whole run
-
-    weight_decay: float = 2e-4
-
-    conv1_limit: float = 0.1
-    # largest L2 norm of a first-layer filter; 0 switches the constraint off
-
-    patience: int = -1
-    # stop after so many epochs without a better validation score; -1: never
-
-    watch: str = "CC"
-    # the validation metric that decides which checkpoint is best
-
-    average: int = 3
-    # epochs at the end whose mean weights are kept as well; 1: none are
-
-    precision: str = "auto"
-    # "fp32"; "bf16"; "auto": bf16 where the hardware has it
-
-    devices: int = 1
-    # processes on this machine, a GPU each; torchrun and Slurm have their own say
-
-    device: str = "auto"
-    # "auto", "cpu", "cuda"
-
-    timeout: float = 600.0
-    # seconds after which a process gives up waiting for the others
-
-    seed: int = 0
+    ``devices`` None means one process for :func:`mrsal.train`; a GPU each, up to two, is for ``mrsal train``.
+    """
 
     model: ModelConfig = field(default_factory=ModelConfig)
+    # the network
 
-    def __post_init__(self) -> None:
-        checks = {
-            "epochs must be at least 1": self.epochs >= 1,
-            "batch_size must be at least 1": self.batch_size >= 1,
-            "learning_rate must be positive": 0 < self.learning_rate < float("inf"),
-            "momentum must lie in [0, 1), start and end": 0 <= self.start_momentum < 1 and 0 <= self.end_momentum < 1,
-            "weight_decay must not be negative": self.weight_decay >= 0,
-            "conv1_limit must not be negative": self.conv1_limit >= 0,
-            "patience must be -1, or at least 1": self.patience == -1 or self.patience >= 1,
-            "average must be at least 1": self.average >= 1,
-            "devices must be at least 1": self.devices >= 1,
-            "timeout must be positive": self.timeout > 0,
-            "seed must not be negative": self.seed >= 0,
-        }
-        for complaint, fine in checks.items():
-            if not fine:
-                raise InputError(f"{complaint}; got {self}")
+
+def config_of(options: TrainOptions) -> TrainConfig:
+    """The settings of the run that a command asks for."""
+    recipe = {item.name: getattr(options, item.name) for item in fields(Recipe)}
+    return TrainConfig(**recipe, model=ModelConfig(variant="blur" if options.improvements else "base"))
 
 
 def as_json(config: TrainConfig) -> dict[str, Any]:

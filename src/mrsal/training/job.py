@@ -21,8 +21,9 @@ from mrsal.metrics import HIGHER_IS_BETTER
 from mrsal.model import MrCNN
 from mrsal.progress import log_file, progress_bar
 from mrsal.training import loop
-from mrsal.training.config import TrainConfig, fit_input
+from mrsal.training.config import TrainConfig, config_of, fit_input
 from mrsal.training.distributed import catch_signals, is_started_by_another, launch, on_first, shared_map
+from mrsal.training.options import MOST_GPUS, TrainOptions
 from mrsal.training.run_folder import last_run
 
 log = logging.getLogger("mrsal")
@@ -30,37 +31,31 @@ log = logging.getLogger("mrsal")
 LAST = "last"  # as a run to resume: the newest one there is, or a new one
 
 
-def train_job(
-    data_dir: Path,
-    out_dir: Path,
-    config: TrainConfig,
-    *,
-    use_val: bool = False,
-    resume: str | Path | None = None,
-    console: Console,
-) -> Path:
+def train_job(options: TrainOptions, *, console: Console) -> Path:
     """Train on the archive in ``data_dir``; returns the run's folder, ``out_dir/trained/<time>``.
 
     With ``use_val`` the images of the validation split are predicted after every epoch, in ``fast`` mode, each by one process.
     ``resume`` is the folder of a run, or ``"last"``: the newest one below ``out_dir/trained``, or a new one if there is none.
     A request to stop (Ctrl-C, SIGTERM, SIGUSR1) ends the run after the step under way, saved.
     """
+    data_dir = options.data_dir
     archive = open_archive(data_dir)
     samples = archive.samples
-    config = fit_input(_available_devices(config), samples)
-    fabric = launch(device=config.device, precision=config.precision, devices=config.devices, timeout=config.timeout)
+    devices = _available_devices(options)
+    config = fit_input(replace(config_of(options), devices=devices), samples)
+    fabric = launch(device=config.device, precision=config.precision, devices=devices, timeout=config.timeout)
     first = fabric.is_global_zero
     if not first:
         log.setLevel(logging.ERROR)
     validate = None
-    if use_val:
+    if options.use_val:
         if config.watch not in HIGHER_IS_BETTER:
             raise InputError(f"no metric is called {config.watch!r}; choose one of {', '.join(HIGHER_IS_BETTER)}")
         examples = list(archive.examples("val"))
         if not examples:
             raise InputError(f"{data_dir} has no validation images; leave --use_val out")
         validate = _validator(examples, config, fabric)
-    run, goes_on = on_first(fabric, lambda: _folder(out_dir, resume))
+    run, goes_on = on_first(fabric, lambda: _folder(options.out_dir, options.resume))
     shown = console if first else Console(quiet=True)
     with log_file(run / "log.txt") if first else contextlib.nullcontext(), progress_bar(shown) as bar:
         log.info("%s training samples from %s, variant %s", len(samples), data_dir, config.model.variant)
@@ -103,11 +98,11 @@ def train_job(
     return run
 
 
-def _folder(out_dir: Path, resume: str | Path | None) -> tuple[Path, bool]:
+def _folder(out_dir: Path, resume: str | None) -> tuple[Path, bool]:
     """The folder of the run, and whether there is something in it to go on with."""
     if resume is None:
         return new_folder(out_dir / "trained"), False
-    if str(resume) != LAST:
+    if resume != LAST:
         if not (Path(resume) / "state.pt").is_file():
             raise FileError(
                 f"nothing to resume: {resume} holds no state.pt; give the folder of a run, or start without --resume"
@@ -126,12 +121,13 @@ def _validator(examples: list[Example], config: TrainConfig, fabric: Fabric) -> 
     return validate
 
 
-def _available_devices(config: TrainConfig) -> TrainConfig:
+def _available_devices(options: TrainOptions) -> int:
     """No more GPUs than there are; without one, one process: on CPUs torchrun starts several."""
-    there = torch.cuda.device_count() if config.device != "cpu" else 0
-    if config.devices <= max(there, 1):
-        return config
-    used = f"{there} GPU{'s' * (there > 1)}" if there else "the CPU"
-    if not is_started_by_another():  # which has its own say, or has said so
-        log.warning("%d GPUs were asked for and %d are there; using %s", config.devices, there, used)
-    return replace(config, devices=max(there, 1))
+    there = torch.cuda.device_count() if options.device != "cpu" else 0
+    asked = options.devices or MOST_GPUS
+    if (
+        options.devices and asked > max(there, 1) and not is_started_by_another()
+    ):  # which has its own say, or has said so
+        used = f"{there} GPU{'s' * (there > 1)}" if there else "the CPU"
+        log.warning("%d GPUs were asked for and %d are there; using %s", asked, there, used)
+    return min(asked, max(there, 1))

@@ -110,7 +110,7 @@ def train(
     if config.patience >= 0 and validate is None:
         raise InputError("early stopping needs validation; add --use_val, or leave the patience at -1")
     fabric = fabric or launch(
-        device=config.device, precision=config.precision, devices=config.devices, timeout=config.timeout
+        device=config.device, precision=config.precision, devices=config.devices or 1, timeout=config.timeout
     )
     out = Path(out)
     on_first(fabric, lambda: make_folder(out))

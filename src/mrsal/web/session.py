@@ -12,19 +12,9 @@ from numpy.typing import NDArray
 from mrsal.aoi import Area
 from mrsal.errors import DataError, InputError, MrsalError
 from mrsal.images import read_image
+from mrsal.web.options import Limits
 
 _SMALLEST = 3  # pixels of a side that two clicks may span
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the page takes: megabytes and megapixels of a file, pictures at a time, areas on one, and people in the queue."""
-
-    megabytes: float = 20
-    megapixels: float = 25
-    pictures: int = 12
-    areas: int = 100
-    waiting: int = 16
 
 
 def read_upload(path: Path, limits: Limits) -> NDArray[np.uint8]:

@@ -33,7 +33,8 @@ from mrsal.errors import InputError
 from mrsal.images import resize, save_jpeg
 from mrsal.inference import BASELINES, SaliencyMap, ShareCalibration, colour_map, open_model
 from mrsal.model import BUNDLED
-from mrsal.web.session import Limits, read_upload
+from mrsal.web.options import Limits
+from mrsal.web.session import read_upload
 
 SHOWN = ("overlay", "heatmap", "picture")
 SHARE_HEADINGS = ("area", "rank", "attention %", "95 % from", "to", "surface %", "per surface")

@@ -14,7 +14,8 @@ import numpy as np
 
 from mrsal.errors import InputError
 from mrsal.evaluation.comparison import Comparison
-from mrsal.evaluation.scores import RESAMPLES, Scores
+from mrsal.evaluation.options import Bootstrap
+from mrsal.evaluation.scores import Scores
 from mrsal.files import atomic_path
 from mrsal.metrics import HIGHER_IS_BETTER
 
@@ -34,9 +35,9 @@ def score_plot(
     *,
     floor: str | None = None,
     ceiling: str | None = None,
-    level: float = 0.95,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    level: float = Bootstrap.level,
+    resamples: int = Bootstrap.resamples,
+    seed: int = Bootstrap.seed,
 ) -> "Figure":
     """A panel per metric with each model's mean and its bootstrap interval.
 
@@ -83,9 +84,9 @@ def save_score_plot(
     *,
     floor: str | None = None,
     ceiling: str | None = None,
-    level: float = 0.95,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    level: float = Bootstrap.level,
+    resamples: int = Bootstrap.resamples,
+    seed: int = Bootstrap.seed,
 ) -> None:
     """Save :func:`score_plot` as ``.png`` or ``.svg``."""
     _check_suffix(path)

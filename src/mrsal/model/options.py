@@ -1,0 +1,33 @@
+"""Options of all commands that run a network. Imports no torch, so that the command line starts quickly."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from mrsal.options import Option, check
+
+Mode = Literal["exact", "fast", "crops"]
+Precision = Literal["auto", "fp32", "bf16"]
+Device = Literal["auto", "cpu", "cuda"]
+
+DEFAULT_MODEL = "mrcnn-osie"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceOptions:
+    """Where and how a network computes."""
+
+    precision: Annotated[Precision, Option("auto: bf16 where the hardware has it.")] = "auto"
+    device: Annotated[Device, Option("auto: a GPU where there is one.")] = "auto"
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapOptions(DeviceOptions):
+    """How whole images are predicted."""
+
+    mode: Annotated[
+        Mode | None,
+        Option("fast is several times faster and nearly exact. Default: exact, but fast for exported networks."),
+    ] = None

@@ -1,0 +1,41 @@
+"""Options of ``mrsal serve``, and what the page takes."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from mrsal.model import DeviceOptions
+from mrsal.options import Option
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the page takes: megabytes and megapixels of a file, pictures at a time, areas on one, and people in the queue."""
+
+    megabytes: float = 20
+    megapixels: float = 25
+    pictures: int = 12
+    areas: int = 100
+    waiting: int = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions(DeviceOptions):
+    """Options of ``mrsal serve``."""
+
+    model: Annotated[
+        str | None,
+        Option("A checkpoint, or package.module:function, to offer besides those that ship with mrsal."),
+    ] = None
+    host: Annotated[
+        str, Option("Address to listen on; with 0.0.0.0 or :: everybody in the network can use the page.")
+    ] = "127.0.0.1"
+    port: Annotated[int | None, Option("By default the first free one from 7860 on.", minimum=1, maximum=65535)] = None
+    browser: Annotated[bool, Option("Open the page.")] = False
+    max_megabytes: Annotated[float, Option("Of an uploaded file.", minimum=0.1)] = Limits.megabytes
+    max_megapixels: Annotated[float, Option("Of a picture.", minimum=0.1)] = Limits.megapixels
+    max_waiting: Annotated[int, Option("Requests in the queue.", minimum=1)] = Limits.waiting
+
+    @property
+    def limits(self) -> Limits:
+        """What the page takes."""
+        return Limits(megabytes=self.max_megabytes, megapixels=self.max_megapixels, waiting=self.max_waiting)
