@@ -16,10 +16,10 @@ import torch
 from tiny_data import write_folder
 from tiny_network import WIDTHS
 
+from mrsal import model
 from mrsal.datasets import FixationDataset, load
 from mrsal.datasets.archives import historical, native, sampling
 from mrsal.inference.onnx_export import export_model
-from mrsal.model import network
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -77,7 +77,7 @@ def native_folder(dataset: FixationDataset, tmp_path_factory: pytest.TempPathFac
 def tiny_training() -> Iterator[None]:
     """What a command of this process trains is a tiny network; there is no option for that."""
     with pytest.MonkeyPatch.context() as patch:  # its own, since a test may undo what it changed
-        patch.setattr(network, "ModelConfig", partial(network.ModelConfig, **WIDTHS))
+        patch.setattr(model, "ModelConfig", partial(model.ModelConfig, **WIDTHS))
         yield
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mrsal.evaluation.baselines.simple import centre, spectral_residual
 from PIL import Image
 from scipy.io import savemat
 from tiny_network import tiny
@@ -14,6 +13,7 @@ from tiny_network import tiny
 from mrsal import datasets, evaluate
 from mrsal.datasets.archives import historical, native
 from mrsal.datasets.synthetic import write_synthetic
+from mrsal.inference.simple_models import centre, spectral_residual
 from mrsal.model.checkpoint import save_checkpoint
 from mrsal.model.network import MrCNN
 

@@ -7,11 +7,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from known_pictures import Brightness
-from messages import mentions
+from messages import mentions, naming
 from PIL import Image
 
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.inference.predictor import load_model
+from mrsal.inference.saliency_model import FunctionModel
 from mrsal.inference.video import predict_video
 
 av = pytest.importorskip("av")
@@ -228,6 +229,17 @@ def test_wrong_options_are_refused(tmp_path, options):
     path = write(tmp_path / "in.mkv", flat(0))
     with pytest.raises(InputError):
         predict_video(path, tmp_path / options.pop("out", "out.mp4"), Brightness(), **options)
+
+
+def test_maps_of_any_range_are_numbers_and_a_heatmap_but_no_png(tmp_path):
+    path = write(tmp_path / "in.mkv", flat(0, 100, 200))
+    model = FunctionModel(lambda image: image[..., 0])  # 0 to 255
+    predict_video(path, [tmp_path / "out.npy", tmp_path / "out.mp4"], model)
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy")[:, 9, 9], [0, 100, 200], atol=0.1)
+    assert len(decode(tmp_path / "out.mp4")) == 3
+    with pytest.raises(InputError, match=naming("PNG", 100, ".npy")):
+        predict_video(path, tmp_path / "out", model)
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_pyav_the_install_line_is_printed(tmp_path, monkeypatch):

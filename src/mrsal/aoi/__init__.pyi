@@ -7,7 +7,7 @@ from .areas import (
 )
 from .box_files import read_areas as read_areas, write_areas as write_areas
 from .drawing import with_areas as with_areas, with_contours as with_contours, with_spots as with_spots
-from .options import AoiOptions as AoiOptions, CheckOptions as CheckOptions, Study as Study
+from .options import AoiOptions as AoiOptions, CheckOptions as CheckOptions
 from .rules import check_rules as check_rules, parse_rule as parse_rule
 from .spots import strongest_spots as strongest_spots
 from .study import (

@@ -72,8 +72,9 @@ def measure(
     boxes : Path or sequence of Area
         A file for :func:`read_areas`, or the areas themselves.
     model : SaliencyModel
+        Its calibration, if it has one, gives the intervals.
     study : Study, optional
-        What the intervals are about. How far the model errs is the model's calibration.
+        What the intervals are about.
     """
     pixels = read_image(image)
     areas = read_areas(boxes, image=image, shape=pixels.shape[:2]) if isinstance(boxes, Path) else boxes

@@ -1,5 +1,4 @@
 from .archives.example import ArchiveImage as ArchiveImage, Example as Example
-from .archives.historical import write_pth as write_pth
 from .archives.native import NativeArchive as NativeArchive, write_native as write_native
 from .archives.open import open_archive as open_archive
 from .dataset import FixationDataset as FixationDataset, Stimulus as Stimulus

@@ -5,7 +5,6 @@ from .comparison_job import compare_job as compare_job
 from .evaluator import evaluate as evaluate
 from .job import evaluate_job as evaluate_job
 from .options import (
-    Bootstrap as Bootstrap,
     CompareOptions as CompareOptions,
     EvaluateOptions as EvaluateOptions,
     ModelOptions as ModelOptions,

@@ -16,7 +16,7 @@ ResizeMaps = Annotated[bool, Option("Resize stored maps to the size of the stimu
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions(MapOptions):
-    """Any model that :func:`mrsal.evaluation.open_model` opens."""
+    """Any model that :func:`mrsal.inference.open_model` opens."""
 
     model: Annotated[
         str,

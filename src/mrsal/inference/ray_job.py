@@ -89,7 +89,10 @@ def predict_on_ray(options: PredictOptions, *, console: Console) -> Summary:
         shards=replace(shards, todo=[]), options=replace(options, paths=(), out=out, model=everywhere(options.model))
     )
     with on_ray(
-        address=options.address, workers=options.workers, gpus_per_worker=options.gpus_per_worker, device=options.device
+        address=options.address,
+        workers=options.workers,
+        gpus_per_worker=options.gpus_per_worker,
+        device=options.device,
     ) as execute:
         already = f", {shards.finished} inputs were finished earlier" if shards.finished else ""
         log.info("%d shards of up to %d inputs%s", len(shards.todo), options.shard_size, already)

@@ -399,6 +399,11 @@ def _folder(path: Path) -> Iterator[_Write]:
 
         def write(_: _Frame, values: NDArray[np.float32]) -> None:
             nonlocal count
+            if values.min() < 0 or values.max() > 1:
+                raise InputError(
+                    f"the maps of a video are written as PNG where they lie in [0, 1], and this model's run from "
+                    f"{values.min():.3g} to {values.max():.3g}; write them as .npy"
+                )
             sixteen = Image.fromarray(np.round(values * 65535).astype(np.uint16))
             sixteen.save(temporary / f"{count:06}.png", compress_level=1)
             count += 1

@@ -2,4 +2,4 @@ from .config import TrainConfig as TrainConfig
 from .distributed import first_only as first_only
 from .job import train_job as train_job
 from .loop import train as train
-from .options import Recipe as Recipe, TrainOptions as TrainOptions
+from .options import TrainOptions as TrainOptions

@@ -1,4 +1,4 @@
 from .address import is_private as is_private
 from .app import serve as serve
-from .options import Limits as Limits, ServeOptions as ServeOptions
+from .options import ServeOptions as ServeOptions
 from .studio import Studio as Studio
