@@ -14,7 +14,8 @@ PACKAGE = Path(mrsal.__file__).parent
 
 # a package imports only from those that stand before it
 ORDER = """
-    errors progress _version options files images metrics model datasets inference evaluation training aoi web cli __main__
+    errors progress _version _extras options files images
+    metrics model datasets inference evaluation training aoi web cli __main__
 """.split()
 PUBLIC = {
     *("DataError", "FileError", "InputError", "MrsalError", "Stopped", "TrainingError"),

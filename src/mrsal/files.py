@@ -46,6 +46,18 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(target: str | Path, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written.
+    """
+    with atomic_path(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 @contextmanager
 def atomic_folder(target: str | Path) -> Iterator[Path]:
     """Like :func:`atomic_path` for a folder of files; an older folder at ``target`` is replaced at the very end."""

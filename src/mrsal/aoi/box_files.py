@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from mrsal.aoi.areas import Area, numbered
 from mrsal.errors import DataError, FileError, InputError
-from mrsal.files import atomic_path
+from mrsal.files import write_text
 
 _MOST_BYTES = 200_000_000
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # that Label Studio puts before the names of uploaded files
@@ -70,8 +70,7 @@ def write_areas(areas: Iterable[Area], path: str | Path) -> Path:
     """Write areas as plain JSON, ``{"name": [x, y, width, height]}``, for :func:`read_areas` and ``mrsal check``."""
     boxes = {area.name: [round(float(v), 3) for v in (area.x0, area.y0, area.width, area.height)] for area in areas}
     lines = ",\n".join(f" {json.dumps(name, ensure_ascii=False)}: {json.dumps(box)}" for name, box in boxes.items())
-    with atomic_path(path) as temporary:
-        temporary.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+    write_text(path, f"{{\n{lines}\n}}\n")
     return Path(path)
 
 

@@ -21,7 +21,7 @@ from mrsal.evaluation import (
     sheet,
     table_lines,
 )
-from mrsal.files import atomic_path
+from mrsal.files import write_text
 from mrsal.images import save_jpeg
 from mrsal.inference import BASELINES, load_model
 from mrsal.metrics import PROTOCOLS
@@ -76,8 +76,7 @@ def run_demo(options: DemoOptions, *, console: Console, scenes: int = SCENES, ep
     scores.save(out / "scores.csv")
     save_jpeg(sheet(pictures), out / "comparisons.jpg")
     save_curves(read_history(run), out / "curves.png")
-    with atomic_path(out / "scores.md") as temporary:
-        temporary.write_text("\n".join([*table_lines(results), "", PROTOCOLS["tuebingen"].about, ""]), encoding="utf-8")
+    write_text(out / "scores.md", "\n".join([*table_lines(results), "", PROTOCOLS["tuebingen"].about, ""]))
 
     photograph = get_sample_data("grace_hopper.jpg", asfileobj=False)  # public domain; in matplotlib's wheel
     save_jpeg(load_model().predict(photograph, mode="fast").overlay(), out / "photograph_overlay.jpg")

@@ -21,6 +21,7 @@ import numpy as np
 import mrsal
 from mrsal._version import __version__
 from mrsal.datasets import LOADERS
+from mrsal.errors import first_line
 
 _PACKAGES = ("torch", "numpy", "scipy", "pillow", "lightning-fabric", "safetensors")
 _NOT_EXTRAS = ("dev", "docs", "test")
@@ -55,7 +56,7 @@ def examine(data_dir: Path | None = None) -> list[Finding]:
         try:
             findings += check()
         except Exception as error:  # whatever is wrong with an installation: to say so is the purpose
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            reason = f"{type(error).__name__}: {first_line(error)}"
             findings.append(Finding(name, reason, "broken", "install mrsal anew: pip install --force-reinstall mrsal"))
     return [*findings, *_data(data_dir)]
 

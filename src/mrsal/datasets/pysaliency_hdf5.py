@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mrsal._extras import optional
 from mrsal.datasets.fixations import Fixations
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_path
@@ -86,11 +87,7 @@ def minimal_unique_names(paths: Sequence[str | Path]) -> list[str]:
 
 def load_h5py() -> Any:
     """The module h5py; :class:`InputError` says how to install it."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise InputError("HDF5 files need h5py; install it with: pip install 'mrsal[hdf5]'") from error
-    return h5py
+    return optional("h5py", extra="hdf5", purpose="HDF5 files")
 
 
 @contextmanager

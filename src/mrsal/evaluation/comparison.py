@@ -21,7 +21,7 @@ from mrsal.errors import InputError
 from mrsal.evaluation.options import Bootstrap
 from mrsal.evaluation.scores import Scores
 from mrsal.evaluation.statistics import bootstrap_means, bootstrap_p, holm, percentile_interval, wilcoxon_p
-from mrsal.files import atomic_path
+from mrsal.files import write_text
 from mrsal.metrics import HIGHER_IS_BETTER
 
 
@@ -174,8 +174,7 @@ class Comparison:
         writer = csv.DictWriter(text, [f.name for f in fields(Pair)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(pair) for pair in self.pairs)
-        with atomic_path(path) as temporary:
-            temporary.write_text(text.getvalue(), encoding="utf-8")
+        write_text(path, text.getvalue())
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON can hold it; what is not a number is None."""

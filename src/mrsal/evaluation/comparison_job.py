@@ -8,7 +8,7 @@ from mrsal.evaluation.comparison import Comparison, compare
 from mrsal.evaluation.options import CompareOptions
 from mrsal.evaluation.report.charts import save_distributions, save_pairwise, save_score_plot
 from mrsal.evaluation.scores import Scores
-from mrsal.files import atomic_path, make_folder, new_folder
+from mrsal.files import make_folder, new_folder, write_text
 
 log = logging.getLogger("mrsal")
 
@@ -35,8 +35,7 @@ def compare_job(options: CompareOptions) -> tuple[Path, Comparison]:
     found = compare(by_name, reference=options.reference, level=level, resamples=resamples, seed=seed)
     folder = make_folder(out) if out else new_folder(Path("compare"))
     found.save(folder / "comparison.csv")
-    with atomic_path(folder / "comparison.md") as temporary:
-        temporary.write_text("\n".join([*found.table(), ""]), encoding="utf-8")
+    write_text(folder / "comparison.md", "\n".join([*found.table(), ""]))
     save_pairwise(found, folder / "comparison.png")
     save_score_plot(by_name, folder / "scores.png", level=level, resamples=resamples, seed=seed)
     save_distributions(by_name, folder / "distributions.png")

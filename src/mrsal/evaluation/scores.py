@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mrsal._extras import optional
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.evaluation.options import Bootstrap
 from mrsal.evaluation.statistics import bootstrap_means, percentile_interval
-from mrsal.files import atomic_path
+from mrsal.files import atomic_path, write_text
 
 SUFFIXES = (".csv", ".parquet")
 _ORIGIN = ("model", "dataset", "protocol")  # text columns; every other column but "stimulus" is a metric
@@ -143,11 +144,9 @@ class Scores:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
-        with atomic_path(path) as temporary:
-            temporary.write_text(text.getvalue(), encoding="utf-8")
+        write_text(path, text.getvalue())
         if self.about:
-            with atomic_path(_beside(path)) as temporary:
-                temporary.write_text(about + "\n", encoding="utf-8")
+            write_text(_beside(path), about + "\n")
         else:  # whatever stands there is about older scores
             _beside(path).unlink(missing_ok=True)
 
@@ -268,9 +267,5 @@ def _numbers(column: Sequence[Any], metric: str, path: Path) -> NDArray[np.float
 
 
 def _pyarrow() -> tuple[ModuleType, ModuleType]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise InputError("Parquet files need pyarrow: pip install 'mrsal[parquet]'; or use .csv") from error
-    return pyarrow, pyarrow.parquet
+    parquet = optional("pyarrow.parquet", extra="parquet", purpose="scores in Parquet files (.csv files do not)")
+    return optional("pyarrow", extra="parquet", purpose="Parquet files"), parquet

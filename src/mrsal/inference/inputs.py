@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrsal import images
+from mrsal._extras import optional
 from mrsal.errors import DataError, FileError, InputError, MrsalError
 from mrsal.inference import video
 from mrsal.inference.options import PredictOptions
@@ -307,11 +308,8 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def _column(file: Path, column: str) -> Iterator[str]:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise InputError("a Parquet table of paths needs pyarrow: pip install 'mrsal[parquet]'") from error
+    parquet = optional("pyarrow.parquet", extra="parquet", purpose="Parquet tables of paths")
+    pyarrow = optional("pyarrow", extra="parquet", purpose="Parquet tables of paths")
     try:
         with parquet.ParquetFile(file) as table:
             if column not in table.schema_arrow.names:

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mrsal._extras import optional
 from mrsal.errors import DataError, InputError
 from mrsal.files import atomic_path
 from mrsal.inference.onnx_predictor import FORMAT_VERSION, HEADER, MODE, OnnxPredictor, import_onnxruntime
@@ -204,9 +205,5 @@ def _quiet() -> Iterator[None]:
 
 
 def _import_onnx() -> Any:
-    try:
-        import onnx
-        import onnxscript  # noqa: F401 - with which torch writes ONNX
-    except ImportError as error:
-        raise InputError("export to ONNX needs more packages; install them with: pip install 'mrsal[onnx]'") from error
-    return onnx
+    optional("onnxscript", extra="onnx", purpose="exports to ONNX")  # torch writes ONNX with it
+    return optional("onnx", extra="onnx", purpose="exports to ONNX")

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from mrsal.errors import DataError, FileError, InputError
+from mrsal._extras import optional
+from mrsal.errors import DataError, FileError, InputError, first_line
 from mrsal.inference.saliency_map import SaliencyMap
 from mrsal.inference.saliency_model import PreparedImage, SaliencyModel
 
@@ -77,7 +78,7 @@ class OnnxPredictor(SaliencyModel):
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=providers)
         except Exception as error:  # onnxruntime's own kinds have no common base
-            reason = str(error).strip().splitlines()[0]
+            reason = first_line(error)
             raise DataError(f"{path} is damaged or no ONNX file that onnxruntime runs ({reason})") from error
         self.config = _config(path, self._session.get_modelmeta().custom_metadata_map)
 
@@ -99,11 +100,7 @@ class OnnxPredictor(SaliencyModel):
 
 def import_onnxruntime() -> Any:
     """The package, or an error that says how to get it."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise InputError("ONNX models run in onnxruntime; install it with: pip install 'mrsal[onnx]'") from error
-    return onnxruntime
+    return optional("onnxruntime", extra="onnx", purpose="exported networks")
 
 
 def _check_mode(mode: str | None) -> None:

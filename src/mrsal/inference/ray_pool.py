@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mrsal._extras import optional
 from mrsal.errors import InputError, MrsalError
 from mrsal.inference.executor import TRIES, Execute, Job
 from mrsal.inference.options import PredictOptions
@@ -89,10 +90,7 @@ def run_on_workers(job: Job, items: Sequence[int], count: int, resources: dict[s
 
 def import_ray() -> None:
     """Make sure that Ray is installed."""
-    try:
-        import ray.data  # noqa: F401
-    except ImportError as error:
-        raise InputError("--engine ray needs Ray: pip install 'mrsal[ray]'") from error
+    optional("ray.data", extra="ray", purpose="the workers of --engine ray")
 
 
 @contextmanager

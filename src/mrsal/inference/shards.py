@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from mrsal.errors import DataError, FileError, InputError
-from mrsal.files import atomic_path
+from mrsal.files import atomic_path, write_text
 from mrsal.inference.inputs import Source
 from mrsal.inference.options import PredictOptions
 from mrsal.inference.result_names import TAR, tell_apart
@@ -94,8 +94,7 @@ class Shards:
 
     def finish(self, shard: int, manifest: Manifest) -> None:
         """Mark a shard as finished."""
-        with atomic_path(self._folder / "done" / f"{shard:08}.json") as temporary:
-            temporary.write_text(json.dumps(asdict(manifest)), encoding="utf-8")
+        write_text(self._folder / "done" / f"{shard:08}.json", json.dumps(asdict(manifest)))
 
     @property
     def _folder(self) -> Path:
@@ -165,8 +164,7 @@ def cut_into_shards(
         with atomic_path(shards.list_path(shard)) as temporary:
             temporary.write_bytes(content)
     if todo:
-        with atomic_path(kept) as temporary:
-            temporary.write_text(json.dumps(shards.settings, indent=1), encoding="utf-8")
+        write_text(kept, json.dumps(shards.settings, indent=1))
     return replace(shards, todo=todo, finished=finished)
 
 

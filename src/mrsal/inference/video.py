@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from mrsal._extras import optional
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_folder, atomic_path
 from mrsal.inference.options import Look, PredictOptions
@@ -412,8 +413,4 @@ def _folder(path: Path) -> Iterator[_Write]:
 
 
 def _import_av() -> Any:
-    try:
-        import av
-    except ImportError as error:
-        raise InputError("videos need PyAV; install it with: pip install 'mrsal[video]'") from error
-    return av
+    return optional("av", extra="video", purpose="videos")

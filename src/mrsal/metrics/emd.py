@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from mrsal._extras import optional
 from mrsal.errors import InputError
 from mrsal.metrics._checks import as_distribution, as_pair, batched
 
@@ -55,10 +56,7 @@ def emd(prediction: ArrayLike, ground_truth: ArrayLike, *, reduction: int = 32, 
     >>> round(emd([[1.0, 0.0, 0.0, 0.0]], [[0.0, 0.0, 0.0, 1.0]], reduction=1), 6)
     3.0
     """
-    try:
-        import ot
-    except ImportError:
-        raise InputError("EMD needs the package POT; install it with: pip install 'mrsal[emd]'") from None
+    ot = optional("ot", extra="emd", purpose="earth mover's distances")
     if reduction < 1:
         raise InputError(f"expected a reduction of 1 or more, got {reduction}")
     maps = as_pair(prediction, ground_truth, _NAMES)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mrsal.errors import DataError, FileError, InputError
+from mrsal.errors import DataError, FileError, InputError, first_line
 from mrsal.files import atomic_path
 from mrsal.model.network import ModelConfig, MrCNN
 
@@ -50,7 +50,7 @@ def save_checkpoint(model: MrCNN, path: str | Path, *, about: dict[str, Any] | N
             try:  # streams that share weights would be refused as aliases
                 save_file({k: v.half() if half else v.clone() for k, v in weights.items()}, temporary, {_HEADER: text})
             except SafetensorError as error:
-                raise FileError(f"cannot write {path}: {_first_line(error)}; is the disk full?") from error
+                raise FileError(f"cannot write {path}: {first_line(error)}; is the disk full?") from error
         else:
             state = model.state_dict()
             state.update(weights)
@@ -106,7 +106,7 @@ def save_safely(value: Any, path: Path) -> None:
     try:
         torch.save(value, path)
     except RuntimeError as error:
-        raise FileError(f"cannot write {path}: {_first_line(error)}; is the disk full?") from error
+        raise FileError(f"cannot write {path}: {first_line(error)}; is the disk full?") from error
 
 
 def load_safely(path: str | Path, *, mmap: bool = False) -> Any:
@@ -124,12 +124,8 @@ def load_safely(path: str | Path, *, mmap: bool = False) -> Any:
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise FileError(f"cannot open {path}: {error.strerror}") from error
     except Exception as error:  # a damaged file can end in any of a dozen kinds, some without a message
-        reason = _first_line(error)
+        reason = first_line(error)
         raise DataError(f"{path} cannot be read; it is truncated or no torch file ({reason})") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _read_pth(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

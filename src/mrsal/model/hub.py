@@ -11,9 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from mrsal._extras import optional
 from mrsal._version import __version__
-from mrsal.errors import DataError, FileError, InputError, MrsalError
-from mrsal.files import atomic_path, make_folder
+from mrsal.errors import DataError, FileError, InputError, MrsalError, first_line
+from mrsal.files import make_folder, write_text
 from mrsal.model.checkpoint import load_checkpoint, save_checkpoint
 from mrsal.model.network import ModelConfig, MrCNN
 
@@ -83,7 +84,7 @@ def save_pretrained(
     folder = make_folder(folder)
     save_checkpoint(network, folder / WEIGHTS_FILE, about=about)
     config = {"library": "mrsal", "library_version": __version__, "architecture": "MrCNN", **network.config.to_dict()}
-    _write(folder / CONFIG_FILE, json.dumps(config, indent=2))
+    write_text(folder / CONFIG_FILE, json.dumps(config, indent=2) + "\n")
     if not (folder / CARD_FILE).exists():  # somebody may have written more into it
         card = _CARD.format(
             name=name,
@@ -94,7 +95,7 @@ def save_pretrained(
             address=address or folder.resolve().name,
             about=description or _UNDESCRIBED,
         )
-        _write(folder / CARD_FILE, card)
+        write_text(folder / CARD_FILE, card.rstrip() + "\n")
     return folder
 
 
@@ -153,7 +154,7 @@ def find_pretrained(repo_or_folder: str | Path, *, revision: str | None = None, 
     except Exception as error:  # of a kind that depends on the version, and on how the Hub cannot be reached
         _refuse_name(repo, error)
         raise FileError(
-            f"cannot get {repo} from the Hugging Face Hub, and it is not in the cache ({_first_line(error)}); check the name "
+            f"cannot get {repo} from the Hugging Face Hub, and it is not in the cache ({first_line(error)}); check the name "
             "and the connection, or copy the repository to this machine and give its folder"
         ) from error
 
@@ -209,14 +210,14 @@ def push_to_hub(
     except Exception as error:
         _refuse_name(repo, error)
         raise FileError(
-            f"cannot upload to {repo}: {_first_line(error)}; check the connection and log in with: hf auth login"
+            f"cannot upload to {repo}: {first_line(error)}; check the connection and log in with: hf auth login"
         ) from error
     return str(commit)
 
 
 def _refuse_name(repo: str, error: Exception) -> None:
     if type(error).__name__ == "HFValidationError":
-        raise InputError(f"{repo!r} is no name of a repository: {_first_line(error)}") from error
+        raise InputError(f"{repo!r} is no name of a repository: {first_line(error)}") from error
 
 
 def _check_config(path: Path, network: MrCNN) -> None:
@@ -234,18 +235,5 @@ def _check_config(path: Path, network: MrCNN) -> None:
         raise DataError(f"{path} contradicts the header of {WEIGHTS_FILE} in {', '.join(wrong)}; write the folder anew")
 
 
-def _write(path: Path, text: str) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(text.rstrip() + "\n", encoding="utf-8")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
 def _import_hub() -> Any:
-    try:
-        import huggingface_hub
-    except ImportError as error:
-        raise InputError("the Hugging Face Hub needs a package; install it with: pip install 'mrsal[hub]'") from error
-    return huggingface_hub
+    return optional("huggingface_hub", extra="hub", purpose="networks on the Hugging Face Hub")

@@ -23,11 +23,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mrsal.errors import InputError, Stopped, TrainingError
-from mrsal.files import make_folder, remove_leftovers
+from mrsal.files import make_folder, remove_leftovers, write_text
 from mrsal.model import MrCNN, channels_last, constrain_conv1, to_unit
 from mrsal.training.config import Samples, TrainConfig, as_json
 from mrsal.training.distributed import launch, on_first, readable_failures
-from mrsal.training.run_folder import History, restore, save_average, save_epoch, save_state, write_text
+from mrsal.training.run_folder import History, restore, save_average, save_epoch, save_state
 from mrsal.training.schedule import epoch_batches, momentum_at
 
 Scores = dict[str, float]

@@ -12,7 +12,7 @@ import torch
 
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.evaluation import read_history
-from mrsal.files import atomic_path
+from mrsal.files import atomic_path, write_text
 from mrsal.metrics import HIGHER_IS_BETTER
 from mrsal.model import MrCNN, load_checkpoint, load_safely, save_checkpoint, save_safely
 
@@ -143,12 +143,6 @@ def last_run(folder: Path) -> Path | None:
     """The newest run in ``folder`` that can be resumed; None if there is none."""
     runs = [path.parent for path in folder.glob(f"*/{_STATE}")]
     return max(runs, key=lambda run: run.name, default=None)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small file as a whole or not at all."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def _write_tensorboard(folder: Path, row: dict[str, float]) -> None:

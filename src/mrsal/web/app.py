@@ -7,8 +7,9 @@ import os
 import webbrowser
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mrsal._extras import optional
 from mrsal.aoi import compare_shares, read_areas
 from mrsal.errors import FileError, InputError, MrsalError
 from mrsal.images import EXTENSIONS
@@ -29,10 +30,10 @@ from mrsal.web.studio import (
     write_files,
 )
 
-try:
+if TYPE_CHECKING:
     import gradio as gr
-except ImportError as error:
-    raise InputError("the page needs Gradio; install it with: pip install 'mrsal[web]'") from error
+else:
+    gr = optional("gradio", extra="web", purpose="the pages of mrsal serve")
 
 _FIRST_PORT = 7860  # Gradio's own
 _BOX_HEADINGS = ["name", "x", "y", "width", "height"]

@@ -25,7 +25,7 @@ from mrsal.evaluation.report.charts import save_distributions, save_pairwise, sa
 from mrsal.evaluation.report.curves import save_curves
 from mrsal.evaluation.report.pictures import with_fixations
 from mrsal.evaluation.scores import Scores
-from mrsal.files import atomic_path
+from mrsal.files import write_text
 from mrsal.inference import colour_map
 from mrsal.metrics import HIGHER_IS_BETTER
 
@@ -196,8 +196,7 @@ def write_report(
         written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         version=__version__,
     )
-    with atomic_path(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(path, page)
     return path
 
 
