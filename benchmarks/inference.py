@@ -138,7 +138,7 @@ def work_done(device: str, precisions: list[str], times: dict[tuple[str, str], l
         predictor = mrsal.load_model(device=device, precision=precision)
         for mode in ("crops", "exact", "fast"):
             with FlopCounterMode(display=False) as counter:
-                predictor.with_mode(mode).values(pyramid, Grid.cells(pyramid.shape))
+                predictor.with_mode(mode).grid_map(pyramid, Grid.cells(pyramid.shape))
             flop = counter.get_total_flops()
             rate = flop / statistics.median(times[mode, precision])
             lines.append(f"| {mode} | {precision} | {flop / 1e9:.0f} | {rate / 1e9:.0f} | {rate / peak:.0%} |")
@@ -185,7 +185,7 @@ def growth(device: str) -> list[str]:
         add(
             "points along each side of the grid",
             size,
-            lambda mode, grid=grid: predictor.with_mode(mode).values(pyramid, grid),
+            lambda mode, grid=grid: predictor.with_mode(mode).grid_map(pyramid, grid),
         )
     images = [picture(k) for k in range(4)]
     for size in (1, 2, 4):

@@ -29,7 +29,7 @@ from scipy.stats import pearsonr
 from sklearn.metrics import roc_auc_score
 
 from mrsal import metrics
-from mrsal.datasets.fixations import density, fixation_map
+from mrsal.datasets.fixations import fixation_density, fixation_map
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPE, FIXATIONS, OTHERS, SIGMA = (768, 1024), 100, 1002, 24.0
@@ -90,7 +90,7 @@ def make_scene(seed: int) -> dict[str, NDArray[Any]]:
 
 def ours(scene: dict[str, NDArray[Any]]) -> dict[str, float]:
     map_, x, y = scene["map"], scene["x"], scene["y"]
-    target = density(x, y, SHAPE, sigma=SIGMA)
+    target = fixation_density(x, y, SHAPE, sigma=SIGMA)
     others = {"other_x": scene["other_x"], "other_y": scene["other_y"]}
     return metrics.score(map_, x=x, y=y, target=target, **others, baseline=scene["baseline"], density=map_)
 
@@ -130,7 +130,7 @@ def timed(
 def pysaliency(python: str, scenes: list[dict[str, NDArray[Any]]]) -> tuple[float, list[dict[str, float]]]:
     """CPU seconds per image and the scores; what is handed over is made float64 outside the time."""
     maps = np.stack([scene["map"] for scene in scenes])
-    targets = np.stack([density(scene["x"], scene["y"], SHAPE, sigma=SIGMA) for scene in scenes])
+    targets = np.stack([fixation_density(scene["x"], scene["y"], SHAPE, sigma=SIGMA) for scene in scenes])
     inputs = {"maps": maps, "densities": maps, "targets": targets, "sigma": SIGMA, "baseline": scenes[0]["baseline"]}
     inputs |= {axis: np.concatenate([scene[axis] for scene in scenes]) for axis in ("x", "y")}
     inputs |= {"n": np.repeat(np.arange(len(scenes)), FIXATIONS)}

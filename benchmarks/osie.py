@@ -204,12 +204,14 @@ def score(
 def draw_ten(stem: Path, kept: list[tuple[Example, NDArray, dict[str, float]]]) -> None:
     """Ten comparisons with their stimuli for whoever ran this, and without them for the repository."""
     full = [
-        comparison_picture(e.stimulus(), m, e.target(), caption=f"{e.name}  sAUC {row['sAUC']:.2f}  CC {row['CC']:.2f}")
+        comparison_picture(
+            e.stimulus(), m, e.ground_truth(), caption=f"{e.name}  sAUC {row['sAUC']:.2f}  CC {row['CC']:.2f}"
+        )
         for e, m, row in kept
     ]
     save_jpeg(sheet(full, width=1200), stem.with_name(f"{stem.name}-comparisons.jpg"))
     pairs = [
-        np.hstack([colour_map(m), np.full((m.shape[0], 8, 3), 255, np.uint8), colour_map(e.target())])
+        np.hstack([colour_map(m), np.full((m.shape[0], 8, 3), 255, np.uint8), colour_map(e.ground_truth())])
         for e, m, _ in kept
     ]
     Image.fromarray(sheet(pairs, width=400, columns=2)).save(stem.with_name(f"{stem.name}-maps.png"))
@@ -223,7 +225,7 @@ def write_report(path: Path, results: dict[str, dict[str, Scores]], times: Times
     ]
     for title, table in results.items():
         lines += [f"## {title}", "", *table_lines(table), ""]
-    lines += [PROTOCOLS["tuebingen"].about, "", "## Time", "", "| step | seconds |", "| --- | ---: |"]
+    lines += [PROTOCOLS["tuebingen"].description, "", "## Time", "", "| step | seconds |", "| --- | ---: |"]
     lines += [f"| {step} | {seconds:.1f} |" for step, seconds in times.seconds.items()]
     share = sizes["native"] / sizes["pth"]
     lines += [

@@ -207,7 +207,7 @@ def our_rate(folder: Path, device: str, stretch: float, precision: str) -> float
     config = fit_input(TrainConfig(epochs=1000, precision=precision, device=device), samples)
     marks: list[tuple[int, int, float]] = []  # epoch, samples done in it, time; the first one after what warms up
 
-    def on_progress(state: loop.Progress) -> None:
+    def on_progress(state: loop.TrainingProgress) -> None:
         marks.append((state.epoch, min(state.step * config.batch_size, len(samples)), time.perf_counter()))
         if marks[-1][2] - marks[0][2] > stretch:
             raise Stop

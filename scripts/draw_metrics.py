@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from mrsal import metrics
-from mrsal.datasets.fixations import density
+from mrsal.datasets.fixations import fixation_density
 
 SHAPE = (300, 400)
 SPREAD, SIGMA = (
@@ -68,7 +68,7 @@ def make_scene(seed: int = 0) -> Scene:
     others = rng.normal((width / 2, height / 2), (width * 0.2, height * 0.2), (OTHERS, 2))
     others = others[((others >= 0) & (others < (width, height))).all(axis=1)]
     x, y = places.T
-    return Scene(x, y, *others.T, density(x, y, SHAPE, sigma=SIGMA), gaussian(width / 2, height / 2, 0.2))
+    return Scene(x, y, *others.T, fixation_density(x, y, SHAPE, sigma=SIGMA), gaussian(width / 2, height / 2, 0.2))
 
 
 def make_maps() -> dict[str, Map]:

@@ -50,11 +50,13 @@ def write_example(path: Path, examples: list[Example]) -> Path:
     def keep(example: Example, map_: NDArray, row: dict[str, float]) -> None:
         points = example.fixations
         assert points is not None
-        seen[example.name] = Panel(example.name, example.stimulus(), map_, example.target(), points.x, points.y, row)
+        seen[example.name] = Panel(
+            example.name, example.stimulus(), map_, example.ground_truth(), points.x, points.y, row
+        )
 
     results = {"mrcnn-osie": evaluate(load_model(mode="fast"), examples, on_image=keep)}
     results |= {name: evaluate(baseline, examples) for name, baseline in BASELINES.items()}
-    truths = iter([example.target() for example in examples])
+    truths = iter([example.ground_truth() for example in examples])
     results["ground truth"] = evaluate(lambda image: next(truths), examples)
 
     about = {

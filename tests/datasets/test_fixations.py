@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from messages import naming
 
-from mrsal.datasets.fixations import Fixations, density, fixation_map
+from mrsal.datasets.fixations import Fixations, fixation_density, fixation_map
 from mrsal.errors import InputError
 
 
@@ -26,11 +26,11 @@ def test_density_is_the_sum_of_gaussians(sigma):
     points = [(3.2, 4.9), (3.7, 4.1), (0.0, 0.0), (18.99, 13.99), (11.5, 2.0)]
     x, y = np.transpose(points)
     expected = naive_density(points, (14, 19), sigma)
-    np.testing.assert_allclose(density(x, y, (14, 19), sigma=sigma), expected, rtol=1e-9)
+    np.testing.assert_allclose(fixation_density(x, y, (14, 19), sigma=sigma), expected, rtol=1e-9)
 
 
 def test_density_sums_to_one_even_where_the_border_takes_a_part():
-    map_ = density([0, 39], [0, 29], (30, 40), sigma=8)
+    map_ = fixation_density([0, 39], [0, 29], (30, 40), sigma=8)
     assert map_.shape == (30, 40)
     assert map_.dtype == np.float64
     assert map_.min() >= 0
@@ -39,10 +39,10 @@ def test_density_sums_to_one_even_where_the_border_takes_a_part():
 
 def test_density_needs_a_fixation_and_a_width():
     with pytest.raises(InputError, match="fixation"):
-        density([], [], (5, 5), sigma=1)
+        fixation_density([], [], (5, 5), sigma=1)
     for sigma in (0, -1, np.nan):
         with pytest.raises(InputError, match=naming("sigma", sigma)):
-            density([1], [1], (5, 5), sigma=sigma)
+            fixation_density([1], [1], (5, 5), sigma=sigma)
 
 
 def test_fixation_map_counts_by_pixel():

@@ -5,7 +5,8 @@ import pytest
 from made_up_examples import clusters
 from messages import mentions, naming
 
-from mrsal.datasets.fixations import density, fixation_map
+from mrsal.datasets import fixation_density
+from mrsal.datasets.fixations import fixation_map
 from mrsal.errors import InputError
 from mrsal.evaluation.adjustment import Adjusted, fit_adjustment
 from mrsal.evaluation.baselines.centre_bias import CentreBias
@@ -46,7 +47,7 @@ def test_noise_is_replaced_by_the_centre_bias_and_the_truth_is_left_alone(exampl
         for m, e in zip(noise, examples, strict=True)
     ]
     assert np.mean(scored) == pytest.approx(adjustment.nss_after)
-    truth = [density(e.fixations.x, e.fixations.y, e.shape, sigma=2.0) for e in examples]
+    truth = [fixation_density(e.fixations.x, e.fixations.y, e.shape, sigma=2.0) for e in examples]
     assert fit_adjustment(truth, examples).blur == 0.0
 
 

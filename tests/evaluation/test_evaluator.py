@@ -25,7 +25,7 @@ def test_a_uniform_map_scores_chance(examples):
 
 
 def test_the_ground_truth_scores_best(examples):
-    truths = iter([example.target() for example in examples])
+    truths = iter([example.ground_truth() for example in examples])
     scores = evaluate(lambda image: next(truths), examples).mean()
     assert scores["CC"] == pytest.approx(1)
     assert scores["SIM"] == pytest.approx(1)
@@ -59,7 +59,10 @@ def test_an_archive_of_maps_has_no_scores_at_fixations(pth_folder):
 
 @pytest.mark.parametrize("protocol", ["tuebingen", "mrcnn", "historical"])
 def test_the_historical_score_is_added_where_it_is_asked_for_and_is_always_the_same(examples, protocol):
-    expected = [metrics.agreement_score(centre(e.stimulus()), e.target() * (255 / e.target().max())) for e in examples]
+    expected = [
+        metrics.agreement_score(centre(e.stimulus()), e.ground_truth() * (255 / e.ground_truth().max()))
+        for e in examples
+    ]
     without, added = (evaluate(centre, examples, protocol=protocol, agreement=asked) for asked in (False, True))
     assert ("agreement" in without.values) is (protocol == "historical")
     np.testing.assert_allclose(added.values["agreement"], expected, atol=1e-9)

@@ -10,7 +10,7 @@ from messages import mentions
 from pyarrow import parquet
 
 from mrsal.errors import DataError, InputError
-from mrsal.inference.inputs import Source, find_sources, list_sources
+from mrsal.inference.inputs import InputFile, find_sources, list_sources
 
 
 def pictures(path):
@@ -109,7 +109,7 @@ def test_listing_goes_through_a_folder_as_it_is_asked_for(tmp_path):
     listed = list_sources(
         [str(tmp_path / "photos"), str(tmp_path / "gone")], complaints.append, recursive=True, out=out
     )
-    assert next(listed) == Source(tmp_path / "photos" / "a.png", Path("a"))
+    assert next(listed) == InputFile(tmp_path / "photos" / "a.png", Path("a"))
     assert complaints == []  # what comes later was not looked at
     assert [source.name for source in listed] == [Path("deep/b")]
     assert len(complaints) == 1

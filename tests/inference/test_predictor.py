@@ -97,7 +97,7 @@ def test_a_bright_spot_is_found_where_it_is(mode):
     y, x = np.indices((60, 130))
     spot = np.exp(-((y - 15) ** 2 + (x - 100) ** 2) / (2 * 4**2))
     image = np.round(np.repeat(spot[..., None], 3, axis=2) * 255).astype(np.uint8)
-    values = cpu(brightness_network()).with_mode(mode).values(Pyramid.from_image(image), Grid.cells((60, 130), 10))
+    values = cpu(brightness_network()).with_mode(mode).grid_map(Pyramid.from_image(image), Grid.cells((60, 130), 10))
     row, column = np.unravel_index(values.argmax(), values.shape)
     assert abs(row - 15) <= 6
     assert abs(column - 100) <= 13
@@ -105,7 +105,7 @@ def test_a_bright_spot_is_found_where_it_is(mode):
 
 def test_the_grid_of_the_archives_reaches_the_corners_of_the_map():
     network, pyramid = loud(), Pyramid.from_image(picture(40, 50))
-    values = cpu(network).with_mode("crops").values(pyramid, CORNERS)
+    values = cpu(network).with_mode("crops").grid_map(pyramid, CORNERS)
     expected = torch.sigmoid(grid_logits(network, batch_of_one(pyramid), CORNERS, mode="crops")[0])
     np.testing.assert_allclose(values[[0, 0, -1, -1], [0, -1, 0, -1]], expected.flatten(), atol=1e-5)
 
@@ -161,7 +161,7 @@ def test_paths_pil_images_and_arrays_are_taken_alike(tmp_path):
 
 def test_prediction_switches_dropout_off():
     predictor, pyramid = cpu(loud().train(), mode="crops"), Pyramid.from_image(picture(40, 50))
-    np.testing.assert_array_equal(predictor.values(pyramid, CORNERS), predictor.values(pyramid, CORNERS))
+    np.testing.assert_array_equal(predictor.grid_map(pyramid, CORNERS), predictor.grid_map(pyramid, CORNERS))
 
 
 # what archives hold
@@ -346,7 +346,7 @@ def test_a_name_leads_to_a_bundled_checkpoint_and_any_other_path_stays(tmp_path)
 def test_bf16_gives_nearly_the_same_map():
     network, pyramid = loud(), Pyramid.from_image(picture(30, 40))
     grid = Grid(np.array([10, 14]), np.array([20, 22, 23]), (30, 40))
-    full, half = (cpu(network, precision=p).with_mode("exact").values(pyramid, grid) for p in ("fp32", "bf16"))
+    full, half = (cpu(network, precision=p).with_mode("exact").grid_map(pyramid, grid) for p in ("fp32", "bf16"))
     assert half.dtype == np.float32
     assert (half != full).any()
     np.testing.assert_allclose(half, full, atol=0.03)

@@ -14,7 +14,7 @@ from messages import naming
 
 import mrsal
 from mrsal.errors import InputError
-from mrsal.inference.inputs import Source, find_sources
+from mrsal.inference.inputs import InputFile, find_sources
 from mrsal.inference.result_names import stem, tell_apart
 from mrsal.inference.shards import cut_into_shards
 
@@ -88,7 +88,7 @@ def test_one_process_and_a_cluster_give_the_same_names(tmp_path):
             file.touch()
         files = [str(path) for path in (folder / "in").rglob("*") if path.is_file()]
         rng.shuffle(files)
-        listed = [Source(Path(file), Path(stem(Path(file)).name)) for file in files]
+        listed = [InputFile(Path(file), Path(stem(Path(file)).name)) for file in files]
         try:
             sources, complaints = find_sources(files)
         except InputError:

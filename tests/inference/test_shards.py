@@ -8,12 +8,12 @@ import pytest
 from messages import naming
 
 from mrsal.errors import InputError
-from mrsal.inference.inputs import Source, find_sources, stem
+from mrsal.inference.inputs import InputFile, find_sources, stem
 from mrsal.inference.shards import FOLDER, Manifest, cut_into_shards
 
 
 def sources(*names):
-    return [Source(Path("/in") / name, Path(stem(Path(name)).name)) for name in names]
+    return [InputFile(Path("/in") / name, Path(stem(Path(name)).name)) for name in names]
 
 
 def cut(out, listed, *, size=2, settings=None, **options):
@@ -43,10 +43,10 @@ def test_names_are_those_of_one_process(tmp_path):
             found, _ = find_sources(files)
         except InputError:
             with pytest.raises(InputError, match=re.escape(str(folder / "in"))):
-                cut(folder / "out", [Source(Path(file), Path(stem(Path(file)).name)) for file in files])
+                cut(folder / "out", [InputFile(Path(file), Path(stem(Path(file)).name)) for file in files])
             continue
         rng.shuffle(files)
-        listed = [Source(Path(file), Path(stem(Path(file)).name)) for file in files]
+        listed = [InputFile(Path(file), Path(stem(Path(file)).name)) for file in files]
         shards = cut(folder / "out", [*listed, *listed[:2]], size=3)
         got = [pair for shard in shards.todo for pair in content(shards, shard)]
         assert sorted(got) == sorted((str(s.path), s.name.as_posix()) for s in found)
@@ -93,10 +93,10 @@ def test_results_are_spread_over_folders_on_request(tmp_path):
 
 def test_inputs_do_not_lie_among_results(tmp_path):
     with pytest.raises(InputError, match=naming(tmp_path / "deep", "--out")):
-        cut(tmp_path, [Source(tmp_path / "deep" / "a.png", Path("a"))])
+        cut(tmp_path, [InputFile(tmp_path / "deep" / "a.png", Path("a"))])
 
 
 def test_names_need_not_be_text(tmp_path):
     path = Path(b"/in/\xff.png".decode(errors="surrogateescape"))
-    shards = cut(tmp_path, [Source(path, Path(path.stem))])
-    assert shards.sources(0)[0] == [Source(path, Path(path.stem))]
+    shards = cut(tmp_path, [InputFile(path, Path(path.stem))])
+    assert shards.sources(0)[0] == [InputFile(path, Path(path.stem))]

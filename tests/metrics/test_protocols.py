@@ -39,7 +39,7 @@ def test_the_protocols_are_these_and_every_column_has_a_direction():
         assert metrics.protocol(name) is protocol
         assert protocol.name == name
         assert set(protocol.metrics) <= set(metrics.HIGHER_IS_BETTER)
-        assert len(protocol.about) > 80
+        assert len(protocol.description) > 80
     assert [name for name, higher in metrics.HIGHER_IS_BETTER.items() if not higher] == ["KL", "EMD"]
     assert not metrics.PROTOCOLS["historical"].needs_fixations
     assert metrics.PROTOCOLS["mrcnn"].needs_fixations

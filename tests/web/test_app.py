@@ -18,7 +18,7 @@ from PIL import Image
 from mrsal.cli import main
 from mrsal.errors import FileError, InputError
 from mrsal.web.app import serve
-from mrsal.web.options import Limits
+from mrsal.web.options import UploadLimits
 from mrsal.web.studio import Studio
 
 WIDTH, HEIGHT = 240, 120
@@ -46,7 +46,7 @@ def folder(tmp_path_factory):
 def address(folder):
     before = Path.cwd(), dict(os.environ)
     os.chdir(folder)  # where the model lies
-    with Studio("own_light:light", limits=Limits(megabytes=0.1, megapixels=1)) as studio:
+    with Studio("own_light:light", limits=UploadLimits(megabytes=0.1, megapixels=1)) as studio:
         page = serve(studio)
         yield page.local_url
         uploads = list(studio.folder.rglob("*.png"))

@@ -9,10 +9,10 @@ from PIL import Image
 
 from mrsal.aoi.areas import Area
 from mrsal.errors import DataError, InputError
-from mrsal.web.options import Limits
+from mrsal.web.options import UploadLimits
 from mrsal.web.session import Designs, Desk, areas_of_rows, is_complete, read_upload, rows_of_areas
 
-LIMITS = Limits(megabytes=0.5, megapixels=0.5, pictures=3, areas=2)
+LIMITS = UploadLimits(megabytes=0.5, megapixels=0.5, pictures=3, areas=2)
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def run_demo(options: DemoOptions, *, console: Console, scenes: int = SCENES, ep
 
     def on_image(example: Example, map_: NDArray, row: dict[str, float]) -> None:
         pictures.append(
-            comparison_picture(example.stimulus(), map_, example.target(), caption=f"sAUC {row['sAUC']:.2f}")
+            comparison_picture(example.stimulus(), map_, example.ground_truth(), caption=f"sAUC {row['sAUC']:.2f}")
         )
 
     results: dict[str, Scores] = {name: evaluate(baseline, examples) for name, baseline in BASELINES.items()}
@@ -76,7 +76,7 @@ def run_demo(options: DemoOptions, *, console: Console, scenes: int = SCENES, ep
     scores.save(out / "scores.csv")
     save_jpeg(sheet(pictures), out / "comparisons.jpg")
     save_curves(read_history(run), out / "curves.png")
-    write_text(out / "scores.md", "\n".join([*table_lines(results), "", PROTOCOLS["tuebingen"].about, ""]))
+    write_text(out / "scores.md", "\n".join([*table_lines(results), "", PROTOCOLS["tuebingen"].description, ""]))
 
     photograph = get_sample_data("grace_hopper.jpg", asfileobj=False)  # public domain; in matplotlib's wheel
     save_jpeg(load_model().predict(photograph, mode="fast").overlay(), out / "photograph_overlay.jpg")

@@ -148,8 +148,8 @@ def _self_test() -> Iterator[Finding]:
     fast = predictor.predict(picture, mode="fast").values
     pyramid = Pyramid.from_image(picture)
     few = Grid.cells(pyramid.shape, 3)
-    exact, crops = (predictor.with_mode(mode).values(pyramid, few) for mode in ("exact", "crops"))
-    cells = predictor.with_mode("fast").values(pyramid, few)
+    exact, crops = (predictor.with_mode(mode).grid_map(pyramid, few) for mode in ("exact", "crops"))
+    cells = predictor.with_mode("fast").grid_map(pyramid, few)
     close, loose = (float(np.abs(other - exact).max()) for other in (crops, cells))
     seconds = time.monotonic() - began
     wrong = [] if np.isfinite(fast).all() and np.ptp(fast) > _CLOSE else ["a map is not finite or constant"]

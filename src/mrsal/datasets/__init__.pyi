@@ -2,7 +2,7 @@ from .archives.example import ArchiveImage as ArchiveImage, Example as Example
 from .archives.native import NativeArchive as NativeArchive, write_native as write_native
 from .archives.open import open_archive as open_archive
 from .dataset import FixationDataset as FixationDataset, Stimulus as Stimulus
-from .fixations import Fixations as Fixations, density as density
+from .fixations import Fixations as Fixations, fixation_density as fixation_density
 from .job import prepare_job as prepare_job
 from .loaders import LOADERS as LOADERS, load as load
 from .options import DataDir as DataDir, PrepareOptions as PrepareOptions

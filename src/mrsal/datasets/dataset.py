@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mrsal.datasets.fixations import Fixations, density
+from mrsal.datasets.fixations import Fixations, fixation_density
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.images import image_size, read_image
 
@@ -80,7 +80,7 @@ class FixationDataset:
         points = self.fixations_of(index)
         if not len(points):
             raise DataError(f"{self.name}: no fixation on {self.stimuli[index].name}, so it has no density map")
-        return density(points.x, points.y, self.stimuli[index].shape, sigma=self.pixels_per_degree)
+        return fixation_density(points.x, points.y, self.stimuli[index].shape, sigma=self.pixels_per_degree)
 
     def split(self, name: str) -> NDArray[np.int64]:
         """Indices of the stimuli of a split; ``"all"`` is every stimulus."""

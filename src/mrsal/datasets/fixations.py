@@ -109,7 +109,7 @@ def fixation_map(x: ArrayLike, y: ArrayLike, shape: tuple[int, int]) -> NDArray[
     return counts
 
 
-def density(x: ArrayLike, y: ArrayLike, shape: tuple[int, int], *, sigma: float) -> NDArray[np.float64]:
+def fixation_density(x: ArrayLike, y: ArrayLike, shape: tuple[int, int], *, sigma: float) -> NDArray[np.float64]:
     """Fixation density: the fixation map blurred by a Gaussian.
 
     Parameters

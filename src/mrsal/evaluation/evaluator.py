@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from mrsal.datasets import Example, density
+from mrsal.datasets import Example, fixation_density
 from mrsal.errors import DataError, InputError
 from mrsal.evaluation.baselines.centre_bias import CentreBias
 from mrsal.evaluation.options import EvaluateOptions
@@ -184,7 +184,7 @@ def _score(map_: NDArray, example: Example, index: int, context: _Context) -> di
     else:
         scores = score(map_, density=mass, **given)
     if context.agreement or protocol.name == "historical":  # of the published map, and never of a metric-optimal one
-        scores |= score(map_, protocol="historical", target=example.target())
+        scores |= score(map_, protocol="historical", target=example.ground_truth())
     return scores
 
 
@@ -204,9 +204,9 @@ def _target(example: Example, protocol: MetricProtocol) -> NDArray[np.float64]:
     """The ground-truth density with the protocol's sigma, or the published map where only that is known."""
     points = example.fixations
     if points is None or not np.isfinite(example.pixels_per_degree):
-        return example.target()
+        return example.ground_truth()
     sigma = protocol.sigma(example.dataset, example.pixels_per_degree)
-    return density(points.x, points.y, example.shape, sigma=sigma)
+    return fixation_density(points.x, points.y, example.shape, sigma=sigma)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def evaluate_job(
     results : dict of str to Scores
         The scores of floor, model and ceiling, in this order.
     """
-    protocol_about = protocol_called(options.protocol).about
+    protocol_about = protocol_called(options.protocol).description
     task = ScoringTask.of(options)
     examples = task.examples
     task.opened.require(example.name for example in examples)
@@ -164,7 +164,7 @@ def _panels(task: ScoringTask, scores: Scores, bar: Progress) -> dict[str, list[
             name=name,
             stimulus=example.stimulus(),
             prediction=predict_example(task.opened, example),
-            target=example.target(),
+            ground_truth=example.ground_truth(),
             x=points.x if points is not None else np.empty(0),
             y=points.y if points is not None else np.empty(0),
             scores={column: float(values[i]) for column, values in scores.values.items()},

@@ -130,5 +130,5 @@ def _draw(folder: Path, names: frozenset[str], example: Example, map_: NDArray, 
     if example.name in names:
         shown = {name: row[name] for name in ("sAUC", "NSS", "CC") if np.isfinite(row.get(name, np.nan))}
         caption = "  ".join(f"{name} {value:.2f}" for name, value in shown.items())
-        picture = comparison_picture(example.stimulus(), map_, example.target(), caption=caption)
+        picture = comparison_picture(example.stimulus(), map_, example.ground_truth(), caption=caption)
         save_jpeg(picture, folder / f"{Path(example.name).stem}_comparison.jpg")

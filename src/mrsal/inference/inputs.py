@@ -30,7 +30,7 @@ _VIDEO_ENDINGS = {"npy": ".npy", "png": "", "overlay": "_overlay.mp4"}
 
 
 @dataclass(frozen=True)
-class Source:
+class InputFile:
     """A file to predict, and the name of its results: a path below the output folder, without suffix.
 
     Parameters
@@ -87,7 +87,7 @@ class Source:
         except DataError as error:
             raise DataError(f"{self}: {error}") from error
 
-    def pictures(self, complain: Callable[[MrsalError], None]) -> "Iterator[Source]":
+    def pictures(self, complain: Callable[[MrsalError], None]) -> "Iterator[InputFile]":
         """This file itself; of a ``.tar`` the pictures in it, ``out/<name of the tar>/<name in the tar>``.
 
         What cannot be taken out of it is given to ``complain``.
@@ -126,12 +126,12 @@ class Source:
                 if times[str(name).casefold()] > 1:
                     names[inside] = with_suffix(name, inside)
         for inside, span in spans.items():
-            yield Source(self.path, self.name / names[inside], span, str(inside))
+            yield InputFile(self.path, self.name / names[inside], span, str(inside))
 
 
 def find_sources(
     paths: Iterable[str], *, recursive: bool = False, out: Path | None = None, column: str = PredictOptions.column
-) -> tuple[list[Source], list[MrsalError]]:
+) -> tuple[list[InputFile], list[MrsalError]]:
     """Turn what users type into files, each once, in the order given.
 
     Parameters
@@ -147,7 +147,7 @@ def find_sources(
 
     Returns
     -------
-    sources : list of Source
+    sources : list of InputFile
         A result is named after the stem of its file, below a recursive folder with its sub-folders. Where two would get
         the same name, they keep the folders that tell them apart, or else the suffix: ``a_jpg`` and ``a_png``.
     complaints : list of MrsalError
@@ -156,7 +156,7 @@ def find_sources(
     complaints: list[MrsalError] = []
     listed = list_sources(paths, complaints.append, recursive=recursive, out=out, column=column, ordered=True)
     named = tell_apart(((source.path, source.name) for source in listed), lambda path: str(path.resolve()))
-    return [Source(path, name) for path, name in named], complaints
+    return [InputFile(path, name) for path, name in named], complaints
 
 
 def list_sources(
@@ -167,7 +167,7 @@ def list_sources(
     out: Path | None = None,
     column: str = PredictOptions.column,
     ordered: bool = False,
-) -> Iterator[Source]:
+) -> Iterator[InputFile]:
     """As :func:`find_sources`, one by one and with next to nothing in memory: as they come, unless ``ordered``.
 
     A file that is named twice comes twice, and two may have one name.
@@ -188,7 +188,7 @@ class _Listing:
     ordered: bool
     complain: Callable[[MrsalError], None]
 
-    def expand(self, text: str, base: Path, *, in_list: bool = False) -> Iterator[Source]:
+    def expand(self, text: str, base: Path, *, in_list: bool = False) -> Iterator[InputFile]:
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
             raise InputError(f"{text} is an address; download it first and give the file")
         if not text:
@@ -221,16 +221,16 @@ class _Listing:
         else:
             raise FileError(f"no file or folder at {path}; check the path")
 
-    def _in_folder(self, folder: Path) -> Iterator[Source]:
+    def _in_folder(self, folder: Path) -> Iterator[InputFile]:
         out = None if self.out is None else self.out.resolve()
         if out == folder.resolve():
             raise InputError(f"{folder} holds the images and is --out as well; choose another folder for the results")
         files = _walk(folder, self.recursive, out, self.complain)
         deeper = "" if self.recursive else "; for its sub-folders add --recursive"
-        named = (Source(file, stem(file.relative_to(folder))) for file in files)
+        named = (InputFile(file, stem(file.relative_to(folder))) for file in files)
         yield from self._some(named, f"{folder} holds no image or video{deeper}")
 
-    def _some(self, sources: Iterable[Source], complaint: str) -> Iterator[Source]:
+    def _some(self, sources: Iterable[InputFile], complaint: str) -> Iterator[InputFile]:
         """The sources, of which there has to be one."""
         empty = True
         for source in sorted(sources, key=lambda source: source.path) if self.ordered else sources:
@@ -270,8 +270,8 @@ def _mode(path: Path) -> int:
     return mode
 
 
-def _source(path: Path) -> Source:
-    return Source(path, Path(stem(path).name))
+def _source(path: Path) -> InputFile:
+    return InputFile(path, Path(stem(path).name))
 
 
 def _is_known(name: str) -> bool:

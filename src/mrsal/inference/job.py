@@ -18,7 +18,7 @@ from mrsal.files import make_folder
 from mrsal.images import save_jpeg
 from mrsal.inference import video
 from mrsal.inference.any_model import open_model
-from mrsal.inference.inputs import Source, find_sources
+from mrsal.inference.inputs import InputFile, find_sources
 from mrsal.inference.options import PredictOptions
 from mrsal.inference.overlay import Heat
 from mrsal.inference.saliency_map import SaliencyMap
@@ -88,12 +88,12 @@ def predict_job(options: PredictOptions, *, console: Console) -> Summary:
 
 
 def predict_sources(
-    sources: Sequence[Source], model: SaliencyModel, options: PredictOptions, *, bar: Progress
-) -> Iterator[tuple[Source, MrsalError | None]]:
+    sources: Sequence[InputFile], model: SaliencyModel, options: PredictOptions, *, bar: Progress
+) -> Iterator[tuple[InputFile, MrsalError | None]]:
     """Predict images, then videos, into ``options.out``; yields each, and what went wrong with it."""
     stills = [source for source in sources if not source.is_video]
     for_stills = model.with_mode(options.mode)
-    for source, result in predict_stream(for_stills, stills, read=Source.read, name=lambda source: str(source.name)):
+    for source, result in predict_stream(for_stills, stills, read=InputFile.read, name=lambda source: str(source.name)):
         if isinstance(result, SaliencyMap):
             yield source, _save(source, result, options)
         else:
@@ -102,7 +102,7 @@ def predict_sources(
         yield film, _predict_film(film, model.with_mode(options.mode or model.video_mode), options, bar)
 
 
-def _save(source: Source, map_: SaliencyMap, options: PredictOptions) -> MrsalError | None:
+def _save(source: InputFile, map_: SaliencyMap, options: PredictOptions) -> MrsalError | None:
     """Write the map in all formats; returns what went wrong."""
     try:
         for format_, path in source.results(options.out, options.format).items():
@@ -115,7 +115,7 @@ def _save(source: Source, map_: SaliencyMap, options: PredictOptions) -> MrsalEr
     return None
 
 
-def _predict_film(source: Source, model: SaliencyModel, options: PredictOptions, bar: Progress) -> MrsalError | None:
+def _predict_film(source: InputFile, model: SaliencyModel, options: PredictOptions, bar: Progress) -> MrsalError | None:
     task = bar.add_task(source.path.name, total=None, note="")
 
     def on_frame(done: int, total: int | None) -> None:
@@ -144,9 +144,9 @@ def _as_text(results: dict[str, Path]) -> dict[str, str]:
     return {format_: str(path) for format_, path in results.items()}
 
 
-def _refuse_overwriting(sources: list[Source], out: Path, formats: Iterable[str], *, resuming: bool) -> None:
+def _refuse_overwriting(sources: list[InputFile], out: Path, formats: Iterable[str], *, resuming: bool) -> None:
     inputs = {source.path.resolve() for source in sources}
-    writers: dict[Path, Source] = {}
+    writers: dict[Path, InputFile] = {}
     resolved = cache(Path.resolve)  # of folders, which are few
     for source in sources:
         for path in source.files(out, formats):

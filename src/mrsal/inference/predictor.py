@@ -160,7 +160,7 @@ class Predictor(SaliencyModel):
         pyramids, grids = zip(*(image.network_input for image in images), strict=True)
         return [image.map(values) for image, values in zip(images, self._maps(pyramids, grids), strict=True)]
 
-    def values(self, pyramid: Pyramid, grid: Grid) -> NDArray[np.float32]:
+    def grid_map(self, pyramid: Pyramid, grid: Grid) -> NDArray[np.float32]:
         """The map of an image that is already scaled, on a grid of one's own: ``(H, W)`` float32 in [0, 1]."""
         return self._maps([pyramid], [grid])[0]
 

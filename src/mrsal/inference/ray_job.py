@@ -19,7 +19,7 @@ from mrsal._version import __version__
 from mrsal.errors import InputError, MrsalError
 from mrsal.files import atomic_path, make_folder
 from mrsal.inference.executor import TRIES
-from mrsal.inference.inputs import Source, list_sources
+from mrsal.inference.inputs import InputFile, list_sources
 from mrsal.inference.job import Summary, predict_sources
 from mrsal.inference.options import PredictOptions
 from mrsal.inference.overlay import Heat
@@ -155,9 +155,9 @@ class _PredictShards:
         listed, _ = self.shards.sources(shard)
         return self._lost(listed, f"the worker died {TRIES} times with these inputs, which may need more memory")
 
-    def _do(self, listed: list[Source], fingerprint: str, before: Manifest | None) -> Manifest:
+    def _do(self, listed: list[InputFile], fingerprint: str, before: Manifest | None) -> Manifest:
         out, failed = self.shards.out, []
-        sources: list[Source] = []
+        sources: list[InputFile] = []
         for file in listed:
             sources += file.pictures(lambda error, file=file: failed.append(_failure(file, error)))  # type: ignore[misc]
         again = {name for name, *_ in before.failed} if before else set()
@@ -176,11 +176,11 @@ class _PredictShards:
         skipped = len(sources) - len(todo) + (before.done + before.skipped if before else 0)
         return Manifest(fingerprint, self.run, done, skipped, tuple(failed))
 
-    def _lost(self, listed: list[Source], why: str) -> Manifest:
+    def _lost(self, listed: list[InputFile], why: str) -> Manifest:
         return Manifest("", self.run, failed=tuple(_failure(source, why) for source in listed))
 
 
-def _failure(source: Source, why: MrsalError | str) -> tuple[str, str, str]:
+def _failure(source: InputFile, why: MrsalError | str) -> tuple[str, str, str]:
     return str(source.name), str(source.path), str(why)
 
 

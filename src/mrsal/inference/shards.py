@@ -22,7 +22,7 @@ from typing import Any
 
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_path, write_text
-from mrsal.inference.inputs import Source
+from mrsal.inference.inputs import InputFile
 from mrsal.inference.options import PredictOptions
 from mrsal.inference.result_names import TAR, tell_apart
 
@@ -73,7 +73,7 @@ class Shards:
     todo: list[int] = field(default_factory=list)
     finished: int = 0
 
-    def sources(self, shard: int) -> tuple[list[Source], str]:
+    def sources(self, shard: int) -> tuple[list[InputFile], str]:
         """The inputs of a shard, and the fingerprint of inputs and settings."""
         path = self.list_path(shard)
         try:
@@ -81,7 +81,7 @@ class Shards:
         except OSError as error:
             raise FileError(f"cannot read {path}: {error.strerror}; all machines need to see {self.out}") from error
         rows = [json.loads(line) for line in content.splitlines()]
-        return [Source(Path(path), Path(name)) for path, name in rows], self.fingerprint(content)
+        return [InputFile(Path(path), Path(name)) for path, name in rows], self.fingerprint(content)
 
     def manifest(self, shard: int, fingerprint: str) -> Manifest | None:
         """What is known of a shard that was finished with these inputs and settings."""
@@ -110,7 +110,7 @@ class Shards:
 
 
 def cut_into_shards(
-    sources: Iterable[Source],
+    sources: Iterable[InputFile],
     out: Path,
     settings: dict[str, Any],
     *,
@@ -122,7 +122,7 @@ def cut_into_shards(
 
     Parameters
     ----------
-    sources : iterable of Source
+    sources : iterable of InputFile
         From ``list_sources``, in any order. A file that comes twice is taken once, and names become those
         of ``find_sources``; but a link and its target are two files here.
     out : Path
@@ -198,7 +198,7 @@ def _cut(rows: Iterable[tuple[str, str]], size: int, nested: bool) -> Iterator[l
         yield shard
 
 
-def _named(sources: Iterable[Source], out: Path) -> Iterator[tuple[str, str]]:
+def _named(sources: Iterable[InputFile], out: Path) -> Iterator[tuple[str, str]]:
     """Paths without links to folders, and the names of their results, each once, ordered by path."""
     inside = out.resolve()
 

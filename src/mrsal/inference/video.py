@@ -127,7 +127,7 @@ def predict_video(
         raise InputError(f"every must be at least 1, got {every}")
     heat = _Heat(opacity, colormap)
     count, time = 0, 0.0
-    with _Source(Path(path), sound=any(file.suffix.lower() == ".mp4" for file in outs)) as source, ExitStack() as stack:
+    with _Video(Path(path), sound=any(file.suffix.lower() == ".mp4" for file in outs)) as source, ExitStack() as stack:
         writers = [stack.enter_context(_writer(file, source, heat)) for file in outs]
         pairs = _predicted(source.frames(), model, every=every)
         for frame, values in _smoothed(pairs, smoothing):
@@ -223,7 +223,7 @@ class _Heat:
         return low, high
 
 
-class _Source(AbstractContextManager["_Source"]):
+class _Video(AbstractContextManager["_Video"]):
     """An open video: its frames, and the sound that passes by while they are read."""
 
     def __init__(self, path: Path, *, sound: bool) -> None:
@@ -299,7 +299,7 @@ class _Source(AbstractContextManager["_Source"]):
         self.damage = self.damage or f"damaged at {time:.1f} s: {what}"
 
 
-def _writer(path: Path, source: _Source, heat: _Heat) -> AbstractContextManager[_Write]:
+def _writer(path: Path, source: _Video, heat: _Heat) -> AbstractContextManager[_Write]:
     if path.resolve() == source.path.resolve():
         raise InputError(f"the result would overwrite {source.path}; choose another folder or name")
     if path.suffix.lower() == ".mp4":
@@ -312,7 +312,7 @@ def _writer(path: Path, source: _Source, heat: _Heat) -> AbstractContextManager[
 
 
 @contextmanager
-def _mp4(path: Path, source: _Source, heat: _Heat) -> Iterator[_Write]:
+def _mp4(path: Path, source: _Video, heat: _Heat) -> Iterator[_Write]:
     av = source.av
     options = {"movflags": "+faststart"}
     try:
@@ -355,7 +355,7 @@ def _mp4(path: Path, source: _Source, heat: _Heat) -> Iterator[_Write]:
         raise FileError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _set_up(context: Any, shape: tuple[int, ...], source: _Source) -> None:
+def _set_up(context: Any, shape: tuple[int, ...], source: _Video) -> None:
     context.height, context.width, _ = shape
     context.pix_fmt, context.time_base = "yuv420p", source.time_base
     context.colorspace = context.color_primaries = context.color_trc = _BT709

@@ -70,7 +70,7 @@ def optimal_map(
     if _OPTIMAL[metric] == _BLURRED:
         if not (np.isfinite(sigma) and sigma > 0):
             raise InputError(f"sigma must be positive, in pixels, got {sigma}")
-        blurred = gaussian_filter(p, sigma, mode="constant", truncate=4.0)  # as mrsal.datasets.fixations.density does
+        blurred = gaussian_filter(p, sigma, mode="constant", truncate=4.0)  # as mrsal.datasets.fixation_density does
         return blurred / blurred.sum()
     if _OPTIMAL[metric] == _RATIO:
         if shuffled_density is None:

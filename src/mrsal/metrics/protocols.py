@@ -32,7 +32,7 @@ class Protocol:
         Its key in :data:`PROTOCOLS`.
     metrics : tuple of str
         Columns, in order. :func:`dataclasses.replace` makes a protocol with fewer of them.
-    about : str
+    description : str
         What a table or file must say beside the numbers.
     sigmas : dict of str to float
         Standard deviation of the fixation density in pixels, for the data sets where the protocol prescribes it.
@@ -42,7 +42,7 @@ class Protocol:
 
     name: str
     metrics: tuple[str, ...]
-    about: str
+    description: str
     sigmas: dict[str, float] = field(default_factory=dict)
     other_images: int | None = None
 

@@ -67,7 +67,7 @@ def train_job(options: TrainOptions, *, console: Console) -> Path:
         log.debug("settings: %s", config)
         task = bar.add_task("training", total=None, note="starting")
 
-        def on_progress(state: loop.Progress) -> None:
+        def on_progress(state: loop.TrainingProgress) -> None:
             note = f"loss {state.loss:.4f}  accuracy {state.accuracy:.3f}  {state.samples_per_second:.0f} samples/s"
             done = (state.epoch - 1) * state.steps + state.step
             label = f"epoch {state.epoch}/{config.epochs}"

@@ -40,7 +40,7 @@ _HINT = "lower --batch_size. The checkpoints of earlier epochs are complete"
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """What a progress display is told every few steps."""
 
     epoch: int
@@ -60,7 +60,7 @@ def train(
     resume: bool = False,
     fabric: Fabric | None = None,
     should_stop: Callable[[], int] = lambda: 0,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
 ) -> Path:
     """Train a network and keep a checkpoint per epoch.
@@ -179,7 +179,7 @@ class _Run:
     config: TrainConfig
     out: Path
     should_stop: Callable[[], int]
-    on_progress: Callable[[Progress], None] | None
+    on_progress: Callable[[TrainingProgress], None] | None
     history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
@@ -228,7 +228,7 @@ class _Run:
                 self._check(loss, step)
                 if self.on_progress:
                     rate = (summed[2] - seen_before) / (time.monotonic() - began)
-                    self.on_progress(Progress(history.epoch + 1, step + 1, self.steps, loss, accuracy, rate))
+                    self.on_progress(TrainingProgress(history.epoch + 1, step + 1, self.steps, loss, accuracy, rate))
                 if signal_number:
                     self._stop(signal_number)
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.network.parameters()):

@@ -8,7 +8,7 @@ from mrsal.options import Option
 
 
 @dataclass(frozen=True)
-class Limits:
+class UploadLimits:
     """What the page takes: megabytes and megapixels of a file, pictures at a time, areas on one, and people in the queue."""
 
     megabytes: float = 20
@@ -34,14 +34,14 @@ class ServeOptions(DeviceOptions):
     ] = None
     browser: Annotated[bool, Option("Open the page in a browser.")] = False
     max_megabytes: Annotated[float, Option("Largest size of an uploaded file, in megabytes.", minimum=0.1)] = (
-        Limits.megabytes
+        UploadLimits.megabytes
     )
     max_megapixels: Annotated[float, Option("Largest size of a picture, in megapixels.", minimum=0.1)] = (
-        Limits.megapixels
+        UploadLimits.megapixels
     )
-    max_waiting: Annotated[int, Option("Largest number of requests in the queue.", minimum=1)] = Limits.waiting
+    max_waiting: Annotated[int, Option("Largest number of requests in the queue.", minimum=1)] = UploadLimits.waiting
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> UploadLimits:
         """What the page takes."""
-        return Limits(megabytes=self.max_megabytes, megapixels=self.max_megapixels, waiting=self.max_waiting)
+        return UploadLimits(megabytes=self.max_megabytes, megapixels=self.max_megapixels, waiting=self.max_waiting)

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from mrsal.aoi import Area
 from mrsal.errors import DataError, InputError, MrsalError
 from mrsal.images import read_image
-from mrsal.web.options import Limits
+from mrsal.web.options import UploadLimits
 
 _SMALLEST = 3  # pixels of a side that two clicks may span
 
 
-def read_upload(path: Path, limits: Limits) -> NDArray[np.uint8]:
+def read_upload(path: Path, limits: UploadLimits) -> NDArray[np.uint8]:
     """Read a picture that anybody may have sent: ``(H, W, 3)`` uint8.
 
     Raises
@@ -56,7 +56,7 @@ class Desk:
     chosen: str = ""
     corner: tuple[float, float] | None = None
 
-    def with_files(self, files: Iterable[str | Path], limits: Limits) -> tuple["Desk", list[str]]:
+    def with_files(self, files: Iterable[str | Path], limits: UploadLimits) -> tuple["Desk", list[str]]:
         """The desk with these pictures and no others, areas kept by name; and a complaint about each that was refused."""
         paths: dict[str, Path] = {}
         complaints = []
@@ -90,7 +90,7 @@ class Desk:
         """The areas of the picture that is shown."""
         return self.areas.get(self.chosen, ())
 
-    def with_areas(self, areas: Iterable[Area], limits: Limits) -> "Desk":
+    def with_areas(self, areas: Iterable[Area], limits: UploadLimits) -> "Desk":
         """Other areas on the picture that is shown."""
         areas = tuple(areas)
         if len(areas) > limits.areas:
@@ -100,7 +100,7 @@ class Desk:
     def _holding(self, areas: tuple[Area, ...]) -> "Desk":
         return replace(self, areas={**self.areas, self.chosen: areas}, corner=None)
 
-    def click(self, x: float, y: float, limits: Limits) -> "Desk":
+    def click(self, x: float, y: float, limits: UploadLimits) -> "Desk":
         """The first of two clicks is a corner, the second makes an area of whole pixels; two in one place make none."""
         if self.corner is None:
             return replace(self, corner=(x, y))
@@ -142,7 +142,7 @@ class Designs:
             b = b or a
         return Designs((self.sides[0]._holding(a), self.sides[1]._holding(b)), same)
 
-    def with_file(self, side: int, file: str | Path | None, limits: Limits) -> tuple["Designs", list[str]]:
+    def with_file(self, side: int, file: str | Path | None, limits: UploadLimits) -> tuple["Designs", list[str]]:
         """Another picture for A (0) or B (1), or none; and a complaint if it was refused."""
         desk, complaints = self.sides[side].with_files([file] if file else [], limits)
         return self._with(side, desk._holding(self.sides[side].current)), complaints
@@ -156,13 +156,13 @@ class Designs:
         """The first corner of an area that is being drawn on A or B."""
         return self.sides[self._holder(side)].corner
 
-    def click(self, side: int, x: float, y: float, limits: Limits) -> "Designs":
+    def click(self, side: int, x: float, y: float, limits: UploadLimits) -> "Designs":
         """See :meth:`Desk.click`."""
         holder = self._holder(side)
         return self._with(holder, self.sides[holder].click(x, y, limits))
 
     def with_rows(
-        self, side: int, rows: Iterable[Sequence[Any]], shapes: Sequence[tuple[int, int]], limits: Limits
+        self, side: int, rows: Iterable[Sequence[Any]], shapes: Sequence[tuple[int, int]], limits: UploadLimits
     ) -> "Designs":
         """The edited table of A or B, whose pictures are of ``shapes`` (H, W); areas outside its picture stay."""
         holder, seen = self._holder(side), self.areas(side, shapes[side])

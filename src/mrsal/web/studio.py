@@ -33,7 +33,7 @@ from mrsal.errors import InputError
 from mrsal.images import resize, save_jpeg
 from mrsal.inference import BASELINES, SaliencyMap, ShareCalibration, colour_map, open_model
 from mrsal.model import BUNDLED
-from mrsal.web.options import Limits
+from mrsal.web.options import UploadLimits
 from mrsal.web.session import read_upload
 
 SHOWN = ("overlay", "heatmap", "picture")
@@ -85,7 +85,7 @@ class Studio:
         One more, for :func:`mrsal.inference.open_model`, offered first.
     device, precision : str
         As for :func:`mrsal.load_model`.
-    limits : Limits
+    limits : UploadLimits
 
     Attributes
     ----------
@@ -95,9 +95,14 @@ class Studio:
     """
 
     def __init__(
-        self, model: str | None = None, *, device: str = "auto", precision: str = "auto", limits: Limits | None = None
+        self,
+        model: str | None = None,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        limits: UploadLimits | None = None,
     ) -> None:
-        self.limits = limits or Limits()
+        self.limits = limits or UploadLimits()
         self.models = tuple(dict.fromkeys([*([model] if model else []), *BUNDLED, *BASELINES]))
         self._lock = threading.Lock()  # one network at a time, and each map once
         self._open = lru_cache(maxsize=None)(lambda name: open_model(name, device=device, precision=precision))

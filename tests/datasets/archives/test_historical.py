@@ -259,7 +259,7 @@ def test_eval_round_trip(dataset, pth_folder):
     assert example.image.grid.points.tolist() == entry["spatial_coords"].tolist()
     assert example.image.grid.corners
     with Image.open(pth_folder / "ALLFIXATIONMAPS" / f"s{i}_fixMap.jpg") as map_:
-        np.testing.assert_array_equal(example.target(), np.asarray(map_))
+        np.testing.assert_array_equal(example.ground_truth(), np.asarray(map_))
 
 
 def test_standardised_images_are_taken_as_they_are_and_shown_at_full_contrast(eval_folder):
@@ -322,10 +322,10 @@ def test_a_map_of_another_size_or_damaged_is_refused(eval_folder, dataset):
     (example,) = read_examples(eval_folder / "test_data.pth.tar")
     Image.new("L", (height, width)).save(map_)
     with pytest.raises(DataError, match=naming(map_.name, f"{height}x{width}", f"{width}x{height}")):
-        example.target()
+        example.ground_truth()
     map_.write_bytes(b"no picture")
     with pytest.raises(DataError, match=map_.name):
-        example.target()
+        example.ground_truth()
 
 
 # files that are no archives

@@ -89,7 +89,7 @@ def test_examples_hold_the_picture_its_density_and_its_fixations(dataset, native
     (example,), (i,) = NativeArchive(native_folder).examples("test"), dataset.split("test")
     assert (example.name, example.shape) == (f"s{i}.png", SIZES[i])
     np.testing.assert_array_equal(example.stimulus(), dataset.stimuli[i].read())
-    np.testing.assert_allclose(example.target(), dataset.density(i))
+    np.testing.assert_allclose(example.ground_truth(), dataset.density(i))
     np.testing.assert_array_equal(example.fixations.x, dataset.fixations_of(i).x)
     assert example.image.grid.points.shape == (2500, 2)
     everything = [example.name for example in NativeArchive(native_folder).examples("all")]
@@ -99,7 +99,7 @@ def test_examples_hold_the_picture_its_density_and_its_fixations(dataset, native
 def test_examples_without_the_first_fixation_of_each_trial(dataset, native_folder):
     (example,), (i,) = NativeArchive(native_folder).examples("test", skip_first=True), dataset.split("test")
     np.testing.assert_array_equal(example.fixations.x, dataset.without_first_fixations().fixations_of(i).x)
-    np.testing.assert_allclose(example.target(), dataset.without_first_fixations().density(i))
+    np.testing.assert_allclose(example.ground_truth(), dataset.without_first_fixations().density(i))
 
 
 def test_channel_statistics_are_those_of_the_training_stimuli(dataset, native_folder):
@@ -116,9 +116,9 @@ def test_a_published_map_is_kept_where_no_fixations_are_known(tmp_path):
     (example,) = archive.examples("train")
     assert example.fixations is None
     with Image.open(mit.stimuli[0].density_path) as map_:
-        np.testing.assert_array_equal(example.target(), np.asarray(map_))
+        np.testing.assert_array_equal(example.ground_truth(), np.asarray(map_))
     _, x, y, label = archive.table.T
-    assert (example.target()[y, x][label == 1] > 0.85 * 255).all()
+    assert (example.ground_truth()[y, x][label == 1] > 0.85 * 255).all()
 
 
 def test_without_a_training_split_it_opens_but_has_no_samples(dataset, tmp_path):

@@ -217,7 +217,13 @@ def test_whatever_a_user_names_is_text(tmp_path):
 def test_fixations_lie_where_they_were(tmp_path):
     picture = panel(height=400, width=1600)
     here = Panel(
-        picture.name, picture.stimulus, picture.prediction, picture.target, np.array([1200.0]), np.array([100.0]), {}
+        picture.name,
+        picture.stimulus,
+        picture.prediction,
+        picture.ground_truth,
+        np.array([1200.0]),
+        np.array([100.0]),
+        {},
     )
     _, page = read(write_report(tmp_path / "r.html", three(), title="t", panels={"best": [here]}))
     jpegs = [a["src"].split(",")[1] for a in page.all("img") if "jpeg" in a["src"][:16]]

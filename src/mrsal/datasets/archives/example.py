@@ -45,7 +45,7 @@ class Example:
         File name of the stimulus.
     image : ArchiveImage
         The stimulus, for a model to predict.
-    target : callable
+    ground_truth : callable
         Returns the ground-truth density as ``(H, W)`` float64, non-negative, of any scale.
     fixations : Fixations or None
         None where only a map is known.
@@ -57,7 +57,7 @@ class Example:
 
     name: str
     image: ArchiveImage
-    target: Callable[[], NDArray[np.float64]]
+    ground_truth: Callable[[], NDArray[np.float64]]
     fixations: Fixations | None = None
     dataset: str = ""
     pixels_per_degree: float = float("nan")

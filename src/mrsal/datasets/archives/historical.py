@@ -210,7 +210,7 @@ def _example(entry: dict[str, Any], maps: Path) -> Example:
             pyramid=Pyramid(levels, (H, W)),
             grid=Grid(rows, columns, (H, W), corners=True),
         ),
-        target=lambda: check_map(read_grey(map_path), (H, W), map_path).astype(np.float64),
+        ground_truth=lambda: check_map(read_grey(map_path), (H, W), map_path).astype(np.float64),
     )
 
 

@@ -30,7 +30,7 @@ from torch import Tensor
 from mrsal.datasets.archives.example import ArchiveImage, Example
 from mrsal.datasets.archives.sampling import check_map, image_samples
 from mrsal.datasets.dataset import FixationDataset
-from mrsal.datasets.fixations import Fixations, density
+from mrsal.datasets.fixations import Fixations, fixation_density
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_folder
 from mrsal.images import read_grey, read_image
@@ -180,9 +180,9 @@ class NativeArchive:
         height, width = (int(side) for side in self.shapes[i])
         points = self.fixations.where((self.fixations.n == i) & (self.fixations.order >= int(skip_first)))
 
-        def target() -> NDArray[np.float64]:
+        def ground_truth() -> NDArray[np.float64]:
             if len(points):
-                return density(points.x, points.y, (height, width), sigma=self.pixels_per_degree)
+                return fixation_density(points.x, points.y, (height, width), sigma=self.pixels_per_degree)
             if self.names[i] not in self.maps:
                 raise DataError(f"{self.path}: neither fixations nor a map for {self.names[i]}")
             published = read_grey(self._original(self.maps[self.names[i]]))
@@ -196,7 +196,7 @@ class NativeArchive:
                 pyramid=Pyramid(tuple(level[i] for level in self.levels), (height, width)),
                 grid=Grid.cells((height, width)),
             ),
-            target=target,
+            ground_truth=ground_truth,
             fixations=points if len(points) else None,
             dataset=self.name,
             pixels_per_degree=self.pixels_per_degree,

@@ -44,7 +44,7 @@ class Panel:
         Of the stimulus.
     stimulus : array
         ``(H, W, 3)`` uint8.
-    prediction, target : array
+    prediction, ground_truth : array
         ``(H, W)`` numbers, the model's map and the ground-truth density; each is drawn in its own range.
     x, y : array
         Fixations in pixels of the stimulus; may be empty.
@@ -55,7 +55,7 @@ class Panel:
     name: str
     stimulus: NDArray
     prediction: NDArray
-    target: NDArray
+    ground_truth: NDArray
     x: NDArray
     y: NDArray
     scores: dict[str, float]
@@ -64,7 +64,7 @@ class Panel:
         if self.stimulus.ndim != 3 or self.stimulus.shape[2] != 3 or self.stimulus.dtype != np.uint8:
             got = f"{self.stimulus.shape} {self.stimulus.dtype}"
             raise InputError(f"{self.name}: expected a stimulus of (H, W, 3) uint8, got {got}")
-        for what in ("prediction", "target"):
+        for what in ("prediction", "ground_truth"):
             if getattr(self, what).shape != self.stimulus.shape[:2]:
                 raise InputError(
                     f"{self.name}: expected a {what} of the stimulus's size {self.stimulus.shape[:2]}, "
@@ -331,7 +331,7 @@ def _pictures(panel: Panel) -> dict[str, Any]:
         "size": size,
         "stimulus": _jpeg(Image.fromarray(with_fixations(panel.stimulus, panel.x, panel.y, size=size))),
         "prediction": _jpeg(Image.fromarray(colour_map(panel.prediction)).resize(size, Image.Resampling.LANCZOS)),
-        "target": _jpeg(Image.fromarray(colour_map(panel.target)).resize(size, Image.Resampling.LANCZOS)),
+        "ground_truth": _jpeg(Image.fromarray(colour_map(panel.ground_truth)).resize(size, Image.Resampling.LANCZOS)),
     }
 
 
