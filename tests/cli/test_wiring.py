@@ -47,7 +47,11 @@ MODEL_OPENED = SimpleNamespace(mode="exact", calibration=None)
 JOBS: dict[str, dict[str, Any]] = {
     "demo": {"mrsal.cli.demo_job.run_demo": LAST},
     "predict": {"mrsal.inference.predict_job": LAST, "mrsal.inference.predict_on_ray": LAST},
-    "serve": {"mrsal.web.Studio": contextlib.nullcontext("studio"), "mrsal.web.serve": LAST},
+    "serve": {
+        "mrsal.web.Studio": contextlib.nullcontext(SimpleNamespace(folder="uploads")),
+        "mrsal.cli.serving.set_gradio_environment": None,
+        "mrsal.web.serve": LAST,
+    },
     "aoi": {
         "mrsal.aoi.check_out": None,
         "mrsal.inference.open_model": MODEL_OPENED,
