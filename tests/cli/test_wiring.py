@@ -284,10 +284,10 @@ def received(command: str, options: dict[str, Any]) -> dict[tuple[str, ...], Any
         for path, result in JOBS[command].items():
             patch.setattr(path, recorder(path, result, calls))
         patch.setattr(signal, "signal", lambda *_: None)  # serve sets one
-        _options.speak_normally()
+        _options.reset_console()
         with contextlib.suppress(Ended):
             GROUP.main([command, *words_of(command, options)], standalone_mode=False)
-        _options.speak_normally()
+        _options.reset_console()
     assert calls, f"mrsal {command} calls none of {', '.join(JOBS[command])}"
     return calls
 

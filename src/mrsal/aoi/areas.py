@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mrsal.aoi.options import Study
+from mrsal.aoi.options import StudySize
 from mrsal.errors import InputError
 from mrsal.inference import SaliencyMap, ShareCalibration
 
@@ -143,9 +143,9 @@ def attention_shares(
     areas: Iterable[Area],
     *,
     calibration: ShareCalibration | None = None,
-    observers: int = Study.observers,
-    fixations: int = Study.fixations,
-    level: float = Study.level,
+    observers: int = StudySize.observers,
+    fixations: int = StudySize.fixations,
+    level: float = StudySize.level,
 ) -> list[AreaShare]:
     """The share of attention of each area.
 
@@ -191,7 +191,7 @@ def attention_shares(
     names = [area.name for area in kept]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"expected areas with different names, got {', '.join(repeated)} more than once")
-    Study(observers=observers, fixations=fixations, level=level)  # refuses impossible ones
+    StudySize(observers=observers, fixations=fixations, level=level)  # refuses impossible ones
     sums = [_sum_inside(density, area) for area in kept]
     return [
         AreaShare(
@@ -210,9 +210,9 @@ def compare_shares(
     b: Sequence[AreaShare],
     *,
     calibration: ShareCalibration | None = None,
-    observers: int = Study.observers,
-    fixations: int = Study.fixations,
-    level: float = Study.level,
+    observers: int = StudySize.observers,
+    fixations: int = StudySize.fixations,
+    level: float = StudySize.level,
 ) -> list[AreaDifference]:
     """The areas of two designs, matched by name.
 
@@ -239,7 +239,7 @@ def compare_shares(
     says nothing about its error on the other. On two versions of one picture the model's errors are alike, and the interval is
     wider than it has to be. Where it has 0 inside, such a study may well see no difference, or the opposite one.
     """
-    Study(observers=observers, fixations=fixations, level=level)  # refuses impossible ones
+    StudySize(observers=observers, fixations=fixations, level=level)  # refuses impossible ones
     others = {share.area.name: share for share in b}
     pairs = [(share, others[share.area.name]) for share in a if share.area.name in others]
     if not pairs:

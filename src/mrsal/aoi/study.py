@@ -19,7 +19,7 @@ from rich.table import Table
 from mrsal.aoi.areas import Area, AreaDifference, AreaShare, attention_shares
 from mrsal.aoi.box_files import read_areas
 from mrsal.aoi.drawing import side_by_side, with_areas
-from mrsal.aoi.options import Study
+from mrsal.aoi.options import StudySize
 from mrsal.errors import InputError
 from mrsal.files import atomic_path
 from mrsal.images import read_image
@@ -62,7 +62,7 @@ class Attention:
 
 
 def measure(
-    image: Path, boxes: Path | Sequence[Area], model: SaliencyModel, *, study: Study | None = None
+    image: Path, boxes: Path | Sequence[Area], model: SaliencyModel, *, study: StudySize | None = None
 ) -> Attention:
     """Predict an image and share its attention among areas.
 
@@ -73,14 +73,14 @@ def measure(
         A file for :func:`read_areas`, or the areas themselves.
     model : SaliencyModel
         Its calibration, if it has one, gives the intervals.
-    study : Study, optional
+    study : StudySize, optional
         What the intervals are about.
     """
     pixels = read_image(image)
     areas = read_areas(boxes, image=image, shape=pixels.shape[:2]) if isinstance(boxes, Path) else boxes
     attention_shares(np.ones(pixels.shape[:2]), areas)  # what is wrong with the boxes is said before the network runs
     saliency = model.predict(pixels, name=image.name)
-    size = study or Study()
+    size = study or StudySize()
     shares = attention_shares(
         saliency,
         areas,

@@ -176,7 +176,7 @@ class Designs:
     def with_rows(
         self, side: int, rows: Iterable[Sequence[Any]], shapes: Sequence[tuple[int, int]], limits: UploadLimits
     ) -> "Designs":
-        """Take the areas from the edited table of A or B. Areas outside its image stay; ``shapes`` are the (H, W) of both images."""
+        """Take the areas of A or B from its edited table; areas outside its image stay. ``shapes`` are the (H, W) of both."""
         holder, shown = self._holder(side), self.areas(side, shapes[side])
         heights, widths = zip(*(shapes if self.same else [shapes[side]]), strict=True)
         areas = areas_of_rows(
