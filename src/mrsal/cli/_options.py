@@ -246,7 +246,5 @@ class Commands(TyperGroup):
         widest = max(len(name) for name, _ in commands)
         for heading in dict.fromkeys(command.rich_help_panel for _, command in commands):
             with formatter.section(heading):
-                lines = [
-                    (name, command) for name, command in commands if command and command.rich_help_panel == heading
-                ]
+                lines = [(name, command) for name, command in commands if command.rich_help_panel == heading]
                 formatter.write_dl([(name.ljust(widest), command.get_short_help_str(100)) for name, command in lines])

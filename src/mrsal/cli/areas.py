@@ -81,7 +81,8 @@ def check(options: CheckOptions, *, json: bool) -> None:
         outcomes = check_rules(rules, measure(options.image, areas, opened).shares)
     if json:
         results = [
-            {"rule": str(out.rule), "holds": out.holds, "left": out.left, "right": out.right} for out in outcomes
+            {"rule": str(outcome.rule), "holds": outcome.holds, "left": outcome.left, "right": outcome.right}
+            for outcome in outcomes
         ]
         report = {"image": str(options.image), "rules": results, "warnings": [str(c.message) for c in caught or []]}
         print_json(report)

@@ -83,7 +83,7 @@ class PredictOptions(Look, RayOptions, DeviceOptions):
     ] = None
     recursive: Annotated[bool, Option("Include subfolders.")] = False
     smoothing: Annotated[
-        float, Option("Videos: time constant of the smoothing over time in seconds; 0: no smoothing.", minimum=0)
+        float, Option("Videos: time constant of the smoothing in seconds; 0: no smoothing.", minimum=0)
     ] = 0.0
     every: Annotated[int, Option("Videos: predict every n-th frame and interpolate the others.", minimum=1)] = 1
     skip_existing: Annotated[bool, Option("Skip inputs whose results are already in OUT.")] = False
