@@ -15,13 +15,14 @@ agreement_score     about 0 to 0.95     higher     nothing useful; only for comp
 ==================  ==================  =========  ===========================================================
 
 A map is indexed ``map[y, x]``. Torch tensors are accepted as well as arrays. For one map, a metric returns a float. For a stack
-of B maps, ``(B, H, W)`` or a list of maps of different sizes, it returns ``(B,)``. The positions are then B arrays, one for each
-map, and a second map is either a stack too or a single map for all.
+of B maps, ``(B, H, W)`` or a list of maps of different sizes, it returns ``(B,)``. The positions are then B arrays, one for
+each map, and a second map is either a stack too or a single map for all.
 
 A constant map scores at chance: AUC 0.5, NSS 0, CC 0. Ties count one half. Repeated fixations count as often as they occur. A
 NaN, missing fixations, or a fixation outside the map raise :class:`mrsal.errors.InputError`.
 
-Papers differ in their conventions. :data:`PROTOCOLS` lists sets of conventions, and :func:`score` computes all metrics of a set.
+Papers differ in their conventions. :data:`PROTOCOLS` lists sets of conventions, and :func:`score` computes all metrics of a
+set.
 """
 
 from mrsal.metrics.agreement import agreement_score

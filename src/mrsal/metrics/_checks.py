@@ -18,8 +18,8 @@ POSITIONS = frozenset({"x", "y", "other_x", "other_y"})
 def batched(*maps: str) -> Callable[[Callable[P, float]], Callable[P, Any]]:
     """Let a metric of one map score a stack as well: it returns a float for one map, and ``(B,)`` for B maps.
 
-    ``maps`` has the names of the parameters that take maps. If one of them is a stack, ``(B, H, W)`` or a list of B maps, each of
-    the others is a stack of B maps too or a single map for all. Positions are then B arrays, one for each map.
+    ``maps`` has the names of the parameters that take maps. If one of them is a stack, ``(B, H, W)`` or a list of B maps, each
+    of the others is a stack of B maps too or a single map for all. Positions are then B arrays, one for each map.
     """
 
     def decorate(metric: Callable[P, float]) -> Callable[P, Any]:
@@ -69,7 +69,9 @@ def as_map(values: Any, name: str) -> NDArray[Any]:
         raise InputError(f"expected {name} of shape (H, W), got {array.shape}; give a single map or a stack of maps")
     if not np.isfinite(array).all():
         count = int((~np.isfinite(array)).sum())
-        raise InputError(f"expected finite values in {name}, got {count} that are NaN or infinite; replace them before scoring")
+        raise InputError(
+            f"expected finite values in {name}, got {count} that are NaN or infinite; replace them before scoring"
+        )
     return array
 
 
@@ -91,7 +93,9 @@ def same_shape(first: NDArray, second: NDArray, names: tuple[str, str]) -> None:
 def total_mass(values: NDArray[Any], name: str) -> float:
     """Return the sum of a map, after a check that it can be a distribution: no negative values, and not all of them 0."""
     if values.min() < 0:
-        raise InputError(f"{name} has negative values, so it is not a distribution; subtract its minimum, or clip it at 0")
+        raise InputError(
+            f"{name} has negative values, so it is not a distribution; subtract its minimum, or clip it at 0"
+        )
     total = float(values.sum(dtype=np.float64))
     if not total > 0:
         raise InputError(f"{name} is zero everywhere, so it cannot be divided by its sum; leave it out")
@@ -109,7 +113,9 @@ def as_pixels(
     """Return the rows and columns of the pixels of positions, after a check that all lie inside ``shape``, (H, W)."""
     xs, ys = np.atleast_1d(_as_floats(x, f"x of the {name}")), np.atleast_1d(_as_floats(y, f"y of the {name}"))
     if xs.shape != ys.shape or xs.ndim != 1:
-        raise InputError(f"expected as many x as y of the {name}, got {xs.shape} and {ys.shape}; give one pair for each fixation")
+        raise InputError(
+            f"expected as many x as y of the {name}, got {xs.shape} and {ys.shape}; give one pair for each fixation"
+        )
     if not xs.size:
         raise InputError(f"expected at least one position of the {name}, got none; leave this image out")
     height, width = shape
@@ -132,4 +138,6 @@ def _as_floats(values: Any, name: str) -> NDArray[Any]:
             raise TypeError(f"values of type {array.dtype}")
         return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"expected {name} as an array of real numbers, got {type(values).__name__} ({error}); convert it") from None
+        raise InputError(
+            f"expected {name} as an array of real numbers, got {type(values).__name__} ({error}); convert it"
+        ) from None

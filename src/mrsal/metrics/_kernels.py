@@ -20,8 +20,8 @@ def ranks(population: NDArray[Any], values: NDArray[Any]) -> tuple[NDArray[np.in
     """Count, for each value, how many of the population are below it and how many equal it.
 
     The result is exact, although the population is not sorted. ``population`` ``(M,)`` and ``values`` ``(N,)`` have the same
-    dtype; the counts are two arrays ``(N,)``. The population is put into bins of equal width, which do not change the order. Only
-    elements that share a bin with one of ``values`` are sorted: a few thousand of a million pixels.
+    dtype; the counts are two arrays ``(N,)``. The population is put into bins of equal width, which do not change the order.
+    Only elements that share a bin with one of ``values`` are sorted: a few thousand of a million pixels.
     """
     low, high = min(population.min(), values.min()), max(population.max(), values.max())
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
@@ -67,9 +67,8 @@ def stepped_area(positive: NDArray[Any], draws: NDArray[Any], step: float) -> fl
     """
     thresholds = np.arange(0, 1 + step / 2, step)[::-1]
     hits = np.r_[0, [(positive >= t).mean() for t in thresholds], 1]
-    alarms = [(draws >= t).mean(axis=1) for t in thresholds]
-    ends = np.zeros(len(draws)), np.ones(len(draws))
-    areas = trapezoid(hits[:, None], np.stack([ends[0], *alarms, ends[1]]), axis=0)
+    alarms = np.stack([np.zeros(len(draws)), *((draws >= t).mean(axis=1) for t in thresholds), np.ones(len(draws))])
+    areas = trapezoid(np.broadcast_to(hits[:, None], alarms.shape), alarms, axis=0)
     return float(np.mean(areas))
 
 

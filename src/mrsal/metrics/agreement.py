@@ -39,9 +39,9 @@ def agreement_score(prediction: ArrayLike, target: ArrayLike) -> float:
 
     Notes
     -----
-    Most pixels of a density map are near 0, so any map that is near 0 agrees with it: a constant map scores 0.917 on 100 maps of
-    MIT1003, which is more than the models for which this score was published. ``docs/agreement-score.md`` has the numbers. SciPy
-    before 1.11 integrated an even number of values in another way, which changes the score by less than 0.001.
+    Most pixels of a density map are near 0, so any map that is near 0 agrees with it: a constant map scores 0.917 on 100 maps
+    of MIT1003, which is more than the models for which this score was published. ``docs/agreement-score.md`` has the numbers.
+    SciPy before 1.11 integrated an even number of values in another way, which changes the score by less than 0.001.
 
     Examples
     --------

@@ -47,8 +47,8 @@ def emd(prediction: ArrayLike, ground_truth: ArrayLike, *, reduction: int = 32, 
 
     References
     ----------
-    .. [1] ``EMD.m`` of the MIT saliency benchmark, https://github.com/cvzoya/saliency. Here POT gives the exact solution: Flamary et
-       al., "POT: Python optimal transport", JMLR 2021.
+    .. [1] ``EMD.m`` of the MIT saliency benchmark, https://github.com/cvzoya/saliency. The exact solution here is
+       from POT: Flamary et al., "POT: Python optimal transport", JMLR 2021.
 
     Examples
     --------
