@@ -75,8 +75,8 @@ def stepped_area(positive: NDArray[Any], draws: NDArray[Any], step: float) -> fl
 def centred(map_: NDArray[Any]) -> tuple[NDArray[np.float64], float]:
     """Scale a map to a span of 1, subtract its mean, and sum its squares; a constant map gives zeros.
 
-    NSS and CC do not depend on scale and offset. They are removed first, so that rounding does not lose tiny values or those on
-    a large offset.
+    NSS and CC do not depend on scale and offset. They are removed first, so that tiny values, and values with a
+    large offset, are not lost to rounding.
     """
     values = min_max_scaled(map_).ravel()
     if values.any():
