@@ -8,7 +8,7 @@ from messages import naming
 from scipy.integrate import trapezoid
 
 from mrsal import metrics
-from mrsal.datasets import fixation_density
+from mrsal.datasets.fixations import fixation_density
 from mrsal.errors import InputError
 
 TIGHT = 1e-9

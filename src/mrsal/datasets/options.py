@@ -1,4 +1,4 @@
-"""Options of ``mrsal prepare``, and the one with which all commands name an archive."""
+"""The options of ``mrsal prepare``, and the option ``--data_dir`` of several commands."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ class PrepareOptions:
             complete=("data_sets",),
         ),
     ]
-    root: Annotated[Path, Option("Where the data set was unpacked.")]
+    root: Annotated[Path, Option("Folder into which the data set was extracted.")]
     out: Annotated[Path, Option("Folder for the archive.")]
     format: Annotated[Literal["native", "pth"], Option("native: small and fast; pth: the *.pth.tar files.")] = "native"
     seed: Annotated[int, Option("Random seed for the sampled locations.", minimum=0)] = 0
