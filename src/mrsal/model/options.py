@@ -1,4 +1,4 @@
-"""Options of all commands that run a network. Imports no torch, so that the command line starts quickly."""
+"""The options that all commands with a network share. This file imports no torch, so that the command line starts quickly."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -14,10 +14,10 @@ DEFAULT_MODEL = "mrcnn-osie"
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceOptions:
-    """Where and how a network computes."""
+    """The device and the number format for computing."""
 
-    precision: Annotated[Precision, Option("auto: bf16 where the hardware has it.")] = "auto"
-    device: Annotated[Device, Option("auto: a GPU where there is one.")] = "auto"
+    precision: Annotated[Precision, Option("Number format; auto uses bf16 if the hardware supports it.")] = "auto"
+    device: Annotated[Device, Option("Device; auto uses a GPU if there is one.")] = "auto"
 
     def __post_init__(self) -> None:
         check(self)
@@ -25,9 +25,11 @@ class DeviceOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class MapOptions(DeviceOptions):
-    """How whole images are predicted."""
+    """The way in which whole images are predicted."""
 
     mode: Annotated[
         Mode | None,
-        Option("fast is several times faster and nearly exact. Default: exact, but fast for exported networks."),
+        Option(
+            "How to predict; fast is several times faster and nearly exact. Default: exact, but fast for exported networks."
+        ),
     ] = None
