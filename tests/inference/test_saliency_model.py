@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from known_pictures import Brightness
+from known_images import Brightness
 from made_up_examples import clusters
 from messages import naming
 from PIL import Image
