@@ -23,7 +23,8 @@ from mrsal.datasets.archives.example import Example
 from mrsal.datasets.archives.native import NativeArchive, write_native
 from mrsal.datasets.synthetic import write_synthetic
 from mrsal.evaluation.evaluator import evaluate
-from mrsal.evaluation.report.html import Panel, pick, write_report
+from mrsal.evaluation.report.html import write_report
+from mrsal.evaluation.report.panels import Panel, pick
 from mrsal.inference.predictor import load_model
 from mrsal.inference.simple_models import BASELINES
 
@@ -71,7 +72,7 @@ def write_example(path: Path, examples: list[Example]) -> Path:
         path,
         results,
         title="mrcnn-osie on made-up scenes",
-        protocol_about=(
+        protocol_description=(
             "AUC: exact, ties one half, negatives are all pixels. sAUC: negatives are the fixations on the other images. "
             "CC, SIM, KL: against the fixation density with a deviation of one degree."
         ),

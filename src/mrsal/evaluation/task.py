@@ -73,15 +73,15 @@ class ScoringTask:
         )
         return Adjusted(model, self.adjustment) if self.adjustment else model
 
-    def draws(self, folder: Path) -> "ScoringTask":
+    def with_pictures(self, folder: Path) -> "ScoringTask":
         """This task, which also draws comparisons with the ground truth into a folder."""
         return self._sharing("examples", "model", pictures=folder)
 
-    def adjusts(self, adjustment: Adjustment) -> "ScoringTask":
+    def with_adjustment(self, adjustment: Adjustment) -> "ScoringTask":
         """This task, with adjusted maps."""
         return self._sharing("examples", adjustment=adjustment)
 
-    def of_limit(self, name: str) -> "ScoringTask":
+    def for_limit(self, name: str) -> "ScoringTask":
         """The task that scores a limit on the same images, without an adjustment and without pictures."""
         return self._sharing("examples", limit=name, adjustment=None, pictures=None)
 
@@ -91,9 +91,7 @@ class ScoringTask:
     def give_up(self, image: int) -> dict[str, float]:
         """Raise an error, since a mean over the other images would be the score of another data set."""
         name = self.examples[image].name
-        raise MrsalError(
-            f"expected scores of {name}, but the worker died {TRIES} times; give the workers more memory, or leave the image out"
-        )
+        raise MrsalError(f"expected scores of {name}, but the worker died {TRIES} times; it may need more memory")
 
     def _sharing(self, *properties: str, **changes: Any) -> "ScoringTask":
         """This task with changes; cached properties that do not change are shared."""
