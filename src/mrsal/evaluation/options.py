@@ -16,7 +16,7 @@ ResizeMaps = Annotated[bool, Option("Resize stored maps to the size of the stimu
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions(MapOptions):
-    """Any model that :func:`mrsal.inference.open_model` opens."""
+    """Which model is used: any that :func:`mrsal.inference.open_model` opens."""
 
     model: Annotated[
         str,
@@ -29,7 +29,7 @@ class ModelOptions(MapOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Bootstrap:
-    """How sure a mean over images is."""
+    """How the uncertainty of a mean over images is computed."""
 
     level: Annotated[float, Option("Confidence level of intervals and tests.", above=0, below=1)] = 0.95
     resamples: Annotated[int, Option("Number of bootstrap resamples.", minimum=100)] = 10_000
@@ -44,11 +44,11 @@ class CompareOptions(Bootstrap):
     """Options of ``mrsal compare``."""
 
     paths: Annotated[
-        Sequence[Path], Option("Score files (.csv, .parquet), or folders of mrsal evaluate.", argument=True)
+        Sequence[Path], Option("Files of scores (.csv, .parquet), or folders that mrsal evaluate made.", argument=True)
     ]
-    names: Annotated[str, Option("Names for the models: A,B,... Default: the names in the files.")] = ""
-    reference: Annotated[str | None, Option("Compare all others with this model only.")] = None
-    out: Annotated[Path | None, Option("Folder for the table and charts. Default: compare/<time>/.")] = None
+    names: Annotated[str, Option("Names of the models: A,B,... Default: the names in the files.")] = ""
+    reference: Annotated[str | None, Option("Compare every other model with this one only.")] = None
+    out: Annotated[Path | None, Option("Folder for the table and the charts. Default: compare/<time>/.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,17 +64,17 @@ class EvaluateOptions(RayOptions, MapOptions):
             complete=("networks", "baselines"),
         ),
     ]
-    out_dir: Annotated[Path, Option("The result goes to OUT_DIR/eval/<time>/.")] = Path()
+    out_dir: Annotated[Path, Option("The results are written to OUT_DIR/eval/<time>/.")] = Path()
     improvements: Annotated[
         int | None,
         Option(
-            "0 or 1: stop if the checkpoint is of another variant. The checkpoint itself says which variant it is.",
+            "0 or 1: stop if the checkpoint is of the other variant. The checkpoint itself says which variant it is.",
             minimum=0,
             maximum=1,
         ),
     ] = None
     num_saved_images: Annotated[
-        int, Option("Number of comparisons with the ground truth to draw; -1: all.", minimum=-1)
+        int, Option("Number of images for which a comparison with the ground truth is drawn; -1: all.", minimum=-1)
     ] = -1
     split: Annotated[str, Option("test, val, train, or (native archives) all.")] = "test"
     skip_first: Annotated[bool, Option("Leave out the first fixation of each trial.")] = False
@@ -103,11 +103,13 @@ class SubmitOptions(ModelOptions):
     """Options of ``mrsal submit``."""
 
     paths: Annotated[Sequence[Path], Option("The benchmark's images: files, folders, or stimuli.hdf5.", argument=True)]
-    out: Annotated[Path | None, Option("HDF5 file to write; an interrupted one is continued.")] = None
-    dry_run: Annotated[Path | None, Option("Write nothing, but check this file as the benchmark does.")] = None
+    out: Annotated[Path | None, Option("HDF5 file to write. After an interruption it is continued.")] = None
+    dry_run: Annotated[Path | None, Option("Only check this file, as the benchmark does; write nothing.")] = None
     resize_maps: ResizeMaps = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.out is None) == (self.dry_run is None):
-            raise InputError("give either --out, the file to write, or --dry_run, the file to check")
+            raise InputError(
+                "expected either --out, the file to write, or --dry_run, the file to check; give one of them"
+            )
