@@ -44,11 +44,11 @@ class CompareOptions(Bootstrap):
     """Options of ``mrsal compare``."""
 
     paths: Annotated[
-        Sequence[Path], Option("Files of scores (.csv, .parquet), or folders that mrsal evaluate made.", argument=True)
+        Sequence[Path], Option("Score files (.csv, .parquet), or folders that mrsal evaluate wrote.", argument=True)
     ]
-    names: Annotated[str, Option("Names of the models: A,B,... Default: the names in the files.")] = ""
-    reference: Annotated[str | None, Option("Compare every other model with this one only.")] = None
-    out: Annotated[Path | None, Option("Folder for the table and the charts. Default: compare/<time>/.")] = None
+    names: Annotated[str, Option("Names for the models, separated by commas. Default: the names in the files.")] = ""
+    reference: Annotated[str | None, Option("Compare the other models with this one only.")] = None
+    out: Annotated[Path | None, Option("Folder for the table and charts. Default: compare/<time>/.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,41 +60,42 @@ class EvaluateOptions(RayOptions, MapOptions):
         str,
         Option(
             "A checkpoint (.pth, .safetensors, .onnx), mrcnn-osie, hf://owner/name, a baseline (uniform, centre), a "
-            "folder or HDF5 file of maps, or package.module:function, which runs that code.",
+            "folder or HDF5 file of maps, or package.module:function, which is run.",
             complete=("networks", "baselines"),
         ),
     ]
-    out_dir: Annotated[Path, Option("The results are written to OUT_DIR/eval/<time>/.")] = Path()
+    out_dir: Annotated[Path, Option("Folder for the results, which are written to OUT_DIR/eval/<time>/.")] = Path()
     improvements: Annotated[
         int | None,
         Option(
-            "0 or 1: stop if the checkpoint is of the other variant. The checkpoint itself says which variant it is.",
+            "Stop if the checkpoint is not of this variant (0 or 1). Default: accept both.",
             minimum=0,
             maximum=1,
         ),
     ] = None
     num_saved_images: Annotated[
-        int, Option("Number of images for which a comparison with the ground truth is drawn; -1: all.", minimum=-1)
+        int, Option("Number of pictures that compare maps with the ground truth; -1: all.", minimum=-1)
     ] = -1
-    split: Annotated[str, Option("test, val, train, or (native archives) all.")] = "test"
+    split: Annotated[str, Option("Part of the data set: test, val, train, or all (native archives).")] = "test"
     skip_first: Annotated[bool, Option("Leave out the first fixation of each trial.")] = False
     protocol: Annotated[
         str,
         Option(
-            "Metric conventions: tuebingen, mit-matlab, mrcnn (shuffled AUC) or historical.", complete=("protocols",)
+            "Conventions of the metrics: tuebingen, mit-matlab, mrcnn (shuffled AUC) or historical.",
+            complete=("protocols",),
         ),
     ] = "tuebingen"
     optimal: Annotated[
-        bool, Option("Take maps as densities, and score each metric on the map that is best for it.")
+        bool, Option("Treat maps as densities, and score each metric on the map that is best for it.")
     ] = False
     agreement: Annotated[
-        bool, Option("Add the historical score, for comparison with older numbers; not an AUC.", negatable=True)
+        bool, Option("Also compute the historical score, to compare with older numbers; not an AUC.", negatable=True)
     ] = False
     adjust: Annotated[
-        bool, Option("Apply a blur and a centre bias, fitted on the validation images, to the model's maps.")
+        bool, Option("Fit a blur and a centre bias on the validation images, and apply them to the maps of the model.")
     ] = False
     limits: Annotated[bool, Option("Also score the uniform map, the centre bias and the inter-observer limit.")] = True
-    parquet: Annotated[bool, Option("Also write scores.parquet.")] = False
+    parquet: Annotated[bool, Option("Also write the scores as scores.parquet.")] = False
     resize_maps: ResizeMaps = False
 
 
@@ -102,9 +103,9 @@ class EvaluateOptions(RayOptions, MapOptions):
 class SubmitOptions(ModelOptions):
     """Options of ``mrsal submit``."""
 
-    paths: Annotated[Sequence[Path], Option("The benchmark's images: files, folders, or stimuli.hdf5.", argument=True)]
-    out: Annotated[Path | None, Option("HDF5 file to write. After an interruption it is continued.")] = None
-    dry_run: Annotated[Path | None, Option("Only check this file, as the benchmark does; write nothing.")] = None
+    paths: Annotated[Sequence[Path], Option("Images of the benchmark: files, folders, or stimuli.hdf5.", argument=True)]
+    out: Annotated[Path | None, Option("HDF5 file to write. An interrupted file is continued.")] = None
+    dry_run: Annotated[Path | None, Option("HDF5 file to check as the benchmark does. Nothing is written.")] = None
     resize_maps: ResizeMaps = False
 
     def __post_init__(self) -> None:

@@ -16,8 +16,8 @@ DEFAULT_MODEL = "mrcnn-osie"
 class DeviceOptions:
     """The device and the number format for computing."""
 
-    precision: Annotated[Precision, Option("Number format; auto uses bf16 if the hardware supports it.")] = "auto"
-    device: Annotated[Device, Option("Device; auto uses a GPU if there is one.")] = "auto"
+    precision: Annotated[Precision, Option("auto: bf16 if the hardware supports it, otherwise fp32.")] = "auto"
+    device: Annotated[Device, Option("auto: a GPU if there is one, otherwise the CPU.")] = "auto"
 
     def __post_init__(self) -> None:
         check(self)
@@ -29,7 +29,5 @@ class MapOptions(DeviceOptions):
 
     mode: Annotated[
         Mode | None,
-        Option(
-            "How to predict; fast is several times faster and nearly exact. Default: exact, but fast for exported networks."
-        ),
+        Option("fast is several times faster and nearly exact. Default: exact, or fast for exported networks."),
     ] = None

@@ -16,12 +16,12 @@ MOST_GPUS = 2  # if the user does not say how many
 class Recipe(DeviceOptions):
     """The settings of training; the defaults are those of the paper."""
 
-    epochs: Annotated[int, Option("Number of passes over the samples.", minimum=1)] = 20
+    epochs: Annotated[int, Option("Number of passes over the training samples.", minimum=1)] = 20
     devices: Annotated[
         int | None,
         Option(
-            "Number of GPUs to use, with one process for each. torchrun and Slurm set this number themselves. "
-            f"Default: all GPUs of the machine, but at most {MOST_GPUS}.",
+            "Number of GPUs to use, if there are so many; each has a process. torchrun and Slurm set it themselves. "
+            f"Default: all GPUs, but at most {MOST_GPUS}.",
             flag="num_gpus",
             minimum=1,
         ),
@@ -43,21 +43,17 @@ class Recipe(DeviceOptions):
     patience: Annotated[
         int,
         Option(
-            "Stop after this many epochs without a better validation score; -1 for never.",
+            "Stop after this many epochs without a better score; -1: never stop early.",
             flag="early_stopping_patience",
             minimum=-1,
         ),
     ] = -1
     average: Annotated[
-        int, Option("Save the mean weights of this many last epochs as cnn_average.pth; 1 to save none.", minimum=1)
+        int, Option("Number of last epochs whose mean weights are saved as cnn_average.pth; 1: save none.", minimum=1)
     ] = 3
-    watch: Annotated[
-        str, Option("Validation metric that decides which epoch is best; needs --use_val.", flag="val_metric")
-    ] = "CC"
-    seed: Annotated[int, Option("Random seed; the same seed gives the same run.", minimum=0)] = 0
-    timeout: Annotated[
-        float, Option("Number of seconds to wait for another process before the run fails.", above=0)
-    ] = 600.0
+    watch: Annotated[str, Option("Metric that selects the best epoch, with --use_val.", flag="val_metric")] = "CC"
+    seed: Annotated[int, Option("Random seed.", minimum=0)] = 0
+    timeout: Annotated[float, Option("Seconds to wait for another process before giving up.", above=0)] = 600.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -70,19 +66,15 @@ class TrainOptions(Recipe):
     """The options of ``mrsal train``."""
 
     data_dir: DataDir
-    out_dir: Annotated[Path, Option("Folder for the results; the run is saved in OUT_DIR/trained/<time>/.")] = Path()
+    out_dir: Annotated[Path, Option("Folder for the run, which is written to OUT_DIR/trained/<time>/.")] = Path()
     use_val: Annotated[
-        bool, Option("1 to score the validation images after each epoch and keep the best checkpoint.", switch=True)
+        bool, Option("1: score the validation images after each epoch, and save the best checkpoint.", switch=True)
     ] = False
     improvements: Annotated[
-        int, Option("1 to train the variant with a learned blur in front of each stream.", minimum=0, maximum=1)
+        int, Option("1: train the variant with a learned blur before each stream.", minimum=0, maximum=1)
     ] = 0
     resume: Annotated[
         str | None,
-        Option(
-            "Folder of a run to continue, or last for the newest run in OUT_DIR; if there is none, a new run starts."
-        ),
+        Option("Folder of a run to continue; last: the newest run in OUT_DIR, or a new run if there is none."),
     ] = None
-    using_windows: Annotated[
-        bool, Option("Has no effect; accepted because old command lines contain it.", switch=True)
-    ] = False
+    using_windows: Annotated[bool, Option("Accepted for old command lines; has no effect.", switch=True)] = False
