@@ -344,7 +344,7 @@ def test_workers_of_another_version_are_refused(in_process, monkeypatch):
 
 @pytest.mark.parametrize("limit", ["uniform", "centre bias", "observers"])
 def test_a_task_scores_limits_as_one_process_does(native_folder, limit):
-    task = ScoringTask(native_folder, "all", False, limit, {}, "tuebingen", False, is_limit=True)
+    task = ScoringTask(EvaluateOptions(data_dir=native_folder, model_path="centre", split="all"), limit=limit)
     examples = task.examples
     expected = evaluate(limits_of(examples)[limit](), examples)
     row = pickle.loads(pickle.dumps(task))(4)
@@ -380,8 +380,8 @@ def test_models_are_found_in_another_folder(tmp_path, monkeypatch):
     (tmp_path / "uniform").touch()
     names = ("cnn.pth", "uniform", "mrcnn-osie", "package.module:function", "hf://owner/name")
     options = [EvaluateOptions(data_dir=Path("native"), model_path=name) for name in names]
-    assert [ScoringTask.of(each).model for each in options] == [str(tmp_path / "cnn.pth"), *names[1:]]
-    assert {ScoringTask.of(each).data_dir for each in options} == {tmp_path / "native"}
+    assert [ScoringTask.of(each).options.model_path for each in options] == [str(tmp_path / "cnn.pth"), *names[1:]]
+    assert {ScoringTask.of(each).options.data_dir for each in options} == {tmp_path / "native"}
     of_networks = ("cnn.pth", "mrcnn-osie", "hf://owner/name")
     assert [everywhere(name) for name in of_networks] == [str(tmp_path / "cnn.pth"), *of_networks[1:]]
 
