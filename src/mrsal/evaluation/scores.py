@@ -262,5 +262,5 @@ def _numbers(column: Sequence[Any], metric: str, path: Path) -> NDArray[np.float
 
 
 def _pyarrow() -> tuple[ModuleType, ModuleType]:
-    parquet = optional("pyarrow.parquet", extra="parquet", purpose="scores in Parquet files (.csv files do not)")
+    parquet = optional("pyarrow.parquet", extra="parquet", purpose="scores in Parquet files")
     return optional("pyarrow", extra="parquet", purpose="Parquet files"), parquet
