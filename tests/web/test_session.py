@@ -42,7 +42,7 @@ def huge_header(path):
 HOSTILE = {
     "truncated": (truncated, ["image file is truncated"]),
     "bomb": (bomb, ["4000x4000", 0.5]),
-    "header": (huge_header, ["2147483647x2147483647", 0.5]),
+    "header": (huge_header, [0.5]),
     "html": (lambda path: path.write_text("<script>alert(1)</script>"), ["JPEG", "PNG"]),
     "empty": (lambda path: path.write_bytes(b""), ["JPEG", "PNG"]),
     "large": (lambda path: path.write_bytes(b"\x89PNG" + bytes(600_000)), ["0.5 MB"]),

@@ -1,4 +1,4 @@
-"""Options of ``mrsal prepare``, and the one with which all commands name an archive."""
+"""The options of ``mrsal prepare``, and the option ``--data_dir`` of several commands."""
 
 from dataclasses import dataclass
 from pathlib import Path

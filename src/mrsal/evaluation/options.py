@@ -16,7 +16,7 @@ ResizeMaps = Annotated[bool, Option("Resize stored maps to the size of the stimu
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions(MapOptions):
-    """Any model that :func:`mrsal.inference.open_model` opens."""
+    """Which model is used: any that :func:`mrsal.inference.open_model` opens."""
 
     model: Annotated[
         str,
@@ -29,7 +29,7 @@ class ModelOptions(MapOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Bootstrap:
-    """How sure a mean over images is."""
+    """How the uncertainty of a mean over images is computed."""
 
     level: Annotated[float, Option("Confidence level of intervals and tests.", above=0, below=1)] = 0.95
     resamples: Annotated[int, Option("Number of bootstrap resamples.", minimum=100)] = 10_000
@@ -111,4 +111,6 @@ class SubmitOptions(ModelOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.out is None) == (self.dry_run is None):
-            raise InputError("give either --out, the file to write, or --dry_run, the file to check")
+            raise InputError(
+                "expected either --out, the file to write, or --dry_run, the file to check; give one of them"
+            )

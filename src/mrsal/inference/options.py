@@ -17,7 +17,7 @@ _ON_RAY = "engine=ray"
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """How a heatmap is laid over a picture."""
+    """How a heatmap is laid over an image."""
 
     opacity: Annotated[float, Option("Opacity of the heatmap at its highest value.", minimum=0, maximum=1)] = 0.6
     colormap: Annotated[str, Option("Name of a Matplotlib colormap for the heatmap.")] = "inferno"

@@ -1,4 +1,4 @@
-"""Options of ``mrsal train``. Imports no torch, so that the command line starts quickly."""
+"""The options of ``mrsal train``. This file imports no torch, so that the command line starts quickly."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +9,12 @@ from mrsal.errors import InputError
 from mrsal.model import DeviceOptions
 from mrsal.options import Option
 
-MOST_GPUS = 2  # of a run that does not say how many
+MOST_GPUS = 2  # if the user does not say how many
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(DeviceOptions):
-    """How to train; the defaults are the paper's."""
+    """The settings of training; the defaults are those of the paper."""
 
     epochs: Annotated[int, Option("Number of passes over the training samples.", minimum=1)] = 20
     devices: Annotated[
@@ -29,11 +29,16 @@ class Recipe(DeviceOptions):
     batch_size: Annotated[int, Option("Number of samples per step and process.", minimum=1)] = 256
     learning_rate: Annotated[float, Option("Learning rate of SGD.", above=0)] = 0.002
     start_momentum: Annotated[float, Option("Momentum at the first step.", minimum=0, below=1)] = 0.9
-    end_momentum: Annotated[float, Option("Momentum at the last step; it changes linearly.", minimum=0, below=1)] = 0.99
+    end_momentum: Annotated[
+        float,
+        Option("Momentum at the last step; it changes linearly from the first to the last step.", minimum=0, below=1),
+    ] = 0.99
     weight_decay: Annotated[float, Option("L2 penalty on the weights.", flag="lr_weight_decay", minimum=0)] = 2e-4
     conv1_limit: Annotated[
         float,
-        Option("Largest L2 norm of a first-layer filter; 0: no limit.", flag="conv1_weight_constraint", minimum=0),
+        Option(
+            "Largest L2 norm of a filter of the first layer; 0 for no limit.", flag="conv1_weight_constraint", minimum=0
+        ),
     ] = 0.1
     patience: Annotated[
         int,
@@ -58,7 +63,7 @@ class Recipe(DeviceOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(Recipe):
-    """Options of ``mrsal train``."""
+    """The options of ``mrsal train``."""
 
     data_dir: DataDir
     out_dir: Annotated[Path, Option("Folder for the run, which is written to OUT_DIR/trained/<time>/.")] = Path()
