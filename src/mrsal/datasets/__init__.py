@@ -1,7 +1,7 @@
 """Published data sets of eye fixations, each loaded from its authors' own layout.
 
 >>> sorted(LOADERS)
-['folder', 'mit1003', 'osie', 'pysaliency']
+['crowd', 'folder', 'mit1003', 'osie', 'pysaliency', 'sun']
 """
 
 from collections.abc import Callable
@@ -19,10 +19,12 @@ def _lazy(module: str) -> Callable[[Path], FixationDataset]:
 
 
 LOADERS: dict[str, Callable[[Path], FixationDataset]] = {
+    "crowd": _lazy("crowd"),
     "folder": _lazy("folder"),
     "mit1003": _lazy("mit1003"),
     "osie": _lazy("osie"),
     "pysaliency": _lazy("pysaliency"),
+    "sun": _lazy("sun"),
 }
 
 
