@@ -3,7 +3,8 @@
     python benchmarks/improved.py features --work DIR      # what the stream's first stages give, computed once
     python benchmarks/improved.py train --work DIR --name frozen              # the readout, the stream as it is
     python benchmarks/improved.py train --work DIR --name tuned --start frozen --stream_rate 1e-4     # both
-    python benchmarks/improved.py evaluate --work DIR --name tuned            # validation; --test for the test sets
+    python benchmarks/improved.py evaluate --work DIR --name tuned            # on the validation pictures
+    python benchmarks/improved.py evaluate --work DIR --name tuned --sets osie-test mit1003-100
 
 A run saves its state after every epoch and goes on from there when it is started again. The data are found through
 MRSAL_DATA, or at ../shared/data beside the checkout. Training pictures are those of OSIE, of the SUN scenes and of EyeCrowd;
@@ -11,12 +12,14 @@ choices are made on their validation pictures, and MIT1003 is only ever scored o
 """
 
 import argparse
+import csv
 import json
 import os
 import sys
 import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -24,10 +27,12 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional as F
 
+from mrsal.baselines import CentreBias
 from mrsal.datasets import FixationDataset, load
 from mrsal.datasets.sun import SIGMA_SHARE
 from mrsal.fixations import density, fixation_map
 from mrsal.improved import PRIOR_CELLS, ImprovedConfig, ImprovedNetwork, Stream, level_size, load_imagenet_weights
+from mrsal.metrics import protocol, score
 
 SETS = ("osie", "sun", "crowd")
 FROZEN = 4  # the stages of the stream that are never trained; what they give is stored
@@ -365,6 +370,80 @@ def resized_counts(picture: Picture, size: tuple[int, int]) -> Tensor:
     return torch.from_numpy(fixation_map(*at, size)).float()
 
 
+# ------------------------------------------------------------------------------------------------------------------ the scores
+
+
+def examples_of(name: str) -> tuple[FixationDataset, list[int]]:
+    """A data set and the pictures to score: ``"osie-val"``, ``"osie-test"``, ``"mit1003-100"``, ``"mit1003-all"`` and so on."""
+    base, part = name.split("-")
+    data = load(base, data_root() / base)
+    if base != "mit1003":
+        return data, data.split(part).tolist()
+    data = data.without_first_fixations()
+    members = [i for i, s in enumerate(data.stimuli) if part == "all" or s.density_path is not None]
+    return data, members
+
+
+@torch.inference_mode()
+def evaluate(work: Path, name: str, sets: list[str]) -> None:
+    """Score a run's averaged weights at the size of the pictures, by the protocol "tuebingen"; one row per picture."""
+    network = load_run(work, name)
+    for part in sets:
+        path = work / "runs" / name / f"scores-{part}.csv"
+        data, members = examples_of(part)
+        scored = [
+            SimpleNamespace(name=data.stimuli[i].name, fixations=data.fixations_of(i), shape=data.stimuli[i].shape)
+            for i in members
+        ]
+        for example in scored:
+            example.pyramid = example  # all that the centre bias asks of it is the shape
+        bias, rules = CentreBias(scored), protocol("tuebingen")
+        relative = [(e.fixations.x / e.shape[1], e.fixations.y / e.shape[0]) for e in scored]
+        rows = []
+        for n, (i, example) in enumerate(zip(members, scored, strict=True)):
+            H, W = example.shape
+            x = torch.from_numpy(data.stimuli[i].read().copy()).permute(2, 0, 1)[None].float() / 255
+            with torch.autocast("cpu", torch.bfloat16):
+                map_ = network(x)[0].exp().numpy().astype(np.float64)
+            others = [relative[m] for m in range(len(scored)) if m != n]
+            sigma = (
+                sigma_of(data, i) * max(H, W) if data.name == "sun" else rules.sigma(data.name, data.pixels_per_degree)
+            )
+            points = example.fixations
+            row = score(
+                map_,
+                protocol=rules,
+                x=points.x,
+                y=points.y,
+                target=density(points.x, points.y, example.shape, sigma=sigma),
+                other_x=np.minimum(np.concatenate([o[0] for o in others]) * W, W - 1e-6),
+                other_y=np.minimum(np.concatenate([o[1] for o in others]) * H, H - 1e-6),
+                baseline=bias.predict_example(example),
+                density=map_,
+            )
+            rows.append({"name": example.name, **row})
+            if n % 100 == 0:
+                print(part, n, flush=True)
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        values = np.array([[row[metric] for metric in rules.metrics] for row in rows])
+        half = 1.96 * values.std(0, ddof=1) / np.sqrt(len(rows))
+        line = "  ".join(f"{m} {v:.3f} ±{h:.3f}" for m, v, h in zip(rules.metrics, values.mean(0), half, strict=True))
+        print(f"{name} on {part} ({len(rows)}): {line}", flush=True)
+
+
+def load_run(work: Path, name: str) -> ImprovedNetwork:
+    folder = work / "runs" / name
+    known = {field.name for field in fields(Options)}
+    stored = json.loads((folder / "options.json").read_text())
+    options = Options(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored.items() if k in known})
+    network = ImprovedNetwork(options.config()).eval()
+    network.load_state_dict(torch.load(folder / "average.pt"))
+    return network.to(memory_format=torch.channels_last)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -381,10 +460,16 @@ def main() -> None:
             one.add_argument(f"--{field.name}", type=int, default=field.default)
         else:
             one.add_argument(f"--{field.name}", type=kind, default=field.default, nargs="+" if many else None)
+    one = commands.add_parser("evaluate")
+    one.add_argument("--work", type=Path, required=True)
+    one.add_argument("--name", required=True, help="of the run")
+    one.add_argument("--sets", nargs="+", default=["osie-val", "sun-val", "crowd-val"])
     arguments = vars(parser.parse_args())
     command, work = arguments.pop("command"), arguments.pop("work")
     if command == "features":
         features(work, arguments["resolutions"])
+    elif command == "evaluate":
+        evaluate(work, arguments["name"], arguments["sets"])
     else:
         name = arguments.pop("name")
         train(work, name, Options(**{k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}))

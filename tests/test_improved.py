@@ -4,6 +4,7 @@ import json
 import math
 import re
 import sys
+import warnings
 
 import pytest
 import torch
@@ -257,3 +258,24 @@ def test_log_densities_are_finite_for_black_and_white(network):
             found = network(torch.full((1, 3, 40, 60), value))
         assert torch.isfinite(found).all()
         assert found.max() < math.log(1.0)
+
+
+# ONNX
+
+
+def test_as_onnx_it_gives_the_same_for_pictures_of_any_size(network, tmp_path):
+    pytest.importorskip("onnxscript", reason="needs pip install 'mrsal[onnx]'")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="needs pip install 'mrsal[onnx]'")
+    sides = {2: torch.export.Dim("height", min=2, max=9000), 3: torch.export.Dim("width", min=2, max=9000)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            network, (picture(60, 80),), dynamo=True, dynamic_shapes={"image": sides}, opset_version=20, verbose=False
+        )
+    program.save(tmp_path / "network.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "network.onnx")
+    for size in ((60, 80), (50, 40), (33, 120)):
+        x = picture(*size, seed=3)
+        (found,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+        with torch.inference_mode():
+            torch.testing.assert_close(torch.from_numpy(found), network(x), atol=1e-4, rtol=1e-4)
