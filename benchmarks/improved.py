@@ -23,6 +23,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional as F
@@ -444,6 +445,26 @@ def load_run(work: Path, name: str) -> ImprovedNetwork:
     return network.to(memory_format=torch.channels_last)
 
 
+def blend(work: Path, name: str, names: list[str]) -> None:
+    """The mean of the averaged weights of several runs that started from the same weights, as a run of its own."""
+    states = [torch.load(work / "runs" / part / "average.pt") for part in names]
+    folder = work / "runs" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    mean = {key: torch.stack([state[key] for state in states]).mean(0) for key in states[0]}
+    save(mean, folder / "average.pt")
+    stored = json.loads((work / "runs" / names[0] / "options.json").read_text())
+    (folder / "options.json").write_text(json.dumps({**stored, "blend": names}, indent=1))
+
+
+def export(work: Path, name: str, path: Path) -> None:
+    """The averaged weights of a run as float16 ``.safetensors``, with the configuration in its header."""
+    network = load_run(work, name)
+    header = {"version": 1, "network": "improved", "config": network.config.to_dict(), "about": {"run": name}}
+    weights = {key: value.half().contiguous() for key, value in network.state_dict().items()}
+    save_file(weights, path, {"mrsal": json.dumps(header)})
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -464,12 +485,24 @@ def main() -> None:
     one.add_argument("--work", type=Path, required=True)
     one.add_argument("--name", required=True, help="of the run")
     one.add_argument("--sets", nargs="+", default=["osie-val", "sun-val", "crowd-val"])
+    one = commands.add_parser("blend")
+    one.add_argument("--work", type=Path, required=True)
+    one.add_argument("--name", required=True, help="of the new run")
+    one.add_argument("--names", nargs="+", required=True, help="of the runs to average")
+    one = commands.add_parser("export")
+    one.add_argument("--work", type=Path, required=True)
+    one.add_argument("--name", required=True, help="of the run")
+    one.add_argument("--out", type=Path, required=True, help="a .safetensors file")
     arguments = vars(parser.parse_args())
     command, work = arguments.pop("command"), arguments.pop("work")
     if command == "features":
         features(work, arguments["resolutions"])
     elif command == "evaluate":
         evaluate(work, arguments["name"], arguments["sets"])
+    elif command == "blend":
+        blend(work, arguments["name"], arguments["names"])
+    elif command == "export":
+        export(work, arguments["name"], arguments["out"])
     else:
         name = arguments.pop("name")
         train(work, name, Options(**{k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}))
