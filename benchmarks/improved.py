@@ -101,20 +101,26 @@ class Picture:
 
 def pictures(work: Path, split: str, sets: tuple[str, ...], options: "Options") -> list[Picture]:
     """The pictures of a split; the output's grid has ``options.fine`` cells along each side of a cell of the readout."""
+    return at_resolutions(work, split, sets, options, options.resolutions)
+
+
+def at_resolutions(
+    work: Path, split: str, sets: tuple[str, ...], options: "Options", resolutions: tuple[int, ...]
+) -> list[Picture]:
     found = []
     for name in sets:
         data = load(name, data_root() / name)
-        stored = {r: torch.load(work / "cache" / f"{name}-{r}.pt", mmap=True) for r in options.resolutions}
+        stored = {r: torch.load(work / "cache" / f"{name}-{r}.pt", mmap=True) for r in resolutions}
         for i in data.split(split).tolist():
             points, shape = data.fixations_of(i), data.stimuli[i].shape
-            size = output_size(level_size(*shape, options.resolutions[0]), options)
+            size = output_size(level_size(*shape, resolutions[0]), options)
             x, y = points.x / shape[1], points.y / shape[0]
             at = (x * size[1], y * size[0])
             sigma = sigma_of(data, i) * max(size)
             found.append(
                 Picture(
                     name,
-                    [stored[r][i] for r in options.resolutions],
+                    [stored[r][i] for r in resolutions],
                     torch.from_numpy(fixation_map(*at, size)).float(),
                     torch.from_numpy(density(*at, size, sigma=sigma)).float(),
                     x,
@@ -167,6 +173,7 @@ class Options:
     nss: float = 0.0
     unknown: float = 0.3  # share of the pictures that are trained with the prior for unknown origin
     flips: bool = True
+    also: tuple[int, ...] = ()  # other sizes to train at too: as many numbers as resolutions, once or several times
     average: float = 0.995  # decay of the averaged weights, per step
     seed: int = 0
     start: str = ""  # name of the run whose averaged weights this one starts from
@@ -251,6 +258,9 @@ def train(work: Path, name: str, options: Options, stop_at: float = np.inf) -> N
         pictures(work, split, options.sets if split == "train" else SETS, options) for split in ("train", "val")
     )
     priors = log_priors(members)
+    count = len(options.resolutions)
+    others = [options.also[i : i + count] for i in range(0, len(options.also), count)]
+    scales = [members] + [at_resolutions(work, "train", options.sets, options, sizes) for sizes in others]
     network = new_network(options, members)
     if options.start:
         network.load_state_dict(torch.load(work / "runs" / options.start / "average.pt"))
@@ -274,7 +284,8 @@ def train(work: Path, name: str, options: Options, stop_at: float = np.inf) -> N
         order, total, began, cpu = rng.permutation(len(members)), 0.0, time.monotonic(), time.process_time()
         network.train()
         for step in range(steps):
-            chosen = [members[i] for i in order[step * options.batch : (step + 1) * options.batch]]
+            scale = scales[rng.integers(len(scales))]
+            chosen = [scale[i] for i in order[step * options.batch : (step + 1) * options.batch]]
             optimiser.zero_grad(set_to_none=True)
             for batch in same_size(chosen):
                 flips = rng.integers(0, 2, len(batch)).tolist() if options.flips else [0] * len(batch)
@@ -476,11 +487,11 @@ def main() -> None:
     one.add_argument("--name", required=True, help="of the run")
     for field in fields(Options):
         many = isinstance(field.default, tuple)
-        kind = type(field.default[0]) if many else type(field.default)
+        kind = type((*field.default, 0)[0]) if many else type(field.default)
         if kind is bool:
             one.add_argument(f"--{field.name}", type=int, default=field.default)
         else:
-            one.add_argument(f"--{field.name}", type=kind, default=field.default, nargs="+" if many else None)
+            one.add_argument(f"--{field.name}", type=kind, default=field.default, nargs="*" if many else None)
     one = commands.add_parser("evaluate")
     one.add_argument("--work", type=Path, required=True)
     one.add_argument("--name", required=True, help="of the run")
