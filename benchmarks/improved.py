@@ -23,6 +23,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
@@ -34,6 +35,7 @@ from mrsal.datasets.sun import SIGMA_SHARE
 from mrsal.fixations import density, fixation_map
 from mrsal.improved import PRIOR_CELLS, ImprovedConfig, ImprovedNetwork, Stream, level_size, load_imagenet_weights
 from mrsal.metrics import protocol, score
+from mrsal.plots import comparison, sheet
 
 SETS = ("osie", "sun", "crowd")
 FROZEN = 4  # the stages of the stream that are never trained; what they give is stored
@@ -476,6 +478,30 @@ def export(work: Path, name: str, path: Path) -> None:
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
+@torch.inference_mode()
+def draw(work: Path, name: str, part: str, out: Path, count: int) -> None:
+    """Predicted beside measured densities of a scored set: the worst third by CC, then evenly from the rest, worst first.
+
+    The pictures are those of the data sets, so the file is for whoever ran this and not for the repository.
+    """
+    network, (data, members) = load_run(work, name), examples_of(part)
+    with (work / "runs" / name / f"scores-{part}.csv").open() as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    order = sorted(members, key=lambda i: float(rows[data.stimuli[i].name]["CC"]))
+    rest = np.linspace(count // 3, len(order) - 1, count - count // 3).round().astype(int)
+    drawn = []
+    for i in [*order[: count // 3], *(order[n] for n in rest)]:
+        stimulus, points, row = data.stimuli[i], data.fixations_of(i), rows[data.stimuli[i].name]
+        image = stimulus.read()
+        x = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
+        with torch.autocast("cpu", torch.bfloat16):
+            map_ = network(x)[0].exp().numpy()
+        target = density(points.x, points.y, stimulus.shape, sigma=sigma_of(data, i) * max(stimulus.shape))
+        caption = f"{stimulus.name}  " + "  ".join(f"{m} {float(row[m]):.2f}" for m in ("CC", "NSS", "IG", "sAUC"))
+        drawn.append(comparison(image, map_, target, caption=caption))
+    Image.fromarray(sheet(drawn, width=760, columns=3)).save(out)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -504,12 +530,20 @@ def main() -> None:
     one.add_argument("--work", type=Path, required=True)
     one.add_argument("--name", required=True, help="of the run")
     one.add_argument("--out", type=Path, required=True, help="a .safetensors file")
+    one = commands.add_parser("draw")
+    one.add_argument("--work", type=Path, required=True)
+    one.add_argument("--name", required=True, help="of a run that is scored")
+    one.add_argument("--part", default="osie-val")
+    one.add_argument("--out", type=Path, required=True, help="a .png file")
+    one.add_argument("--count", type=int, default=30)
     arguments = vars(parser.parse_args())
     command, work = arguments.pop("command"), arguments.pop("work")
     if command == "features":
         features(work, arguments["resolutions"])
     elif command == "evaluate":
         evaluate(work, arguments["name"], arguments["sets"])
+    elif command == "draw":
+        draw(work, arguments["name"], arguments["part"], arguments["out"], arguments["count"])
     elif command == "blend":
         blend(work, arguments["name"], arguments["names"])
     elif command == "export":
