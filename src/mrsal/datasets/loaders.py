@@ -1,7 +1,7 @@
 """The data sets that can be loaded by name.
 
 >>> sorted(LOADERS)
-['folder', 'mit1003', 'osie', 'pysaliency']
+['crowd', 'folder', 'mit1003', 'osie', 'pysaliency', 'sun']
 """
 
 from collections.abc import Callable
@@ -17,10 +17,12 @@ def _lazy(module: str) -> Callable[[Path], FixationDataset]:
 
 
 LOADERS: dict[str, Callable[[Path], FixationDataset]] = {
+    "crowd": _lazy("crowd"),
     "folder": _lazy("folder"),
     "mit1003": _lazy("mit1003"),
     "osie": _lazy("osie"),
     "pysaliency": _lazy("pysaliency"),
+    "sun": _lazy("sun"),
 }
 
 
