@@ -137,14 +137,16 @@ def _disk() -> Iterator[Finding]:
 
 
 def _self_test() -> Iterator[Finding]:
-    """The three modes on a made-up picture: finite, varied, and alike as far as they should be."""
-    from mrsal.inference import load_model
-    from mrsal.model import Grid, Pyramid
+    """The three modes of Mr-CNN on a made-up picture: finite, varied, and alike as far as they should be."""
+    from mrsal.inference import Predictor
+    from mrsal.model import Grid, MrCNN, Pyramid, load_network
 
     began = time.monotonic()
     rng = np.random.default_rng(0)
     picture = np.kron(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8), np.ones((20, 20, 1), np.uint8))
-    predictor = load_model(device="cpu", precision="fp32")
+    network, _ = load_network("mrcnn")
+    assert isinstance(network, MrCNN)
+    predictor = Predictor(network, device="cpu", precision="fp32")
     fast = predictor.predict(picture, mode="fast").values
     pyramid = Pyramid.from_image(picture)
     few = Grid.cells(pyramid.shape, 3)

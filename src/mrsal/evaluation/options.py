@@ -59,7 +59,7 @@ class EvaluateOptions(RayOptions, MapOptions):
     model_path: Annotated[
         str,
         Option(
-            "A checkpoint (.pth, .safetensors, .onnx), mrcnn-osie, hf://owner/name, a baseline (uniform, centre), a "
+            "A checkpoint (.pth, .safetensors, .onnx), mrsal or mrcnn, hf://owner/name, a baseline (uniform, centre), a "
             "folder or HDF5 file of maps, or package.module:function, which runs that code.",
             complete=("networks", "baselines"),
         ),
@@ -68,9 +68,10 @@ class EvaluateOptions(RayOptions, MapOptions):
     improvements: Annotated[
         int | None,
         Option(
-            "0 or 1: stop if the checkpoint is of another variant. The checkpoint itself says which variant it is.",
+            "0, 1 or 2: stop if the checkpoint holds another network. It says itself which one: 0 Mr-CNN, 1 with a blur, "
+            "2 the improved network.",
             minimum=0,
-            maximum=1,
+            maximum=2,
         ),
     ] = None
     num_saved_images: Annotated[

@@ -1,7 +1,9 @@
 from .any_model import open_model as open_model
 from .calibration import ShareCalibration as ShareCalibration
+from .density_predictor import DensityPredictor as DensityPredictor
 from .executor import TRIES as TRIES, Execute as Execute, execute_here as execute_here
 from .job import predict_job as predict_job
+from .network_model import NetworkModel as NetworkModel
 from .onnx_export import export_model as export_model
 from .onnx_predictor import OnnxPredictor as OnnxPredictor
 from .options import ExportOptions as ExportOptions, PredictOptions as PredictOptions, RayOptions as RayOptions

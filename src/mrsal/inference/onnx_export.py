@@ -32,7 +32,7 @@ from mrsal.errors import DataError, InputError
 from mrsal.files import atomic_path
 from mrsal.inference.onnx_predictor import FORMAT_VERSION, HEADER, MODE, OnnxPredictor, import_onnxruntime
 from mrsal.inference.predictor import Predictor
-from mrsal.model import SCALES, Grid, MrCNN, grid_logits, load_network, save_checkpoint
+from mrsal.model import SCALES, Grid, ImprovedNetwork, MrCNN, grid_logits, load_network, save_checkpoint
 
 SUFFIXES = (".onnx", ".safetensors")
 TOLERANCE = 1e-4
@@ -137,6 +137,8 @@ def export_model(name_or_path: str | Path, out: Path) -> float:
     if suffix not in SUFFIXES:
         raise InputError(f"expected a name that ends in {' or '.join(SUFFIXES)}, got {out.name!r}")
     network, about = load_network(name_or_path)
+    if suffix == ".onnx" and isinstance(network, ImprovedNetwork):
+        raise InputError(f"{name_or_path} is the improved network, which cannot be exported to ONNX yet; export mrcnn")
     if suffix == ".onnx":
         return export_onnx(network, out)
     save_checkpoint(network, out, about=about)

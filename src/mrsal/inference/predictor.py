@@ -18,27 +18,27 @@ from torch.nn import functional as F
 from mrsal.datasets import ArchiveImage
 from mrsal.errors import InputError
 from mrsal.inference.calibration import ShareCalibration, shipped_calibration
+from mrsal.inference.density_predictor import DensityPredictor
+from mrsal.inference.network_model import NetworkModel
 from mrsal.inference.saliency_map import SaliencyMap
-from mrsal.inference.saliency_model import PreparedImage, SaliencyModel
+from mrsal.inference.saliency_model import PreparedImage
 from mrsal.model import (
     MODES,
     Grid,
+    ImprovedNetwork,
     MrCNN,
+    Network,
     Pyramid,
     channels_last,
     grid_logits,
     is_unit,
     load_network,
     load_pretrained,
-    push_to_hub,
-    resolve_device,
-    resolve_precision,
-    save_pretrained,
 )
 
 
-class Predictor(SaliencyModel):
-    """A network ready to predict whole images.
+class Predictor(NetworkModel):
+    """Mr-CNN, the network of the paper, ready to predict whole images.
 
     Parameters
     ----------
@@ -48,13 +48,14 @@ class Predictor(SaliencyModel):
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
     precision : str
         ``"fp32"``, ``"bf16"``, or ``"auto"``: bf16 where the hardware has it.
-    mode : str
-        What :meth:`predict` uses unless it is told otherwise.
+    mode : str, optional
+        What :meth:`predict` uses unless it is told otherwise. None: ``"exact"``.
     calibration : ShareCalibration, optional
         How the shares of this very network differ from measured ones, for the intervals of areas; networks that ship with
         mrsal have one. None: it was not measured.
     """
 
+    network: MrCNN
     modes = tuple(MODES)
     video_mode = "fast"
 
@@ -64,33 +65,25 @@ class Predictor(SaliencyModel):
         *,
         device: str = "auto",
         precision: str = "auto",
-        mode: str = "exact",
+        mode: str | None = None,
         calibration: ShareCalibration | None = None,
     ) -> None:
+        mode = mode or "exact"
         if mode not in MODES:
             raise InputError(f"expected a mode out of {', '.join(MODES)}, got {mode!r}")
-        self.device = torch.device(resolve_device(device))
-        self.bf16 = resolve_precision(precision, device) == "bf16-mixed"
-        self.network = channels_last(network.to(self.device)).eval()
+        super().__init__(channels_last(network), device=device, precision=precision, calibration=calibration)
         self.mode = mode
-        self.batch_size = 1 if self.device.type == "cpu" else 16  # on a CPU more is no faster
-        self.calibration = calibration
 
-    @classmethod
+    @staticmethod
     def from_pretrained(
-        cls, repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None, **options: Any
-    ) -> "Predictor":
-        """Load from a folder or the Hugging Face Hub, see :func:`mrsal.model.load_pretrained`; ``options`` as for the class."""
+        repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None, **options: Any
+    ) -> NetworkModel:
+        """Load either network from a folder or the Hugging Face Hub, see :func:`mrsal.model.load_pretrained`.
+
+        ``options`` as for the class. The result is a :class:`Predictor` or a :class:`DensityPredictor`, by what is there.
+        """
         network, _ = load_pretrained(repo_or_folder, revision=revision, token=token)
-        return cls(network, **options)
-
-    def save_pretrained(self, folder: str | Path, **card: Any) -> Path:
-        """Write weights, configuration and a model card as a folder; ``card`` as for :func:`mrsal.model.save_pretrained`."""
-        return save_pretrained(self.network, folder, **card)
-
-    def push_to_hub(self, repo: str, **options: Any) -> str:
-        """Upload to the Hugging Face Hub, private unless told otherwise; ``options`` as for :func:`mrsal.model.push_to_hub`."""
-        return push_to_hub(self.network, repo, **options)
+        return predictor_of(network, **options)
 
     def with_mode(self, mode: str | None) -> Self:
         """This predictor in another mode; they share the network."""
@@ -196,22 +189,23 @@ def load_model(
     *,
     device: str = "auto",
     precision: str = "auto",
-    mode: str = "exact",
-) -> Predictor:
+    mode: str | None = None,
+) -> NetworkModel:
     """Load a model for prediction.
 
     Parameters
     ----------
     name_or_path : str or Path, optional
         A name out of :data:`BUNDLED`; a ``.pth`` or ``.safetensors`` checkpoint, of ours or in the historical layout; a folder
-        that ``save_pretrained`` wrote; or ``hf://owner/name`` on the Hugging Face Hub. None: the base network that ships with
-        mrsal, trained on OSIE.
+        that ``save_pretrained`` wrote; or ``hf://owner/name`` on the Hugging Face Hub. None: the default network,
+        :data:`mrsal.model.DEFAULT_MODEL`.
     device, precision, mode
         As for :class:`Predictor`.
 
     Returns
     -------
-    Predictor
+    Predictor or DensityPredictor
+        For Mr-CNN or the improved network.
 
     Raises
     ------
@@ -220,4 +214,11 @@ def load_model(
     """
     network, _ = load_network(name_or_path)
     calibration = shipped_calibration(name_or_path)
-    return Predictor(network, device=device, precision=precision, mode=mode, calibration=calibration)
+    return predictor_of(network, device=device, precision=precision, mode=mode, calibration=calibration)
+
+
+def predictor_of(network: Network, **options: Any) -> NetworkModel:
+    """What predicts with this network: a :class:`Predictor` or a :class:`DensityPredictor`; ``options`` as for both."""
+    if isinstance(network, ImprovedNetwork):
+        return DensityPredictor(network, **options)
+    return Predictor(network, **options)

@@ -21,14 +21,24 @@ class SaliencyMap:
     Parameters
     ----------
     values : array
-        ``(H, W)``, ``values[y, x]``, higher where people look more. From a network: float32 in [0, 1], the probability that a
-        location is fixated. Other models may have any finite values.
+        ``(H, W)``, ``values[y, x]``, higher where people look more. From a network: float32 in [0, 1]. Of Mr-CNN it is the
+        probability that a location is fixated, of the improved network the density divided by its maximum. Other models may
+        have any finite values.
     image : array or callable
         The image, ``(H, W, 3)`` uint8 RGB, or a function that reads it when it is needed.
+    log_density : array, optional
+        ``(H, W)``: the logarithm of the density, from a model that gives one. None: the density is ``values`` over their sum.
     """
 
-    def __init__(self, values: NDArray, image: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]]) -> None:
+    def __init__(
+        self,
+        values: NDArray,
+        image: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]],
+        *,
+        log_density: NDArray | None = None,
+    ) -> None:
         self.values = values
+        self.log_density = log_density
         self._image = image
 
     def __repr__(self) -> str:
@@ -49,6 +59,9 @@ class SaliencyMap:
         InputError
             If the map has negative values, which no density has.
         """
+        if self.log_density is not None:
+            density = np.exp(self.log_density.astype(np.float64))
+            return density / density.sum()  # which is 1 but for the rounding of float32
         values = self.values.astype(np.float64)
         if values.min() < 0:
             raise InputError(f"a density has no negative values, and this map has values down to {values.min():.3g}")

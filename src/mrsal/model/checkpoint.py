@@ -14,18 +14,32 @@ from torch import Tensor
 
 from mrsal.errors import DataError, FileError, InputError, first_line
 from mrsal.files import atomic_path
+from mrsal.model.architecture import (
+    ARCHITECTURES,
+    IMPROVED,
+    Network,
+    architecture_of,
+    header_of,
+    improvements_of,
+    stored_improved_config,
+    title_of,
+)
+from mrsal.model.improved import ImprovedNetwork
 from mrsal.model.network import ModelConfig, MrCNN
 
 FORMAT_VERSION = 1
 _HEADER = "mrsal"
+_NAMES = {MrCNN: "Mr-CNN", ImprovedNetwork: "the improved network"}
 
 
-def save_checkpoint(model: MrCNN, path: str | Path, *, about: dict[str, Any] | None = None, half: bool = False) -> Path:
+def save_checkpoint(
+    model: Network, path: str | Path, *, about: dict[str, Any] | None = None, half: bool = False
+) -> Path:
     """Write weights and configuration; ``.pth`` or ``.safetensors`` by the ending.
 
     Parameters
     ----------
-    model : MrCNN
+    model : MrCNN or ImprovedNetwork
     path : str or Path
     about : dict, optional
         Plain values to keep with the weights, such as epoch and metrics.
@@ -39,7 +53,7 @@ def save_checkpoint(model: MrCNN, path: str | Path, *, about: dict[str, Any] | N
     """
     path = Path(path)
     text = json.dumps(
-        {"version": FORMAT_VERSION, "config": model.config.to_dict(), "about": about or {}}, default=float
+        {"version": FORMAT_VERSION, **header_of(model), "about": about or {}}, default=float
     )  # NumPy's numbers become plain ones, which load_checkpoint does not refuse
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with atomic_path(path) as temporary:
@@ -59,7 +73,7 @@ def save_checkpoint(model: MrCNN, path: str | Path, *, about: dict[str, Any] | N
     return path
 
 
-def load_checkpoint(path: str | Path) -> tuple[MrCNN, dict[str, Any]]:
+def load_checkpoint(path: str | Path) -> tuple[Network, dict[str, Any]]:
     """Read a checkpoint of ours or one in the historical layout, on the CPU, in evaluation mode.
 
     Parameters
@@ -69,7 +83,8 @@ def load_checkpoint(path: str | Path) -> tuple[MrCNN, dict[str, Any]]:
 
     Returns
     -------
-    model : MrCNN
+    model : MrCNN or ImprovedNetwork
+        Which of them the file's header says; a file without a header holds Mr-CNN.
     about : dict
         What was kept with the weights; empty for a historical file.
 
@@ -86,17 +101,17 @@ def load_checkpoint(path: str | Path) -> tuple[MrCNN, dict[str, Any]]:
     weights, header = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pth(path)
     weights = {name.removeprefix("module."): value for name, value in weights.items()}
     model = _network(path, header, weights)
-    _check_fit(path, model.state_dict(), weights)
+    _check_fit(path, model, weights)
     model.load_state_dict(weights)
     return model.eval(), header.get("about", {})
 
 
-def check_improvements(model: MrCNN, improvements: int | None, path: str | Path) -> None:
+def check_improvements(model: Network, improvements: int | None, path: str | Path) -> None:
     """Refuse a ``--improvements`` that contradicts the checkpoint, since it would score another network."""
-    found = int(model.config.variant != "base")
+    found = improvements_of(model)
     if improvements is not None and improvements != found:
         raise InputError(
-            f"{path} holds the {model.config.variant} variant, which is --improvements {found}, "
+            f"{path} holds {title_of(model)}, which is --improvements {found}, "
             f"but --improvements {improvements} was given; correct it, or leave the flag out"
         )
 
@@ -150,13 +165,21 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise DataError(f"{path} is damaged or no safetensors file: {error}") from error
 
 
-def _network(path: Path, header: dict[str, Any], weights: dict[str, Tensor]) -> MrCNN:
+def _network(path: Path, header: dict[str, Any], weights: dict[str, Tensor]) -> Network:
     try:
         newer = header.get("version", FORMAT_VERSION) > FORMAT_VERSION
-        if not newer:
+        architecture = architecture_of(header)
+        if not newer and architecture == IMPROVED:
+            return ImprovedNetwork(stored_improved_config(header, weights))
+        if not newer and architecture in ARCHITECTURES:
             return MrCNN(_stored_config(header, weights) if header else _historical_config(weights))
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:  # the last one: no memory for it
         raise DataError(f"{path} has a damaged configuration: {error}") from error
+    if not newer:
+        raise DataError(
+            f"{path} holds a network of the architecture {architecture!r}, and this mrsal knows {', '.join(ARCHITECTURES)}; "
+            "upgrade with: pip install -U mrsal"
+        )
     raise DataError(f"{path} was written by a newer mrsal; upgrade with: pip install -U mrsal")
 
 
@@ -185,7 +208,8 @@ def _widths(weights: dict[str, Tensor]) -> dict[str, Any]:
     return {"channels": tuple(channels), "hidden": hidden}
 
 
-def _check_fit(path: Path, expected: dict[str, Tensor], got: dict[str, Tensor]) -> None:
+def _check_fit(path: Path, model: Network, got: dict[str, Tensor]) -> None:
+    expected = model.state_dict()
     missing, unknown = sorted(expected.keys() - got.keys()), sorted(got.keys() - expected.keys())
     shapes = [
         f"{name} is {tuple(got[name].shape)} instead of {tuple(expected[name].shape)}"
@@ -198,7 +222,7 @@ def _check_fit(path: Path, expected: dict[str, Tensor], got: dict[str, Tensor]) 
     complaints += shapes[:4]
     complaints += [f"no dense floating-point numbers in {', '.join(odd[:4])}"] if odd else []
     if complaints:
-        raise DataError(f"{path} does not hold Mr-CNN's weights: {'; '.join(complaints)}")
+        raise DataError(f"{path} does not hold the weights of {_NAMES[type(model)]}: {'; '.join(complaints)}")
     broken = [name for name, value in got.items() if not torch.isfinite(value).all()]
     if broken:
         raise DataError(f"{path} holds values that are not finite in {', '.join(broken[:4])}")

@@ -15,8 +15,10 @@ from mrsal._extras import optional
 from mrsal._version import __version__
 from mrsal.errors import DataError, FileError, InputError, MrsalError, first_line
 from mrsal.files import make_folder, write_text
+from mrsal.model.architecture import Network
 from mrsal.model.checkpoint import load_checkpoint, save_checkpoint
-from mrsal.model.network import ModelConfig, MrCNN
+from mrsal.model.improved import ImprovedNetwork
+from mrsal.model.network import ModelConfig
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
@@ -34,8 +36,8 @@ library_name: mrsal
 
 # {name}
 
-Predicts where people look in a picture: Mr-CNN (Liu, Han, Zhang, Wen and Liu, "Predicting Eye Fixations using Convolutional
-Neural Networks", CVPR 2015), {variant} variant, {parameters:.1f} million parameters, in the implementation of mrsal {version}.
+Predicts where people look in a picture: {architecture}, {parameters:.1f} million parameters,
+in the implementation of mrsal {version}.
 
 ```python
 import mrsal
@@ -46,12 +48,16 @@ saliency.values  # (H, W) float32 in [0, 1]
 
 {about}
 """
+_MRCNN = """Mr-CNN (Liu, Han, Zhang, Wen and Liu, "Predicting Eye Fixations using Convolutional
+Neural Networks", CVPR 2015), {variant} variant"""
+_IMPROVED = """the improved network of mrsal (EfficientNet-Lite0 on {count} resolutions of the picture, joined late;
+its map is a probability density, divided by its maximum)"""
 _UNDESCRIBED = """**Not described yet.** Say here on which images and whose fixations it was trained, how it scores and by which
 protocol, and what it should not be used for."""
 
 
 def save_pretrained(
-    network: MrCNN,
+    network: Network,
     folder: str | Path,
     *,
     name: str = "Mr-CNN",
@@ -64,7 +70,7 @@ def save_pretrained(
 
     Parameters
     ----------
-    network : MrCNN
+    network : MrCNN or ImprovedNetwork
     folder : str or Path
         Made where it is missing; of what it holds, only files of the same names are replaced, and a model card never is.
     name, description : str
@@ -83,13 +89,18 @@ def save_pretrained(
     """
     folder = make_folder(folder)
     save_checkpoint(network, folder / WEIGHTS_FILE, about=about)
-    config = {"library": "mrsal", "library_version": __version__, "architecture": "MrCNN", **network.config.to_dict()}
+    config = {
+        "library": "mrsal",
+        "library_version": __version__,
+        "architecture": type(network).__name__,
+        **network.config.to_dict(),
+    }
     write_text(folder / CONFIG_FILE, json.dumps(config, indent=2) + "\n")
     if not (folder / CARD_FILE).exists():  # somebody may have written more into it
         card = _CARD.format(
             name=name,
             licence=f"license: {licence}\n" if licence else "",
-            variant=network.config.variant,
+            architecture=_described(network),
             parameters=sum(value.numel() for value in network.parameters()) / 1e6,
             version=__version__,
             address=address or folder.resolve().name,
@@ -101,7 +112,7 @@ def save_pretrained(
 
 def load_pretrained(
     repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None
-) -> tuple[MrCNN, dict[str, Any]]:
+) -> tuple[Network, dict[str, Any]]:
     """Read a network from a folder, or from the Hub by its ``owner/name``, with or without ``hf://`` in front.
 
     Parameters
@@ -116,7 +127,7 @@ def load_pretrained(
 
     Returns
     -------
-    network : MrCNN
+    network : MrCNN or ImprovedNetwork
         On the CPU, in evaluation mode.
     about : dict
         What was kept with the weights.
@@ -160,7 +171,7 @@ def find_pretrained(repo_or_folder: str | Path, *, revision: str | None = None, 
 
 
 def push_to_hub(
-    network: MrCNN,
+    network: Network,
     repo: str,
     *,
     private: bool = True,
@@ -215,17 +226,26 @@ def push_to_hub(
     return str(commit)
 
 
+def _described(network: Network) -> str:
+    if isinstance(network, ImprovedNetwork):
+        return _IMPROVED.format(count=len(network.config.resolutions))
+    return _MRCNN.format(variant=network.config.variant)
+
+
 def _refuse_name(repo: str, error: Exception) -> None:
     if type(error).__name__ == "HFValidationError":
         raise InputError(f"{repo!r} is no name of a repository: {first_line(error)}") from error
 
 
-def _check_config(path: Path, network: MrCNN) -> None:
+def _check_config(path: Path, network: Network) -> None:
     """A configuration that somebody edited by hand would otherwise go unnoticed, since the weights' own is taken."""
     if not path.is_file():
         return
     try:
-        paper = {"channels": list(ModelConfig.channels), "hidden": ModelConfig.hidden}  # which to_dict leaves out
+        paper = {
+            "channels": list(ModelConfig.channels),
+            "hidden": ModelConfig.hidden,
+        }  # which MrCNN's to_dict leaves out
         stored = {**paper, **json.loads(path.read_text(encoding="utf-8"))}
         expected = json.loads(json.dumps(asdict(network.config)))
         wrong = [key for key, value in expected.items() if stored[key] != value]

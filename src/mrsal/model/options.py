@@ -9,7 +9,7 @@ Mode = Literal["exact", "fast", "crops"]
 Precision = Literal["auto", "fp32", "bf16"]
 Device = Literal["auto", "cpu", "cuda"]
 
-DEFAULT_MODEL = "mrcnn-osie"
+DEFAULT_MODEL = "mrcnn"  # what every command uses where no model is named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,5 +29,7 @@ class MapOptions(DeviceOptions):
 
     mode: Annotated[
         Mode | None,
-        Option("fast is several times faster and nearly exact. Default: exact, but fast for exported networks."),
+        Option(
+            "Of Mr-CNN only; fast is several times faster and nearly exact. Default: exact, but fast for exported networks."
+        ),
     ] = None
