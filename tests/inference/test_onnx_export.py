@@ -1,4 +1,4 @@
-"""Exported networks: the same maps as in torch, for pictures of any size, in one file that says what it is."""
+"""Exported networks give the maps of PyTorch for images of any size, and their files describe themselves."""
 
 import json
 
@@ -12,8 +12,7 @@ from tiny_network import WIDTHS, tiny
 from mrsal import load_model
 from mrsal.errors import DataError, InputError
 from mrsal.images import resize
-from mrsal.inference import onnx_export
-from mrsal.inference.onnx_export import WholeImage, export_model, export_onnx, scale_as_pillow
+from mrsal.inference.onnx_export import ScaledImageNetwork, export_model, export_onnx
 from mrsal.inference.onnx_predictor import OnnxPredictor
 from mrsal.inference.predictor import Predictor
 from mrsal.model.dense import grid_logits
@@ -22,7 +21,6 @@ from mrsal.model.network import MrCNN
 from mrsal.model.pyramid import SCALES, Pyramid
 
 RNG = np.random.default_rng(0)
-SHAPES = [(60, 80), (83, 61), (300, 200), (400, 500), (1, 7), (901, 333)]
 VARIANTS = [{"variant": "blur"}, {"variant": "historical-blur"}, {"shared_streams": True, "mean": (0.5, 0.4, 0.3)}]
 
 
@@ -41,41 +39,25 @@ def network(**config):
     return made
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_scaling_is_that_of_pillow_to_the_last_bit(shape):
-    picture = noise(shape)
-    levels = scale_as_pillow(torch.tensor(picture).permute(2, 0, 1)[None])
-    for level, size in zip(levels, SCALES, strict=True):
-        np.testing.assert_array_equal(level[0].permute(1, 2, 0).numpy(), resize(picture, size, size))
-
-
 @pytest.mark.parametrize("config", [{}, *VARIANTS], ids=str)
-def test_the_whole_as_a_module_is_the_fast_mode_for_every_variant(config):
-    made, picture = network(**config), noise((70, 90))
-    expected = Predictor(made, device="cpu", precision="fp32", mode="fast")(picture)
+def test_the_module_that_is_exported_is_the_fast_mode_for_every_variant(config):
+    made, image = network(**config), noise((70, 90))
+    expected = Predictor(made, device="cpu", precision="fp32", mode="fast")(image)
+    both = [torch.tensor(np.stack([level, level[::-1]])) for level in Pyramid.from_image(image).levels]
     with torch.inference_mode():
-        both = WholeImage(made)(torch.tensor(np.stack([picture, picture[::-1]])))
+        maps = ScaledImageNetwork(made)(*both, torch.tensor([70, 90]))
     assert np.ptp(expected) > 0.5
-    np.testing.assert_allclose(both[0].numpy(), expected, atol=1e-5)
-    assert np.abs(both[1].numpy() - expected).max() > 0.01
+    np.testing.assert_allclose(maps[0].numpy(), expected, atol=1e-5)
+    assert np.abs(maps[1].numpy() - expected).max() > 0.01
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 400), (50, 50), (83, 61), (333, 500)])
-def test_enlarging_is_that_of_torch(shape):
-    cells = torch.rand(2, 50, 50, generator=torch.Generator().manual_seed(0))
-    expected = torch.nn.functional.interpolate(cells[None], shape, mode="bicubic", align_corners=False)[0]
-    low, high = cells.amin((1, 2), keepdim=True), cells.amax((1, 2), keepdim=True)
-    found = onnx_export._enlarge(cells, *shape)
-    np.testing.assert_allclose(found, expected.clamp(low, high), atol=1e-5)
-
-
-def test_the_file_gives_the_maps_of_torch_for_pictures_of_any_size(exported):
+def test_the_file_gives_the_maps_of_torch_for_images_of_any_size(exported):
     ours, theirs = load_model(device="cpu", precision="fp32", mode="fast"), OnnxPredictor(exported, device="cpu")
     photograph = noise((12, 16)).repeat(20, axis=0).repeat(20, axis=1)
-    for picture in (photograph, photograph[:, :100], noise((1, 7)), noise((901, 333))):
-        expected = ours(picture)
-        assert expected.shape == picture.shape[:2]
-        np.testing.assert_allclose(theirs(picture), expected, atol=1e-4)
+    for image in (photograph, photograph[:, :100], noise((1, 7)), noise((901, 333))):
+        expected = ours(image)
+        assert expected.shape == image.shape[:2]
+        np.testing.assert_allclose(theirs(image), expected, atol=1e-5)
 
 
 def test_the_file_describes_itself_and_not_the_machine_it_was_made_on(exported):
@@ -86,8 +68,12 @@ def test_the_file_describes_itself_and_not_the_machine_it_was_made_on(exported):
     (header,) = (json.loads(entry.value) for entry in model.metadata_props if entry.key == "mrsal")
     expected = load_model(device="cpu").network.config.to_dict()
     assert header["config"] == json.loads(json.dumps(expected))
-    sides = [[d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim] for value in model.graph.input]
-    assert sides == [["batch", "height", "width", 3]]
+    shapes = {
+        value.name: [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
+        for value in (*model.graph.input, *model.graph.output)
+    }
+    scaled = {f"image_{side}": ["batch", side, side, 3] for side in SCALES}
+    assert shapes == {**scaled, "size": [2], "map": ["batch", "height", "width"]}
     assert b".py" not in exported.read_bytes()
 
 
@@ -99,15 +85,16 @@ def test_the_blur_variant_exports_a_batch(tmp_path):
     predictor = OnnxPredictor(tmp_path / "blur.onnx", device="cpu")
     assert predictor.config["variant"] == "blur"
     assert (predictor.config["channels"], predictor.config["hidden"]) == (list(WIDTHS["channels"]), WIDTHS["hidden"])
-    pictures = np.stack([noise((40, 50)) for _ in range(3)])
-    assert np.ptp(predictor(pictures[1])) > 0.5
-    (maps,) = predictor._session.run(["map"], {"image": pictures})
+    images = [noise((40, 50)) for _ in range(3)]
+    assert np.ptp(predictor(images[1])) > 0.5
+    scaled = {f"image_{side}": np.stack([resize(image, side, side) for image in images]) for side in SCALES}
+    (maps,) = predictor._session.run(["map"], scaled | {"size": np.array([40, 50])})
     assert maps.shape == (3, 40, 50)
-    np.testing.assert_allclose(maps[1], predictor(pictures[1]), atol=1e-6)
+    np.testing.assert_allclose(maps[1], predictor(images[1]), atol=1e-6)
 
 
 def test_a_file_that_differs_is_not_written(exported, tmp_path, monkeypatch):
-    """As it would be if an exporter or a runtime were wrong: here, the file is of another network."""
+    """As with an exporter or a runtime that is wrong; here the file holds another network."""
     import onnx
 
     class Program:
@@ -142,8 +129,8 @@ def test_what_is_missing_is_named(monkeypatch, tmp_path):
 
 
 def test_resizing_does_not_depend_on_the_version_of_pillow():
-    """Across, then down, rounded in between, as all versions did before some took the quicker order; see images.resize."""
-    picture = noise((300, 200))
-    across = Image.fromarray(picture).resize((150, 300), Image.Resampling.BICUBIC)
+    """First in width, then in height, rounded in between: newer versions of Pillow may choose the other order."""
+    image = noise((300, 200))
+    across = Image.fromarray(image).resize((150, 300), Image.Resampling.BICUBIC)
     expected = np.asarray(across.resize((150, 150), Image.Resampling.BICUBIC))
-    np.testing.assert_array_equal(resize(picture, 150, 150), expected)
+    np.testing.assert_array_equal(resize(image, 150, 150), expected)

@@ -1,4 +1,4 @@
-"""Predicting in onnxruntime: the interface of a predictor, without torch, and clear words about files that are wrong."""
+"""Prediction with onnxruntime has the interface of a predictor, needs no torch, and explains what is wrong with a file."""
 
 import json
 import subprocess
@@ -19,14 +19,14 @@ from mrsal.inference.onnx_predictor import OnnxPredictor
 SOURCE = Path(mrsal.__file__).parents[1]
 RNG = np.random.default_rng(0)
 
-# as on a machine without torch: whoever asks for it gets an ImportError
+# as on a machine without torch, where importing it raises an ImportError
 WITHOUT_TORCH = """
 import sys
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in ("torch", "lightning_fabric", "onnx", "onnxscript"):
-            raise ImportError(f"{name} is not to be imported")
+            raise ImportError(f"{name} must not be imported")
 
 sys.meta_path.insert(0, Refuse())
 sys.argv[0] = "mrsal"
@@ -75,12 +75,12 @@ def test_predict_runs_without_torch_and_gives_its_maps(exported, tmp_path):
         assert (tmp_path / "maps" / f"{name}_overlay.jpg").is_file()
 
 
-def test_it_is_called_as_a_predictor_is(predictor):
-    picture = RNG.integers(0, 256, (30, 40, 3), dtype=np.uint8)
-    map_ = predictor.with_mode("fast").predict(picture)
+def test_it_has_the_interface_of_a_predictor(predictor):
+    image = RNG.integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    map_ = predictor.with_mode("fast").predict(image)
     assert map_.values.shape == (30, 40) and map_.density.sum() == pytest.approx(1)
-    np.testing.assert_array_equal(predictor(Image.fromarray(picture)), map_.values)
-    first, second = predictor.predict_many(iter([picture, picture[:10]]))
+    np.testing.assert_array_equal(predictor(Image.fromarray(image)), map_.values)
+    first, second = predictor.predict_many(iter([image, image[:10]]))
     np.testing.assert_array_equal(first.values, map_.values)
     assert second.values.shape == (10, 40)
     assert predictor.config["variant"] == "base"
@@ -113,9 +113,14 @@ def test_wrong_files_and_devices_are_named(exported, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("header", "named"), [(None, "mrsal export"), ({"version": 99, "config": {}}, "pip install -U mrsal")]
+    ("header", "named"),
+    [
+        (None, "mrsal export"),
+        ({"version": 99, "config": {}}, "pip install -U mrsal"),
+        ({"version": 1, "config": {}}, "mrsal export MODEL other.onnx"),
+    ],
 )
-def test_files_of_others_and_of_newer_versions_are_told_apart(exported, tmp_path, header, named):
+def test_files_of_others_and_of_other_versions_are_refused(exported, tmp_path, header, named):
     import onnx
 
     model = onnx.load(exported)

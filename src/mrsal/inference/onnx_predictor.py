@@ -1,20 +1,24 @@
-"""Predict with onnxruntime instead of torch: the file that ``mrsal export`` wrote flows in, an image's map flows out.
+"""Predict with onnxruntime instead of PyTorch, from a file that ``mrsal export`` wrote.
 
-Imports NumPy, PIL and, when a predictor is made, onnxruntime; never torch. Needs ``pip install 'mrsal[onnx]'``, and for a GPU
-onnxruntime-gpu in the place of onnxruntime.
+Imports NumPy, PIL and, when a predictor is made, onnxruntime, but never torch. Needs ``pip install 'mrsal[onnx]'``; for a GPU,
+install onnxruntime-gpu in place of onnxruntime.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from mrsal._extras import optional
 from mrsal.errors import DataError, FileError, InputError, first_line
+from mrsal.images import resize
 from mrsal.inference.saliency_map import SaliencyMap
 from mrsal.inference.saliency_model import PreparedImage, SaliencyModel
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # files of version 1 scaled the image themselves
 HEADER = "mrsal"
 MODE = "fast"
 
@@ -31,25 +35,26 @@ class OnnxPredictor(SaliencyModel):
     device : str
         ``"cpu"``, ``"cuda"``, or ``"auto"``: a GPU if the installed onnxruntime can use one.
     precision : str
-        ``"auto"`` or ``"fp32"``: that of the file.
+        ``"auto"`` or ``"fp32"``, the precision of the file.
     mode : str, optional
-        None or ``"fast"``.
+        None or ``"fast"``, the mode of the file.
     threads : int
-        Of the CPU; 0: as many as there are cores.
+        The number of CPU threads; 0: one per core.
 
     Attributes
     ----------
     mode : str
         ``"fast"``.
     config : dict
-        What the network is: variant, mean, std and so on, as :meth:`mrsal.model.network.ModelConfig.to_dict` gives it.
+        The configuration of the network, such as variant, mean and std, as from
+        :meth:`mrsal.model.network.ModelConfig.to_dict`.
 
     Raises
     ------
     InputError
-        If onnxruntime is missing, or the device, or for another precision or mode.
+        If onnxruntime or the device is missing, or another precision or mode is asked for.
     FileError, DataError
-        If the file is missing, damaged, or no saliency network.
+        If the file is missing, damaged, of another version, or not a network of mrsal.
     """
 
     mode = MODE
@@ -68,19 +73,23 @@ class OnnxPredictor(SaliencyModel):
         onnxruntime = import_onnxruntime()
         path = Path(path)
         if precision not in ("auto", "fp32"):
-            raise InputError(f"an exported network computes in fp32, got {precision!r}; leave it out, or use torch")
+            raise InputError(
+                f"an exported network computes in fp32, got {precision!r}; leave the precision out, or use torch"
+            )
         if not path.is_file():
-            raise FileError(f"no file at {path}; give an .onnx file, which this writes: mrsal export MODEL FILE.onnx")
+            raise FileError(f"no file at {path}; expected an .onnx file, as written by: mrsal export MODEL FILE.onnx")
         providers = _providers(onnxruntime, device)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        options.log_severity_level = 3  # what goes wrong is raised
+        options.log_severity_level = 3  # errors are raised, so they need not be logged
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=providers)
-        except Exception as error:  # onnxruntime's own kinds have no common base
+        except Exception as error:  # the errors of onnxruntime have no common base
             reason = first_line(error)
-            raise DataError(f"{path} is damaged or no ONNX file that onnxruntime runs ({reason})") from error
+            raise DataError(f"{path} is damaged, or not an ONNX file that onnxruntime can run: {reason}") from error
         self.config = _config(path, self._session.get_modelmeta().custom_metadata_map)
+        shapes = {value.name: value.shape for value in self._session.get_inputs() if value.name != "size"}
+        self._sides = {name: int(shape[1]) for name, shape in shapes.items()}  # by the name of the scaled image
 
     def with_mode(self, mode: str | None) -> Self:
         _check_mode(mode)
@@ -88,35 +97,35 @@ class OnnxPredictor(SaliencyModel):
 
     def prepare(self, image: object, *, name: str = "") -> PreparedImage:
         prepared = super().prepare(image, name=name)
-        _ = prepared.pixels  # read here, which may be a thread
-        return prepared
+        scaled = {input_: resize(prepared.pixels, side, side)[None] for input_, side in self._sides.items()}
+        return replace(prepared, network_input=scaled | {"size": np.array(prepared.shape)})
 
     def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
-        return [image.map(self._session.run(["map"], {"image": image.pixels[None]})[0][0]) for image in images]
+        return [image.map(self._session.run(["map"], image.network_input)[0][0]) for image in images]
 
     def about(self) -> Mapping[str, str]:
         return {"mode": f"{self.mode}, exported"}
 
 
 def import_onnxruntime() -> Any:
-    """The package, or an error that says how to get it."""
+    """Import the package, or raise an error that says how to install it."""
     return optional("onnxruntime", extra="onnx", purpose="exported networks")
 
 
 def _check_mode(mode: str | None) -> None:
     if mode not in (None, MODE):
         raise InputError(
-            f"an exported network predicts in the mode fast only, got {mode!r}; leave it out, or use torch"
+            f"an exported network predicts in mode fast only, got {mode!r}; leave the mode out, or use torch"
         )
 
 
 def _providers(onnxruntime: Any, device: str) -> list[str]:
     if device not in ("auto", *_PROVIDERS):
-        raise InputError(f"expected a device out of auto, {', '.join(_PROVIDERS)}, got {device!r}")
-    there = _PROVIDERS["cuda"][0] in onnxruntime.get_available_providers()
-    if device == "cuda" and not there:
+        raise InputError(f"expected one of the devices auto, {', '.join(_PROVIDERS)}, got {device!r}")
+    has_gpu = _PROVIDERS["cuda"][0] in onnxruntime.get_available_providers()
+    if device == "cuda" and not has_gpu:
         raise InputError("this onnxruntime cannot use a GPU; install onnxruntime-gpu in its place, or use --device cpu")
-    return _PROVIDERS["cuda" if there and device != "cpu" else "cpu"]
+    return _PROVIDERS["cuda" if has_gpu and device != "cpu" else "cpu"]
 
 
 def _config(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
@@ -124,7 +133,9 @@ def _config(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
         header = json.loads(metadata[HEADER])
         version, config = int(header["version"]), dict(header["config"])
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} was not written by mrsal export; its metadata say nothing of a network") from error
+        raise DataError(f"{path} was not written by mrsal export; its metadata do not describe a network") from error
     if version > FORMAT_VERSION:
         raise DataError(f"{path} was written by a newer mrsal; upgrade with: pip install -U mrsal")
+    if version < FORMAT_VERSION:
+        raise DataError(f"{path} was written by an older mrsal; write it again: mrsal export MODEL {path.name}")
     return config
