@@ -1,23 +1,19 @@
 """The improved network on whole images: an image in, the probability density of fixations out."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Self
 
 import numpy as np
 import torch
 
-from mrsal.errors import InputError
 from mrsal.inference.calibration import ShareCalibration
+from mrsal.inference.ignored_mode import ignore_mode
 from mrsal.inference.levels import scaled_levels
 from mrsal.inference.network_model import NetworkModel
 from mrsal.inference.saliency_map import SaliencyMap
 from mrsal.inference.saliency_model import PreparedImage
-from mrsal.model import MODES, ImprovedNetwork
-
-log = logging.getLogger("mrsal")
+from mrsal.model import ImprovedNetwork
 
 
 class DensityPredictor(NetworkModel):
@@ -54,14 +50,11 @@ class DensityPredictor(NetworkModel):
         calibration: ShareCalibration | None = None,
     ) -> None:
         super().__init__(network, device=device, precision=precision, calibration=calibration)
-        self.with_mode(mode)  # refuses what is no mode
+        ignore_mode(mode)
 
     def with_mode(self, mode: str | None) -> Self:
         """This predictor: it has no modes, but command lines that were written for Mr-CNN work."""
-        if mode is not None and mode not in MODES:
-            raise InputError(f"expected a mode out of {', '.join(MODES)}, got {mode!r}")
-        if mode is not None:
-            _say_ignored(mode)
+        ignore_mode(mode)
         return self
 
     def prepare(self, image: object, *, name: str = "") -> PreparedImage:
@@ -91,8 +84,3 @@ class DensityPredictor(NetworkModel):
         ]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             return self.network.from_levels(levels, shape)
-
-
-@cache  # once for each process, however many images and videos there are
-def _say_ignored(mode: str) -> None:
-    log.warning("the improved network has no modes; mode %s is for Mr-CNN (--model mrcnn) and is ignored", mode)

@@ -75,8 +75,15 @@ class SaliencyMap:
         return self.values if low >= 0 and high <= 1 else (self.density / self.density.max()).astype(np.float32)
 
     def overlay(self, *, opacity: float = Look.opacity, colormap: str = Look.colormap) -> NDArray[np.uint8]:
-        """The stimulus with the map laid over it: ``(H, W, 3)`` uint8; the more salient, the less see-through."""
-        return Heat(opacity, colormap).over(self.image, self.scaled())
+        """The stimulus with the map laid over it: ``(H, W, 3)`` uint8; the more salient, the less see-through.
+
+        Of a density its square root is shown: one place often has ten times the density of the next, which would not be seen.
+        """
+        return Heat(opacity, colormap).over(self.image, self.shown())
+
+    def shown(self) -> NDArray[np.float32]:
+        """What :meth:`overlay` colours: :meth:`scaled`, or of a map with ``log_density`` the square root of that."""
+        return self.scaled() if self.log_density is None else np.sqrt(self.scaled())
 
     def scaled(self) -> NDArray[np.float32]:
         """The map stretched to [0, 1] by its own minimum and maximum; zero where it is constant."""

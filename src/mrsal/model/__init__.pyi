@@ -1,4 +1,4 @@
-from .architecture import Network as Network
+from .architecture import Network as Network, header_of as header_of
 from .checkpoint import (
     check_improvements as check_improvements,
     load_checkpoint as load_checkpoint,
@@ -27,6 +27,7 @@ from .network import (
 )
 from .options import (
     DEFAULT_MODEL as DEFAULT_MODEL,
+    IMPROVED as IMPROVED,
     DeviceOptions as DeviceOptions,
     MapOptions as MapOptions,
     Mode as Mode,

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from mrsal.model.improved import ImprovedConfig, ImprovedNetwork
 from mrsal.model.network import MrCNN
+from mrsal.model.options import IMPROVED
 
 Network = MrCNN | ImprovedNetwork
 
 KEY = "architecture"
-IMPROVED = ImprovedNetwork.__name__
 ARCHITECTURES = (MrCNN.__name__, IMPROVED)
 
 

@@ -16,7 +16,6 @@ from mrsal.errors import DataError, FileError, InputError, first_line
 from mrsal.files import atomic_path
 from mrsal.model.architecture import (
     ARCHITECTURES,
-    IMPROVED,
     Network,
     architecture_of,
     header_of,
@@ -26,6 +25,7 @@ from mrsal.model.architecture import (
 )
 from mrsal.model.improved import ImprovedNetwork
 from mrsal.model.network import ModelConfig, MrCNN
+from mrsal.model.options import IMPROVED
 
 FORMAT_VERSION = 1
 _HEADER = "mrsal"

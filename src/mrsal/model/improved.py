@@ -147,7 +147,7 @@ def resampling(inputs: int, outputs: int, *, stride: int = 1, device: torch.devi
     shift = (stride - 1) / (2 * stride)
     at = (_centres(outputs, inputs, device) - shift).clamp(0.5, inputs - 0.5)
     distance = (at[:, None] - torch.arange(inputs, device=device, dtype=torch.float32) - 0.5).abs()
-    weight = F.relu(1 - distance / max(1.0, inputs / outputs))
+    weight = F.relu(1 - distance / torch.sym_max(inputs / outputs, 1.0))
     return weight / weight.sum(dim=1, keepdim=True)
 
 
