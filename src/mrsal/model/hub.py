@@ -60,7 +60,7 @@ def save_pretrained(
     network: Network,
     folder: str | Path,
     *,
-    name: str = "Mr-CNN",
+    name: str = "",
     description: str = "",
     licence: str = "",
     about: dict[str, Any] | None = None,
@@ -74,7 +74,7 @@ def save_pretrained(
     folder : str or Path
         Made where it is missing; of what it holds, only files of the same names are replaced, and a model card never is.
     name, description : str
-        The model card's title, and what it says, as Markdown: training data, scores, limits.
+        The model card's title, by default that of the architecture, and what it says, as Markdown: training data, scores, limits.
     licence : str
         Of the weights, as the Hub spells it, such as ``"mit"``; empty: the card says none.
     about : dict, optional
@@ -98,7 +98,7 @@ def save_pretrained(
     write_text(folder / CONFIG_FILE, json.dumps(config, indent=2) + "\n")
     if not (folder / CARD_FILE).exists():  # somebody may have written more into it
         card = _CARD.format(
-            name=name,
+            name=name or ("mrsal" if isinstance(network, ImprovedNetwork) else "Mr-CNN"),
             licence=f"license: {licence}\n" if licence else "",
             architecture=_described(network),
             parameters=sum(value.numel() for value in network.parameters()) / 1e6,
