@@ -23,18 +23,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
-from mrsal.plots import comparison, sheet
 from PIL import Image
-from safetensors.torch import save_file
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional as F
 
-from mrsal.datasets import FixationDataset, load
-from mrsal.datasets.fixations import density, fixation_map
+from mrsal.datasets import FixationDataset, fixation_density, load
+from mrsal.datasets.fixations import fixation_map
 from mrsal.datasets.sun import SIGMA_SHARE
+from mrsal.evaluation import comparison_picture, sheet
 from mrsal.evaluation.baselines import CentreBias
 from mrsal.metrics import protocol, score
+from mrsal.model.checkpoint import save_checkpoint
 from mrsal.model.improved import PRIOR_CELLS, ImprovedConfig, ImprovedNetwork, Stream, level_size, load_imagenet_weights
 
 SETS = ("osie", "sun", "crowd")
@@ -124,7 +124,7 @@ def at_resolutions(
                     name,
                     [stored[r][i] for r in resolutions],
                     torch.from_numpy(fixation_map(*at, size)).float(),
-                    torch.from_numpy(density(*at, size, sigma=sigma)).float(),
+                    torch.from_numpy(fixation_density(*at, size, sigma=sigma)).float(),
                     x,
                     y,
                 )
@@ -429,10 +429,10 @@ def evaluate(work: Path, name: str, sets: list[str]) -> None:
                 protocol=rules,
                 x=points.x,
                 y=points.y,
-                target=density(points.x, points.y, example.shape, sigma=sigma),
+                target=fixation_density(points.x, points.y, example.shape, sigma=sigma),
                 other_x=np.minimum(np.concatenate([o[0] for o in others]) * W, W - 1e-6),
                 other_y=np.minimum(np.concatenate([o[1] for o in others]) * H, H - 1e-6),
-                baseline=bias.predict_example(example),
+                baseline=bias.density(example.shape, leave_out=example.name),
                 density=map_,
             )
             rows.append({"name": example.name, **row})
@@ -472,9 +472,7 @@ def blend(work: Path, name: str, names: list[str]) -> None:
 def export(work: Path, name: str, path: Path) -> None:
     """The averaged weights of a run as float16 ``.safetensors``, with the configuration in its header."""
     network = load_run(work, name)
-    header = {"version": 1, "network": "improved", "config": network.config.to_dict(), "about": {"run": name}}
-    weights = {key: value.half().contiguous() for key, value in network.state_dict().items()}
-    save_file(weights, path, {"mrsal": json.dumps(header)})
+    save_checkpoint(network, path, about={"run": name}, half=True)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
@@ -496,9 +494,9 @@ def draw(work: Path, name: str, part: str, out: Path, count: int) -> None:
         x = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
         with torch.autocast("cpu", torch.bfloat16):
             map_ = network(x)[0].exp().numpy()
-        target = density(points.x, points.y, stimulus.shape, sigma=sigma_of(data, i) * max(stimulus.shape))
+        target = fixation_density(points.x, points.y, stimulus.shape, sigma=sigma_of(data, i) * max(stimulus.shape))
         caption = f"{stimulus.name}  " + "  ".join(f"{m} {float(row[m]):.2f}" for m in ("CC", "NSS", "IG", "sAUC"))
-        drawn.append(comparison(image, map_, target, caption=caption))
+        drawn.append(comparison_picture(image, map_, target, caption=caption))
     Image.fromarray(sheet(drawn, width=760, columns=3)).save(out)
 
 
