@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint: ``python eval.py --data_dir data --model_path cnn_epoch_20.pth``. The same as ``mrsal evaluate``."""
+"""Evaluate a checkpoint: ``python eval.py --data_dir data --model_path cnn_epoch_20.pth``, like ``mrsal evaluate``."""
 
 from mrsal.cli import evaluate_script
 

@@ -1,4 +1,4 @@
-"""Train Mr-CNN: ``python train.py --data_dir data --epochs 20``. The same as ``mrsal train``."""
+"""Train Mr-CNN, like ``mrsal train``: ``python train.py --data_dir data --epochs 20``."""
 
 from mrsal.cli import train_script
 

@@ -1,8 +1,8 @@
-"""What the historical agreement score gives maps that know nothing, on MIT1003's published density maps.
+"""Compute the historical agreement score of maps that do not depend on the image, on MIT1003's published density maps.
 
     python benchmarks/agreement_score.py
 
-The data are found through MRSAL_DATA, or at ../shared/data beside the checkout.
+The data set is in the folder MRSAL_DATA, or in ../shared/data beside the checkout.
 """
 
 import os
@@ -22,28 +22,28 @@ def main() -> None:
     maps = [read_grey(path) for path in sorted((root / "mit1003" / "ALLFIXATIONMAPS").glob("*_fixMap.jpg"))]
     if not maps:
         print(
-            f"no maps in {root}/mit1003/ALLFIXATIONMAPS; set MRSAL_DATA to the folder that holds mit1003/",
+            f"expected maps in {root}/mit1003/ALLFIXATIONMAPS, got none; set MRSAL_DATA to the folder of mit1003/",
             file=sys.stderr,
         )
         sys.exit(2)
 
-    def blob(target: NDArray, width: float) -> NDArray:
-        return centre(np.empty((*target.shape, 3), np.uint8), width=width)
+    def gaussian(ground_truth: NDArray, width: float) -> NDArray:
+        return centre(np.empty((*ground_truth.shape, 3), np.uint8), width=width)
 
     predictions = {
-        "the ground truth itself": lambda target: target,
-        "a constant": lambda target: np.zeros(target.shape),
-        "centre Gaussian, width 0.05 of the side": lambda target: blob(target, 0.05),
-        "centre Gaussian, width 0.15": lambda target: blob(target, 0.15),
-        "centre Gaussian, width 0.25": lambda target: blob(target, 0.25),
-        "centre Gaussian, width 0.5": lambda target: blob(target, 0.5),
-        "noise": lambda target: np.random.default_rng(0).random(target.shape),
-        "the ground truth upside down in brightness": lambda target: 255.0 - target,
+        "the ground truth itself": lambda map_: map_,
+        "a constant": lambda map_: np.zeros(map_.shape),
+        "centre Gaussian, width 0.05 of the side": lambda map_: gaussian(map_, 0.05),
+        "centre Gaussian, width 0.15": lambda map_: gaussian(map_, 0.15),
+        "centre Gaussian, width 0.25": lambda map_: gaussian(map_, 0.25),
+        "centre Gaussian, width 0.5": lambda map_: gaussian(map_, 0.5),
+        "noise": lambda map_: np.random.default_rng(0).random(map_.shape),
+        "the ground truth upside down in brightness": lambda map_: 255.0 - map_,
     }
     print("| prediction | agreement score | CC |")
     print("| --- | ---: | ---: |")
     for name, predict in predictions.items():
-        scores = [(agreement_score(predict(target), target), cc(predict(target), target)) for target in maps]
+        scores = [(agreement_score(predict(map_), map_), cc(predict(map_), map_)) for map_ in maps]
         agreement, correlation = np.mean(scores, axis=0)
         print(f"| {name} | {agreement:.3f} | {correlation:.2f} |")
 

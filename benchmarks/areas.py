@@ -1,15 +1,15 @@
-"""How near predicted shares of attention are to measured ones, and whether their intervals hold what they say.
+"""Measure how close predicted shares of attention are to measured ones, and how often their intervals contain these.
 
-    python benchmarks/areas.py --fit        # fits the calibration of a network that ships and writes it into its manifest
-    python benchmarks/areas.py              # measures it on pictures that were not used for that, as Markdown tables
+    python benchmarks/areas.py --fit        # fit the calibration of a network that ships, and write it into its manifest
+    python benchmarks/areas.py              # measure it on images that were not used for the fit, as Markdown tables
 
-``--fit`` takes validation images only: OSIE's 100, and, where these sets are there, 50 of SUN and 50 of EyeCrowd; each set
-counts the same. The tables are of OSIE's 100 test images and the 100 images of MIT1003 that have a published map. The first
-fixation of each trial is left out everywhere.
+``--fit`` uses validation images only: OSIE's 100 and, if these data sets are there, 50 of SUN and 50 of EyeCrowd; each data set
+has the same weight. The tables are of OSIE's 100 test images and the 100 images of MIT1003 that have a published map. The first
+fixation of each trial is always left out.
 
-On each picture there are boxes of three sizes (sides of 5 to 15, 15 to 30 and 30 to 60 % of the picture's) at four places:
-anywhere, near the centre, at the border, and around something that somebody looked at: a box around a random fixation, whose
-observer then does not count. People draw areas around things, and such boxes get more attention than boxes anywhere.
+Each image gets boxes of three sizes (sides of 5 to 15, 15 to 30 and 30 to 60 % of the image's) at four places: anywhere, near
+the centre, at the border, and around a random fixation, whose observer is then left out. Users draw areas around things, and
+such boxes get more attention than boxes anywhere.
 """
 
 import argparse
@@ -36,14 +36,15 @@ from mrsal.model.pretrained import DEFAULT_MODEL, WEIGHTS
 SIZES = {"small": (0.05, 0.15), "medium": (0.15, 0.3), "large": (0.3, 0.6)}
 PLACES = ("anywhere", "centre", "border", "looked at")
 FIT_ON, TEST_ON = ("osie val", "sun val", "crowd val"), ("osie test", "mit1003")
-LEVEL, FEW = 0.95, 5  # of the intervals; observers of a small study
+LEVEL = 0.95  # confidence level of the intervals
+FEW = 5  # number of observers in a small study
 
 
 @dataclass(frozen=True)
 class Box:
-    """An area of a picture: how many of the fixations are in it, of all observers and of a few of them."""
+    """An area of a stimulus, and the number of fixations in it, of all observers and of a few."""
 
-    picture: int
+    stimulus: int
     size: str
     place: str
     area: Area
@@ -73,20 +74,20 @@ def main() -> None:
 
 
 def fit(name: str, predictor: mrsal.Predictor, root: Path) -> None:
-    """Fit on the validation images of the sets that are there, and write the result into the network's manifest."""
-    found = {part: boxes_of(data, predictor.predict) for part in FIT_ON if (data := read(part, root))}
-    boxes = [box for part in found.values() for box in part]
+    """Fit on the validation images of the data sets that are there, and write the result into the network's manifest."""
+    parts = {part: boxes_of(data, predictor.predict) for part in FIT_ON if (data := read(part, root))}
+    boxes = [box for part in parts.values() for box in part]
     calibration = ShareCalibration.fit(
         [box.share for box in boxes],
         [box.hits for box in boxes],
         [box.fixations for box in boxes],
-        weights=np.concatenate([np.full(len(part), 1 / len(part)) for part in found.values()]),
+        weights=np.concatenate([np.full(len(part), 1 / len(part)) for part in parts.values()]),
     )
     manifest = WEIGHTS / f"{name}.json"
     about = json.loads(manifest.read_text(encoding="utf-8"))
     about["calibration"] = {
         **{key: round(value, 4) for key, value in asdict(calibration).items()},
-        "fitted on": {part: f"{len({box.picture for box in boxes})} images" for part, boxes in found.items()},
+        "fitted on": {part: f"{len({box.stimulus for box in boxes})} images" for part, boxes in parts.items()},
         "mode": predictor.mode,
         "command": f"python benchmarks/areas.py --fit --model {name} --mode {predictor.mode}",
     }
@@ -98,26 +99,26 @@ def report(name: str, predictor: mrsal.Predictor, root: Path) -> None:
     """Print the tables."""
     calibration = predictor.calibration
     assert calibration is not None
-    found = {part: boxes_of(data, predictor.predict) for part in TEST_ON if (data := read(part, root))}
+    parts = {part: boxes_of(data, predictor.predict) for part in TEST_ON if (data := read(part, root))}
     print(f"{name}, {predictor.mode}, {calibration}\n")
-    print("Measured share in the 95 % interval:\n")
-    print(f"| boxes | {' | '.join(found)} |\n| --- |{' ---: |' * len(found)}")
+    print("Share of the boxes whose measured share is in the 95 % interval:\n")
+    print(f"| boxes | {' | '.join(parts)} |\n| --- |{' ---: |' * len(parts)}")
     groups = {"all": lambda box: True}
     groups |= {size: lambda box, size=size: box.size == size for size in SIZES}
     groups |= {place: lambda box, place=place: box.place == place for place in PLACES}
     for label, belongs in groups.items():
-        row([label, *(f"{covered(calibration, filter(belongs, boxes)):.1%}" for boxes in found.values())])
-    row([f"all, {FEW} observers", *(f"{covered(calibration, map(few, boxes)):.1%}" for boxes in found.values())])
-    row(["difference of two pictures", *(f"{pairs_covered(calibration, boxes):.1%}" for boxes in found.values())])
+        row([label, *(f"{covered(calibration, filter(belongs, boxes)):.1%}" for boxes in parts.values())])
+    row([f"all, {FEW} observers", *(f"{covered(calibration, map(few, boxes)):.1%}" for boxes in parts.values())])
+    row(["difference of two images", *(f"{pairs_covered(calibration, boxes):.1%}" for boxes in parts.values())])
     for level in (0.8, 0.5):
-        row([f"all, {level:.0%} interval", *(f"{covered(calibration, boxes, level):.1%}" for boxes in found.values())])
-    row(["all, sample alone (binomial)", *(f"{covered(None, boxes):.1%}" for boxes in found.values())])
-    row(["mean width, points", *(f"{100 * width(calibration, boxes):.0f}" for boxes in found.values())])
+        row([f"all, {level:.0%} interval", *(f"{covered(calibration, boxes, level):.1%}" for boxes in parts.values())])
+    row(["all, sample alone (binomial)", *(f"{covered(None, boxes):.1%}" for boxes in parts.values())])
+    row(["mean width, points", *(f"{100 * width(calibration, boxes):.0f}" for boxes in parts.values())])
     print("\nPredicted against measured shares:\n")
-    print("| predicted by | data | mean absolute error | rank correlation in a picture |\n| --- | --- | ---: | ---: |")
-    for part, boxes in found.items():
+    print("| predicted by | data | mean absolute error | rank correlation in an image |\n| --- | --- | ---: | ---: |")
+    for part, boxes in parts.items():
         data = read(part, root)
-        for label, model in ((name, None), ("a Gaussian in the middle", centre), ("the area's surface", uniform)):
+        for label, model in ((name, None), ("a Gaussian in the centre", centre), ("the area's surface", uniform)):
             rated = boxes if model is None else boxes_of(data, model)
             error = np.mean([abs(box.share - box.hits / box.fixations) for box in rated])
             row([label, part, f"{100 * error:.1f} points", f"{rank_correlation(rated):.2f}"])
@@ -128,7 +129,7 @@ def row(cells: list[str]) -> None:
 
 
 def read(part: str, root: Path) -> list[tuple[Stimulus, Fixations]]:
-    """Pictures with their fixations, without the first ones; empty if the set is not there."""
+    """Stimuli with their fixations, without the first ones of trials; empty if the data set is not there."""
     name, _, split = part.partition(" ")
     if not (root / name).is_dir():
         return []
@@ -137,54 +138,54 @@ def read(part: str, root: Path) -> list[tuple[Stimulus, Fixations]]:
         chosen = [i for i, stimulus in enumerate(data.stimuli) if stimulus.density_path]
         chosen = data.split(split).tolist() if split else chosen
     else:  # stimuli/101.jpg and fixations.csv; every eighth number is validation
-        stimuli = tuple(Stimulus.from_file(path) for path in find_images(root / name / "stimuli"))
-        table = read_fixations_csv(root / name / "fixations.csv", [stimulus.path.stem for stimulus in stimuli])
-        data = FixationDataset(name, stimuli, keep_inside(table, stimuli), 1.0)
-        chosen = [i for i, stimulus in enumerate(stimuli) if int(stimulus.path.stem) % 8 == 0]
+        files = tuple(Stimulus.from_file(path) for path in find_images(root / name / "stimuli"))
+        table = read_fixations_csv(root / name / "fixations.csv", [stimulus.path.stem for stimulus in files])
+        data = FixationDataset(name, files, keep_inside(table, files), 1.0)
+        chosen = [i for i, stimulus in enumerate(files) if int(stimulus.path.stem) % 8 == 0]
     data = data.without_first_fixations()
-    pictures = [(data.stimuli[i], data.fixations_of(i)) for i in chosen]
-    return [(stimulus, points) for stimulus, points in pictures if len(np.unique(points.subject)) > FEW]
+    stimuli = [(data.stimuli[i], data.fixations_of(i)) for i in chosen]
+    return [(stimulus, fixations) for stimulus, fixations in stimuli if len(np.unique(fixations.subject)) > FEW]
 
 
 def boxes_of(data: list[tuple[Stimulus, Fixations]], model: object) -> list[Box]:
-    """Boxes on each picture, the same for every model, with the shares that the model gives them."""
-    found = []
-    for i, (stimulus, points) in enumerate(data):
+    """Boxes on each stimulus, the same for every model, with the shares that the model predicts for them."""
+    result = []
+    for i, (stimulus, fixations) in enumerate(data):
         predicted = model(stimulus.read())  # type: ignore[operator]
-        boxes = list(draw_boxes(i, stimulus.shape, points))
+        boxes = list(draw_boxes(i, stimulus.shape, fixations))
         shares = attention_shares(predicted, [box.area for box in boxes])
-        found += [replace(box, share=share.attention) for box, share in zip(boxes, shares, strict=True)]
-    return found
+        result += [replace(box, share=share.attention) for box, share in zip(boxes, shares, strict=True)]
+    return result
 
 
-def draw_boxes(picture: int, shape: tuple[int, int], points: Fixations) -> Iterator[Box]:
-    """Two boxes of each size at each place, from a seed of the picture's own."""
-    rng = np.random.default_rng(picture)
+def draw_boxes(stimulus: int, shape: tuple[int, int], fixations: Fixations) -> Iterator[Box]:
+    """Two boxes of each size at each place; the index of the stimulus is the random seed."""
+    rng = np.random.default_rng(stimulus)
     height, width = shape
-    few = np.isin(points.subject, rng.permutation(np.unique(points.subject))[:FEW])
+    few = np.isin(fixations.subject, rng.permutation(np.unique(fixations.subject))[:FEW])
     for number in range(2):
         for size, span in SIZES.items():
             for place in PLACES:
-                w, h = rng.uniform(*span, 2)  # of the picture's sides, as everything here
-                x, y, counted = rng.uniform(0, 1 - w), rng.uniform(0, 1 - h), np.ones(len(points), bool)
+                w, h = rng.uniform(*span, 2)  # all in units of the sides of the stimulus
+                x, y, counted = rng.uniform(0, 1 - w), rng.uniform(0, 1 - h), np.ones(len(fixations), bool)
                 if place == "centre":
                     x, y = rng.uniform(0.3, 0.7, 2) * (1 - w, 1 - h)
                 elif place == "border":
                     x, y = [(0, y), (1 - w, y), (x, 0), (x, 1 - h)][rng.integers(4)]
                 elif place == "looked at":
-                    chosen = rng.integers(len(points))
-                    around = np.array([points.x[chosen] / width, points.y[chosen] / height])
+                    chosen = rng.integers(len(fixations))
+                    around = np.array([fixations.x[chosen] / width, fixations.y[chosen] / height])
                     x, y = np.clip(around - rng.uniform(0.25, 0.75, 2) * (w, h), 0, (1 - w, 1 - h))
-                    counted = points.subject != points.subject[chosen]
+                    counted = fixations.subject != fixations.subject[chosen]
                 area = Area(f"{size} {place} {number}", x * width, y * height, w * width, h * height)
-                inside = within(area, points) & counted
+                inside = within(area, fixations) & counted
                 counts = inside.sum(), counted.sum(), (inside & few).sum(), (counted & few).sum()
-                yield Box(picture, size, place, area, *map(int, counts))
+                yield Box(stimulus, size, place, area, *map(int, counts))
 
 
-def within(area: Area, points: Fixations) -> NDArray[np.bool_]:
-    """Which fixations lie in an area: ``(N,)``."""
-    return (points.x >= area.x0) & (points.x < area.x1) & (points.y >= area.y0) & (points.y < area.y1)
+def within(area: Area, fixations: Fixations) -> NDArray[np.bool_]:
+    """A mask of the fixations in an area: ``(N,)``."""
+    return (fixations.x >= area.x0) & (fixations.x < area.x1) & (fixations.y >= area.y0) & (fixations.y < area.y1)
 
 
 def few(box: Box) -> Box:
@@ -195,7 +196,7 @@ def few(box: Box) -> Box:
 def interval(
     calibration: ShareCalibration | None, share: float, fixations: int, level: float = LEVEL
 ) -> tuple[float, float]:
-    """Without a calibration the one that is right if the model is."""
+    """The interval of a measured share. Without a calibration, it is the interval that is right if the model has no error."""
     if calibration:
         return calibration.interval(share, fixations, level)
     low, high = binom.ppf([(1 - level) / 2, (1 + level) / 2], fixations, share) / fixations
@@ -203,41 +204,42 @@ def interval(
 
 
 def covered(calibration: ShareCalibration | None, boxes: Iterator[Box] | list[Box], level: float = LEVEL) -> float:
-    """The part of the boxes whose measured share lies in its interval."""
-    held = []
+    """The share of the boxes whose measured share is in its interval."""
+    inside = []
     for box in boxes:
         low, high = interval(calibration, box.share, box.fixations, level)
-        held.append(low - 1e-9 <= box.hits / box.fixations <= high + 1e-9)
-    return float(np.mean(held))
+        inside.append(low - 1e-9 <= box.hits / box.fixations <= high + 1e-9)
+    return float(np.mean(inside))
 
 
 def pairs_covered(calibration: ShareCalibration, boxes: list[Box]) -> float:
-    """The same of differences between a box on one picture and one like it on the next, for studies of a common size."""
-    by_name = {(box.picture, box.area.name): box for box in boxes}
-    held = []
-    for (picture, name), a in by_name.items():
-        b = by_name.get((picture + 1, name))
+    """The same for the difference between a box on a stimulus and the box of the same kind on the next stimulus."""
+    by_name = {(box.stimulus, box.area.name): box for box in boxes}
+    inside = []
+    for (stimulus, name), a in by_name.items():
+        b = by_name.get((stimulus + 1, name))
         if b is None:
             continue
         n = round((a.fixations + b.fixations) / 2)
         low, high = calibration.difference_interval(a.share, b.share, n, LEVEL)
-        step = 1 / n  # the studies differ a little in size
-        held.append(low - step <= b.hits / b.fixations - a.hits / a.fixations <= high + step)
-    return float(np.mean(held))
+        step = 1 / n  # the numbers of fixations differ a little
+        inside.append(low - step <= b.hits / b.fixations - a.hits / a.fixations <= high + step)
+    return float(np.mean(inside))
 
 
 def width(calibration: ShareCalibration, boxes: list[Box]) -> float:
-    """Mean width of the intervals."""
+    """The mean width of the intervals."""
     return float(np.mean([np.diff(interval(calibration, box.share, box.fixations)) for box in boxes]))
 
 
 def rank_correlation(boxes: list[Box]) -> float:
-    """Between predicted and measured shares in a picture, the mean over pictures."""
-    found = []
-    for picture in sorted({box.picture for box in boxes}):
-        here = [box for box in boxes if box.picture == picture]
-        found.append(spearmanr([box.share for box in here], [box.hits / box.fixations for box in here]).statistic)
-    return float(np.nanmean(found))
+    """The rank correlation between predicted and measured shares on a stimulus, averaged over stimuli."""
+    correlations = []
+    for stimulus in sorted({box.stimulus for box in boxes}):
+        here = [box for box in boxes if box.stimulus == stimulus]
+        measured = [box.hits / box.fixations for box in here]
+        correlations.append(spearmanr([box.share for box in here], measured).statistic)
+    return float(np.nanmean(correlations))
 
 
 if __name__ == "__main__":

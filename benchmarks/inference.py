@@ -1,9 +1,9 @@
-"""How fast whole images are predicted, against the plain crop-by-crop loop, and how the cost grows.
+"""Measure how fast whole images are predicted, compared with a plain loop over crops, and how the cost grows.
 
     python benchmarks/inference.py [--device cuda] [--repeats 5] [--out inference.md]
 
-Needs no data: the picture is random, which changes no time. Every repeat times each row once, so that whatever else the
-machine does falls on all of them; the table has medians, and ratios within this run.
+No data are needed: the image is random, which does not affect the times. Every repeat measures each row once, so that other
+load on the machine affects all rows. The tables have medians, and ratios within this run.
 """
 
 import argparse
@@ -33,8 +33,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--batch_size", type=int, help="images at once; 1 on a CPU, 32 on a GPU")
-    parser.add_argument("--out", type=Path, help="write the tables here too")
+    parser.add_argument("--batch_size", type=int, help="number of images in a batch; default: 1 on a CPU, 32 on a GPU")
+    parser.add_argument("--out", type=Path, help="also write the tables to this file")
     arguments = parser.parse_args()
     device = resolve_device(arguments.device)
     batch = arguments.batch_size or (1 if device == "cpu" else 32)
@@ -58,7 +58,7 @@ def header(device: str) -> str:
     )
 
 
-def picture(seed: int = 0) -> np.ndarray:
+def random_image(seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
 
 
@@ -73,13 +73,13 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def ratios(device: str, batch: int, repeats: int) -> list[str]:
-    """Every mode and precision beside the plain loop; the whole way from pixels to map for all of them."""
+    """Measure every mode and precision, and the plain loop, from the pixels to the map."""
     base = mrsal.load_model(device=device, precision="fp32").network
     plain = PlainMrCNN().to(device).eval()
     plain.load_state_dict(base.state_dict())
     mean, std = base.mean.cpu(), base.std.cpu()
     precisions = ["fp32", "bf16"] if has_bf16(device) else ["fp32"]
-    image, many = picture(), [picture(k) for k in range(batch)]
+    image, images = random_image(), [random_image(seed) for seed in range(batch)]
 
     rows: dict[tuple[str, str], tuple[Callable[[], object], int]] = {
         ("plain crop loop", "fp32"): (lambda: plain_map(plain, image, mean, std), 1)
@@ -88,15 +88,15 @@ def ratios(device: str, batch: int, repeats: int) -> list[str]:
         predictor = mrsal.load_model(device=device, precision=precision)
         for mode in ("crops", "exact", "fast"):
             rows[mode, precision] = (
-                lambda p=predictor, m=mode: list(p.predict_many(many, mode=m, batch_size=batch)),
+                lambda p=predictor, m=mode: list(p.predict_many(images, mode=m, batch_size=batch)),
                 batch,
             )
     times: dict[tuple[str, str], list[float]] = {row: [] for row in rows}
-    for repeat in range(repeats + 1):  # the first one warms up
-        for row, (work, images) in rows.items():
+    for repeat in range(repeats + 1):  # the first repeat is not counted
+        for row, (work, count) in rows.items():
             if row[0] in ("plain crop loop", "crops") and repeat > 3:
                 continue
-            taken = seconds(work) / images
+            taken = seconds(work) / count
             if repeat:
                 times[row].append(taken)
     reference = statistics.median(times["plain crop loop", "fp32"])
@@ -117,7 +117,7 @@ def ratios(device: str, batch: int, repeats: int) -> list[str]:
 def equality(
     base: torch.nn.Module, image: np.ndarray, plain: PlainMrCNN, mean: torch.Tensor, std: torch.Tensor
 ) -> list[str]:
-    """That the plain loop and exact compute the same thing."""
+    """Show that the plain loop and ``exact`` give the same probabilities."""
     predictor = Predictor(base, device=next(base.parameters()).device.type, precision="fp32")
     pyramid = Pyramid.from_image(image)
     levels = [level[None] for level in pyramid.tensors(predictor.device)]
@@ -127,12 +127,12 @@ def equality(
 
 
 def work_done(device: str, precisions: list[str], times: dict[tuple[str, str], list[float]]) -> list[str]:
-    """Floating-point operations of the network, and which share of what a large matrix product reaches that is."""
+    """Count the floating-point operations of the network, and compare their rate with that of a large matrix product."""
     lines = [
         "| way | precision | GFLOP per image | GFLOP/s | share of a matrix product's |",
         "| --- | --- | ---: | ---: | ---: |",
     ]
-    pyramid = Pyramid.from_image(picture())
+    pyramid = Pyramid.from_image(random_image())
     for precision in precisions:
         peak = matrix_peak(device, precision)
         predictor = mrsal.load_model(device=device, precision=precision)
@@ -150,7 +150,7 @@ def matrix_peak(device: str, precision: str) -> float:
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
     a = torch.rand(size, size, device=device, dtype=kind)
     before = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32  # as the convolutions it is compared with
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32  # the same as in convolutions
     for _ in range(2):
         a @ a
     taken = min(seconds(lambda: [a @ a for _ in range(5)]) for _ in range(3))
@@ -159,10 +159,10 @@ def matrix_peak(device: str, precision: str) -> float:
 
 
 def growth(device: str) -> list[str]:
-    """Seconds over image count, grid size and batch size."""
+    """Measure the time for several numbers of images, grid sizes and batch sizes."""
     precision = "bf16" if has_bf16(device) else "fp32"
     predictor = mrsal.load_model(device=device, precision=precision)
-    pyramid = Pyramid.from_image(picture())
+    pyramid = Pyramid.from_image(random_image())
     lines = [
         f"How the cost grows ({precision}, seconds):",
         "",
@@ -178,7 +178,7 @@ def growth(device: str) -> list[str]:
         lines.append(f"| {what} | {count} | {taken['exact']:.3g} | {taken['fast']:.3g} |")
 
     for count in (1, 2, 4):
-        images = [picture(k) for k in range(count)]
+        images = [random_image(seed) for seed in range(count)]
         add("images", count, lambda mode, images=images: list(predictor.predict_many(images, mode=mode)))
     for size in (10, 25, 50, 100):
         grid = Grid.cells(SHAPE, size)
@@ -187,7 +187,7 @@ def growth(device: str) -> list[str]:
             size,
             lambda mode, grid=grid: predictor.with_mode(mode).grid_map(pyramid, grid),
         )
-    images = [picture(k) for k in range(4)]
+    images = [random_image(seed) for seed in range(4)]
     for size in (1, 2, 4):
         add(
             "4 images, batch",
@@ -198,8 +198,8 @@ def growth(device: str) -> list[str]:
 
 
 def memory() -> list[str]:
-    """Peak of the resident memory of a fresh process that predicts one image."""
-    lines = ["Peak memory of a process that predicts one image, in MB (before loading the image and after):", ""]
+    """Measure the peak resident memory of a new process that predicts one image."""
+    lines = ["Peak memory in MB of a process that predicts one image, before the prediction and after it:", ""]
     lines += ["| way | with the model loaded | peak |", "| --- | ---: | ---: |"]
     context = multiprocessing.get_context("spawn")
     for mode in ("exact", "fast"):
@@ -212,12 +212,12 @@ def memory() -> list[str]:
 def _peak(mode: str) -> tuple[float, float]:
     predictor = mrsal.load_model(device="cpu")
     before = _high_water()
-    predictor.predict(picture(), mode=mode)
+    predictor.predict(random_image(), mode=mode)
     return before, _high_water()
 
 
 def _high_water() -> float:
-    """Of this process alone; getrusage would count its parent's, too."""
+    """The peak memory of this process in MB; ``getrusage`` would include that of its parent."""
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1]) / 1024
 

@@ -1,11 +1,12 @@
-"""Time all metrics of the tuebingen protocol, fixation densities included, and compare their values.
+"""Measure the time of all metrics of the tuebingen protocol, with fixation densities, and compare their results.
 
     python benchmarks/metrics.py --images 1003 --processes 1 2 4
 
-Maps are synthetic, 1024 x 768 float32, with 100 fixations each; every map has the fixations of 1002 others as shuffled
-negatives. Three ways: mrsal.metrics.score; the textbook in NumPy, SciPy and scikit-learn, on a few images; and, where
-MRSAL_PYSALIENCY_PYTHON names its interpreter (scripts/pysaliency_oracle.py says how to make one), pysaliency, on as few.
-One core each, CPU time, so that a busy machine distorts it little; wall time over processes at the end.
+The maps are synthetic, 1024 x 768 float32, with 100 fixations each; the shuffled negatives of each map are the fixations on
+1002 others. Three implementations are compared: mrsal.metrics.score; definitions from textbooks in NumPy, SciPy and
+scikit-learn, on a few images; and pysaliency, on the same images, if MRSAL_PYSALIENCY_PYTHON is the path of its Python
+interpreter (scripts/pysaliency_oracle.py tells how to install it). Each uses one core, and CPU time is measured, which depends
+little on other load. Wall time over the number of processes is measured at the end.
 """
 
 import argparse
@@ -39,11 +40,11 @@ COLUMNS = metrics.PROTOCOLS["tuebingen"].metrics
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=1003, help="images for mrsal")
-    parser.add_argument("--few", type=int, default=5, help="images for the others")
+    parser.add_argument("--images", type=int, default=1003, help="number of images for the wall time")
+    parser.add_argument("--few", type=int, default=5, help="number of images for the comparison")
     parser.add_argument("--processes", type=int, nargs="*", default=[1, os.cpu_count() or 1])
     arguments = parser.parse_args()
-    if os.environ.get(THREADS) != "1":  # one core each; it is read when NumPy is imported, so start again
+    if os.environ.get(THREADS) != "1":  # one core each; NumPy reads it when it is imported, so the program starts again
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {THREADS: "1", "OPENBLAS_NUM_THREADS": "1"})
     few = [make_scene(i) for i in range(arguments.few)]
 
@@ -54,15 +55,15 @@ def main() -> None:
     python = os.environ.get("MRSAL_PYSALIENCY_PYTHON")
     if python:
         ways["pysaliency"] = pysaliency(python, few)
-    mine = ways["mrsal"][0]
+    mrsal_seconds, mrsal_rows = ways["mrsal"]
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}")
     print(f"\n| | CPU ms/image | times mrsal | {' | '.join(COLUMNS)} |")
     print(f"| --- | ---: | ---: |{' ---: |' * len(COLUMNS)}")
     for name, (seconds, rows) in ways.items():
         means = " | ".join(f"{np.mean([row[metric] for row in rows]):.6f}" for metric in COLUMNS)
-        print(f"| {name} | {seconds * 1e3:.1f} | {seconds / mine:.1f} | {means} |")
+        print(f"| {name} | {seconds * 1e3:.1f} | {seconds / mrsal_seconds:.1f} | {means} |")
     for name, (_, rows) in ways.items():
-        gap = max(abs(row[m] - own[m]) for row, own in zip(rows, ways["mrsal"][1], strict=True) for m in COLUMNS)
+        gap = max(abs(row[m] - own[m]) for row, own in zip(rows, mrsal_rows, strict=True) for m in COLUMNS)
         print(f"\nlargest difference of any score of any image, {name} to mrsal: {gap:.1e}")
 
     print(f"\n{arguments.images} images:\n\n| processes | wall s | images/s |\n| ---: | ---: | ---: |")
@@ -90,28 +91,28 @@ def make_scene(seed: int) -> dict[str, NDArray[Any]]:
 
 def ours(scene: dict[str, NDArray[Any]]) -> dict[str, float]:
     map_, x, y = scene["map"], scene["x"], scene["y"]
-    target = fixation_density(x, y, SHAPE, sigma=SIGMA)
+    ground_truth = fixation_density(x, y, SHAPE, sigma=SIGMA)
     others = {"other_x": scene["other_x"], "other_y": scene["other_y"]}
-    return metrics.score(map_, x=x, y=y, target=target, **others, baseline=scene["baseline"], density=map_)
+    return metrics.score(map_, x=x, y=y, target=ground_truth, **others, baseline=scene["baseline"], density=map_)
 
 
 def textbook(scene: dict[str, NDArray[Any]]) -> dict[str, float]:
     map_ = scene["map"].astype(np.float64)
-    at = scene["y"].astype(int), scene["x"].astype(int)
+    fixated = scene["y"].astype(int), scene["x"].astype(int)
     others = scene["other_y"].astype(int), scene["other_x"].astype(int)
-    target = gaussian_filter(fixation_map(scene["x"], scene["y"], SHAPE), SIGMA, mode="constant")
-    p, q, b = map_ / map_.sum(), target / target.sum(), scene["baseline"] / scene["baseline"].sum()
+    ground_truth = gaussian_filter(fixation_map(scene["x"], scene["y"], SHAPE), SIGMA, mode="constant")
+    p, q, b = map_ / map_.sum(), ground_truth / ground_truth.sum(), scene["baseline"] / scene["baseline"].sum()
 
     def auc(negatives: NDArray[np.float64]) -> float:
         labels = np.r_[np.ones(FIXATIONS), np.zeros(negatives.size)]
-        return float(roc_auc_score(labels, np.r_[map_[at], negatives.ravel()]))
+        return float(roc_auc_score(labels, np.r_[map_[fixated], negatives.ravel()]))
 
     return {
-        "IG": np.mean(np.log2(p[at]) - np.log2(b[at])),
+        "IG": np.mean(np.log2(p[fixated]) - np.log2(b[fixated])),
         "AUC": auc(map_),
         "sAUC": auc(map_[others]),
-        "NSS": ((map_ - map_.mean()) / map_.std())[at].mean(),
-        "CC": pearsonr(map_.ravel(), target.ravel()).statistic,
+        "NSS": ((map_ - map_.mean()) / map_.std())[fixated].mean(),
+        "CC": pearsonr(map_.ravel(), ground_truth.ravel()).statistic,
         "KL": (q * np.log(2.2204e-16 + q / (p + 2.2204e-16))).sum(),
         "SIM": np.minimum(p, q).sum(),
     }
@@ -120,7 +121,7 @@ def textbook(scene: dict[str, NDArray[Any]]) -> dict[str, float]:
 def timed(
     score: Callable[[dict[str, NDArray[Any]]], dict[str, float]], scenes: list[dict[str, NDArray[Any]]]
 ) -> tuple[float, list[dict[str, float]]]:
-    """CPU seconds per image and the scores; the first image warms up."""
+    """CPU seconds per image, and the scores. The first image is computed once before."""
     score(scenes[0])
     began = time.process_time()
     rows = [score(scene) for scene in scenes]
@@ -128,7 +129,7 @@ def timed(
 
 
 def pysaliency(python: str, scenes: list[dict[str, NDArray[Any]]]) -> tuple[float, list[dict[str, float]]]:
-    """CPU seconds per image and the scores; what is handed over is made float64 outside the time."""
+    """CPU seconds per image, and the scores. The conversion of the inputs to float64 is not counted."""
     maps = np.stack([scene["map"] for scene in scenes])
     targets = np.stack([fixation_density(scene["x"], scene["y"], SHAPE, sigma=SIGMA) for scene in scenes])
     inputs = {"maps": maps, "densities": maps, "targets": targets, "sigma": SIGMA, "baseline": scenes[0]["baseline"]}
@@ -147,11 +148,13 @@ def pysaliency(python: str, scenes: list[dict[str, NDArray[Any]]]) -> tuple[floa
 
 
 def over_processes(images: int, processes: int) -> float:
-    """Wall seconds for ``images`` scores, without starting processes and making scenes."""
+    """Wall seconds for scoring ``images`` images, without the start of processes and the making of scenes."""
     context = get_context("spawn")
     shares = [images // processes + (i < images % processes) for i in range(processes)]
     with context.Pool(processes) as pool:
-        pool.map(partial(work, 1), range(processes), chunksize=1)  # every process has its scene before the clock runs
+        pool.map(
+            partial(work, 1), range(processes), chunksize=1
+        )  # every process makes its scene before the time is measured
         began = time.perf_counter()
         pool.starmap(work, [(share, i) for i, share in enumerate(shares)], chunksize=1)
         return time.perf_counter() - began
@@ -161,7 +164,7 @@ _scenes: dict[int, dict[str, NDArray[Any]]] = {}
 
 
 def work(count: int, seed: int) -> float:
-    """Score one scene again and again, copied, so that no cache holds it."""
+    """Score a scene ``count`` times, each time a new copy, which is in no cache."""
     scene = _scenes.setdefault(0, _scenes.get(0) or make_scene(seed))
     return sum(ours(scene | {"map": scene["map"].copy()})["AUC"] for _ in range(count))
 

@@ -1,9 +1,10 @@
-"""Prepare OSIE, train base and blur with the defaults, evaluate on OSIE's test split and on MIT1003, and write tables.
+"""Train base and blur on OSIE with the defaults, evaluate them on OSIE's test split and on MIT1003, and write tables.
 
     python benchmarks/osie.py --work /some/folder
 
-Every step leaves its result in the work folder and is skipped when that is there, so an interrupted run goes on where it
-stopped. The data are found through MRSAL_DATA, or at ../shared/data beside the checkout.
+Of MIT1003, the 100 images that have a published map are used. Every step writes its result to the work folder and is skipped if
+the result is there, so an interrupted run can be started again and continues. The data sets are in the folder MRSAL_DATA, or in
+../shared/data beside the checkout.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -30,6 +32,7 @@ from mrsal import datasets
 from mrsal.datasets.archives.example import Example
 from mrsal.datasets.archives.historical import write_pth
 from mrsal.datasets.archives.native import NativeArchive, write_native
+from mrsal.datasets.dataset import FixationDataset
 from mrsal.evaluation.evaluator import evaluate
 from mrsal.evaluation.limits import CEILING, limits_of
 from mrsal.evaluation.report.curves import read_history
@@ -50,7 +53,7 @@ from mrsal.training.run_folder import save_average
 HERE = Path(__file__).parent
 TESTS = {
     "OSIE test (100 images)": ("osie", "test", False),
-    "MIT1003 (100 images, first fixation of a trial left out)": ("mit1003", "all", True),
+    "MIT1003 (the 100 images with a published map, first fixation of each trial left out)": ("mit1003", "all", True),
 }
 AVERAGE = TrainConfig().average
 console = Console()
@@ -62,8 +65,8 @@ def main() -> None:
     parser.add_argument("--variants", nargs="*", default=["base", "blur"], choices=["base", "blur"])
     parser.add_argument("--modes", nargs="+", default=["fast"], choices=["exact", "fast", "crops"])
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--limits", action="store_true", help="also centre bias and inter-observer limit, some minutes")
-    parser.add_argument("--no_training", action="store_true", help="evaluate what the work folder holds")
+    parser.add_argument("--limits", action="store_true", help="also score the limits, which takes some minutes")
+    parser.add_argument("--no_training", action="store_true", help="only evaluate the runs in the work folder")
     arguments = parser.parse_args()
     work: Path = arguments.work
     times = Times(work / "times.json")
@@ -73,9 +76,10 @@ def main() -> None:
     results: dict[str, dict[str, Scores]] = {title: {} for title in TESTS}
     for title, (name, split, skip_first) in TESTS.items():
         examples = list(archives[name].examples(split, skip_first=skip_first))
-        floor: dict[str, Callable[[], Any]] = {label: lambda b=baseline: b for label, baseline in BASELINES.items()}
-        for label, limit in (floor | (limits_of(examples) if arguments.limits else {})).items():
-            results[title][label] = score(work, f"{name}-{label.replace(' ', '-')}", limit, examples, times)
+        models: dict[str, Callable[[], Any]] = {label: lambda b=baseline: b for label, baseline in BASELINES.items()}
+        models |= limits_of(examples) if arguments.limits else {}
+        for label, model in models.items():
+            results[title][label] = scored(work, f"{name}-{label.replace(' ', '-')}", model, examples, times)
     for variant in arguments.variants:
         run = work / variant
         if not arguments.no_training:
@@ -95,9 +99,9 @@ def main() -> None:
             predictor = load_model(run / file, mode=mode)
             for title, (name, split, skip_first) in TESTS.items():
                 examples = list(archives[name].examples(split, skip_first=skip_first))
-                draw = partial(draw_ten, work / f"{name}-{variant}-{kind}-{mode}")
                 key = f"{name}-{variant}-{kind}-{mode}"
-                results[title][label] = score(work, key, lambda p=predictor: p, examples, times, draw=draw)
+                draw = partial(draw_ten, work / key)
+                results[title][label] = scored(work, key, lambda p=predictor: p, examples, times, draw=draw)
     for table in results.values():
         if CEILING in table:
             table[CEILING] = table.pop(CEILING)
@@ -106,7 +110,7 @@ def main() -> None:
 
 
 class Times:
-    """Seconds by step, kept in a file over interruptions."""
+    """The seconds that each step took, in a file, so that they survive an interruption."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -126,7 +130,7 @@ class Times:
 def data_root() -> Path:
     root = Path(os.environ.get("MRSAL_DATA") or HERE.resolve().parents[1] / "shared" / "data")
     if not root.is_dir():
-        sys.exit(f"no data at {root}; set MRSAL_DATA to the folder that holds osie/ and mit1003/")
+        sys.exit(f"expected a folder with osie/ and mit1003/ at {root}, got none; set MRSAL_DATA to its path")
     return root
 
 
@@ -135,6 +139,8 @@ def prepare(name: str, work: Path, times: Times) -> NativeArchive:
     work.mkdir(parents=True, exist_ok=True)
     if not out.is_dir():
         dataset = datasets.load(name, data_root() / name)
+        if name == "mit1003":
+            dataset = with_published_maps(dataset)
         with progress_bar(console) as bar, times.measure(f"prepare {name}, native"):
             task = bar.add_task(f"preparing {name}", total=len(dataset), note="")
             write_native(dataset, out, progress=lambda n: bar.update(task, advance=n))
@@ -143,18 +149,35 @@ def prepare(name: str, work: Path, times: Times) -> NativeArchive:
     return archive
 
 
+def with_published_maps(dataset: FixationDataset) -> FixationDataset:
+    """The part of a data set whose stimuli have a published map, without splits."""
+    chosen = np.array([i for i, stimulus in enumerate(dataset.stimuli) if stimulus.density_path is not None], np.int64)
+    fixations = dataset.fixations.where(np.isin(dataset.fixations.n, chosen))
+    return replace(
+        dataset,
+        stimuli=tuple(dataset.stimuli[i] for i in chosen),
+        fixations=replace(fixations, n=np.searchsorted(chosen, fixations.n)),
+        splits={},
+    )
+
+
 def compare_sizes(work: Path, times: Times) -> dict[str, float]:
-    """Megabytes of OSIE's two archives; the historical one is made once, measured and removed."""
+    """The sizes of OSIE's two archives in megabytes. The historical one is written once, measured and removed."""
     note, pth = work / "sizes.json", work / "osie-pth"
     if not note.is_file():
         with times.measure("prepare osie, pth"):
             write_pth(datasets.load("osie", data_root() / "osie"), pth)
         folders = {"native": work / "osie-native", "pth": pth}
-        sizes = {k: sum(p.stat().st_size for p in v.rglob("*") if p.is_file()) / 1e6 for k, v in folders.items()}
+        sizes = {kind: size_of(folder) / 1e6 for kind, folder in folders.items()}
         note.write_text(json.dumps(sizes))
         for path in pth.glob("*.pth.tar"):
             path.unlink()
     return json.loads(note.read_text())
+
+
+def size_of(folder: Path) -> int:
+    """The size of all files in a folder in bytes."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def train(run: Path, archive: NativeArchive, variant: str, epochs: int) -> None:
@@ -164,7 +187,7 @@ def train(run: Path, archive: NativeArchive, variant: str, epochs: int) -> None:
     with progress_bar(console) as bar:
         task = bar.add_task(f"training {variant}", total=None, note="")
 
-        def on_progress(state: loop.Progress) -> None:
+        def on_progress(state: loop.TrainingProgress) -> None:
             done = (state.epoch - 1) * state.steps + state.step
             note = f"epoch {state.epoch}  loss {state.loss:.4f}  {state.samples_per_second:.0f} samples/s"
             bar.update(task, total=epochs * state.steps, completed=done, note=note)
@@ -174,7 +197,7 @@ def train(run: Path, archive: NativeArchive, variant: str, epochs: int) -> None:
         loop.train(archive.samples, run, config, resume=resume, on_progress=on_progress)
 
 
-def score(
+def scored(
     work: Path,
     key: str,
     model: Callable[[], Any],
@@ -183,38 +206,35 @@ def score(
     *,
     draw: Callable[[list[tuple[Example, NDArray, dict[str, float]]]], None] | None = None,
 ) -> Scores:
+    """The scores of a model, from the work folder if they are there; ``draw`` gets every tenth part of the images."""
     path = work / f"scores-{key}.csv"
     if not path.is_file():
-        kept: list[tuple[Example, NDArray, dict[str, float]]] = []
+        samples: list[tuple[Example, NDArray, dict[str, float]]] = []
         with progress_bar(console) as bar, times.measure(f"evaluate {key}"):
             task = bar.add_task(f"evaluating {key}", total=len(examples), note="")
 
             def on_image(example: Example, map_: NDArray, row: dict[str, float]) -> None:
                 bar.update(task, advance=1)
                 if bar.tasks[task].completed % (len(examples) // 10) == 0:
-                    kept.append((example, map_, row))
+                    samples.append((example, map_, row))
 
             scores = evaluate(model(), examples, agreement=True, name=key, on_image=on_image)
         scores.save(path)
         if draw:
-            draw(kept)
+            draw(samples)
     return Scores.load(path)
 
 
-def draw_ten(stem: Path, kept: list[tuple[Example, NDArray, dict[str, float]]]) -> None:
-    """Ten comparisons with their stimuli for whoever ran this, and without them for the repository."""
-    full = [
-        comparison_picture(
-            e.stimulus(), m, e.ground_truth(), caption=f"{e.name}  sAUC {row['sAUC']:.2f}  CC {row['CC']:.2f}"
-        )
-        for e, m, row in kept
-    ]
-    save_jpeg(sheet(full, width=1200), stem.with_name(f"{stem.name}-comparisons.jpg"))
-    pairs = [
-        np.hstack([colour_map(m), np.full((m.shape[0], 8, 3), 255, np.uint8), colour_map(e.ground_truth())])
-        for e, m, _ in kept
-    ]
-    Image.fromarray(sheet(pairs, width=400, columns=2)).save(stem.with_name(f"{stem.name}-maps.png"))
+def draw_ten(stem: Path, samples: list[tuple[Example, NDArray, dict[str, float]]]) -> None:
+    """Draw ten comparisons with their stimuli, and without stimuli for the repository, which must not contain them."""
+    comparisons, maps = [], []
+    for example, map_, row in samples:
+        caption = f"{example.name}  sAUC {row['sAUC']:.2f}  CC {row['CC']:.2f}"
+        comparisons.append(comparison_picture(example.stimulus(), map_, example.ground_truth(), caption=caption))
+        gutter = np.full((map_.shape[0], 8, 3), 255, np.uint8)
+        maps.append(np.hstack([colour_map(map_), gutter, colour_map(example.ground_truth())]))
+    save_jpeg(sheet(comparisons, width=1200), stem.with_name(f"{stem.name}-comparisons.jpg"))
+    Image.fromarray(sheet(maps, width=400, columns=2)).save(stem.with_name(f"{stem.name}-maps.png"))
 
 
 def write_report(path: Path, results: dict[str, dict[str, Scores]], times: Times, sizes: dict[str, float]) -> None:

@@ -1,4 +1,4 @@
-"""The method as it is usually coded: the yardstick of the other benchmarks, with nothing of mrsal in it but the weights."""
+"""A plain implementation of the method, with which the other benchmarks compare mrsal. It only shares the weights."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ SCALES, GRID, HALF = (400, 250, 150), 50, 21
 
 
 class PlainMrCNN(nn.Module):
-    """Three streams of convolution, ReLU and pooling; ``(B, 3 scales, 3 channels, 42, 42)`` to probabilities ``(B,)``."""
+    """Three streams of convolution, ReLU and pooling, from ``(B, 3 scales, 3 channels, 42, 42)`` to probabilities ``(B,)``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class PlainMrCNN(nn.Module):
 
 
 def plain_map(network: PlainMrCNN, image: NDArray[np.uint8], mean: Tensor, std: Tensor, *, batch: int = 256) -> Tensor:
-    """The ``(50, 50)`` map of an image: 2,500 x 3 crops cut one by one, batch by batch through the network."""
+    """The ``(50, 50)`` map of an image: 2,500 x 3 crops are cut one by one and go through the network in batches."""
     device = next(network.parameters()).device
     height, width, _ = image.shape
     levels = []

@@ -1,9 +1,9 @@
-"""How far the score of the same prediction moves between protocols, as Markdown tables.
+"""Score the same predictions under every protocol, and write Markdown tables.
 
     python benchmarks/protocols.py --data_dir osie-native --split test
 
-Scores the bundled network (fast mode), a Gaussian in the middle and the uniform map on an archive of ``mrsal prepare``, each
-under every protocol. Without --data_dir OSIE is prepared in a temporary folder, from MRSAL_DATA or ../shared/data beside the
+The bundled network (fast mode), a Gaussian in the centre and the uniform map are scored on an archive of ``mrsal prepare``.
+Without --data_dir, OSIE is prepared in a temporary folder; it is in the folder MRSAL_DATA, or in ../shared/data beside the
 checkout.
 """
 
@@ -19,13 +19,14 @@ import mrsal
 from mrsal import datasets
 from mrsal.datasets.archives.example import Example
 from mrsal.datasets.archives.native import NativeArchive, write_native
+from mrsal.evaluation.table_text import markdown_table, metric_title
 from mrsal.inference import BASELINES, PreparedImage, SaliencyMap, SaliencyModel
-from mrsal.metrics import HIGHER_IS_BETTER, PROTOCOLS
+from mrsal.metrics import PROTOCOLS
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data_dir", type=Path, help="an archive that mrsal prepare has made")
+    parser.add_argument("--data_dir", type=Path, help="an archive of mrsal prepare")
     parser.add_argument("--split", default="test")
     parser.add_argument("--skip_first", action="store_true", help="leave out the first fixation of each trial")
     arguments = parser.parse_args()
@@ -41,13 +42,13 @@ def opened(data_dir: Path | None) -> Iterator[NativeArchive]:
         return
     root = Path(os.environ.get("MRSAL_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data") / "osie"
     if not root.is_dir():
-        sys.exit(f"no data at {root}; give --data_dir, or set MRSAL_DATA to the folder that holds osie/")
+        sys.exit(f"expected OSIE at {root}, got no folder; give --data_dir, or set MRSAL_DATA to the folder of osie/")
     with tempfile.TemporaryDirectory() as folder:
         yield NativeArchive(write_native(datasets.load("osie", root), Path(folder) / "osie"))
 
 
 class PredictsOnce(SaliencyModel):
-    """The network, which predicts each image once for all protocols."""
+    """The bundled network, which predicts each image once and keeps the map for the other protocols."""
 
     def __init__(self) -> None:
         self.network, self.maps = mrsal.load_model(mode="fast"), dict[str, SaliencyMap]()
@@ -65,18 +66,18 @@ class PredictsOnce(SaliencyModel):
 def tables(name: str, pixels_per_degree: float, examples: list[Example]) -> str:
     models = {
         "Mr-CNN, bundled, fast": PredictsOnce(),
-        "Gaussian in the middle": BASELINES["centre"],
+        "Gaussian in the centre": BASELINES["centre"],
         "uniform": BASELINES["uniform"],
     }
     lines = [f"### {name}: {len(examples)} images", ""]
     for protocol in PROTOCOLS.values():
-        means = {model: mrsal.evaluate(maps, examples, protocol=protocol.name).mean() for model, maps in models.items()}
+        means = {
+            label: mrsal.evaluate(model, examples, protocol=protocol.name).mean() for label, model in models.items()
+        }
         metrics = [metric for metric in next(iter(means.values())) if metric in protocol.metrics]
         lines += [f"**{protocol.name}**, density of {protocol.sigma(name, pixels_per_degree):g} px", ""]
-        lines += ["| | " + " | ".join(f"{m} {'↑' if HIGHER_IS_BETTER[m] else '↓'}" for m in metrics) + " |"]
-        lines += ["| --- |" + " ---: |" * len(metrics)]
-        lines += [f"| {model} | " + " | ".join(f"{row[m]:.3f}" for m in metrics) + " |" for model, row in means.items()]
-        lines += [""]
+        rows = [[label, *(f"{row[metric]:.3f}" for metric in metrics)] for label, row in means.items()]
+        lines += [*markdown_table(["", *map(metric_title, metrics)], rows), ""]
         print(f"{name}: {protocol.name}", file=sys.stderr)
     return "\n".join(lines)
 

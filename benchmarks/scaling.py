@@ -1,10 +1,10 @@
-"""How many pictures per second `mrsal predict` writes, in this process and with Ray workers, and what a large set needs.
+"""Measure how many images per second `mrsal predict` predicts, in one process and with Ray workers.
 
     python benchmarks/scaling.py [--images 96] [--workers 1 2] [--mode fast] [--out scaling.md]
 
-Needs no data: it makes JPEG files of 800x600 pixels, blurred noise that compresses about as photographs do. Every row reads
-the same files and writes 16-bit PNG maps, in a process of its own. The times are those of the whole command; as starting Ray
-costs seconds whatever the number of pictures, every row is also run on a few, and the difference tells the rate.
+No data are needed: the images are JPEG files of 800x600 pixels with blurred noise, which are about as large as photographs.
+Every row runs the command on the same files and writes 16-bit PNG maps. The whole command is timed. The start, which takes
+seconds with Ray, is the same for any number of images, so every row is also run on a few images; the difference gives the rate.
 """
 
 import argparse
@@ -33,13 +33,13 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=96)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, os.cpu_count() or 1])
     parser.add_argument("--mode", default="fast", choices=["fast", "exact"])
-    parser.add_argument("--out", type=Path, help="write the tables here too")
+    parser.add_argument("--out", type=Path, help="also write the tables to this file")
     arguments = parser.parse_args()
     if arguments.images <= FEW:
         parser.error(f"expected more than {FEW} images, got {arguments.images}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pictures = make_pictures(folder / "pictures", arguments.images)
+        images = make_images(folder / "images", arguments.images)
         lines = [
             f"mrsal {mrsal.__version__}, torch {torch.__version__}, Python {platform.python_version()}, "
             f"{os.cpu_count()} CPU cores ({torch.backends.cpu.get_cpu_capability()}), mode {arguments.mode}.",
@@ -57,27 +57,25 @@ def main() -> None:
         reference = 0.0
         for way, (options, threads) in ways.items():
             out = folder / way
-            few, all_ = (
+            few_seconds, all_seconds = (
                 timed([*options, "--mode", arguments.mode], files, out / str(len(files)), threads)
-                for files in (pictures[:FEW], pictures)
+                for files in (images[:FEW], images)
             )
-            rate = (len(pictures) - FEW) / (all_ - few)
+            rate = (len(images) - FEW) / (all_seconds - few_seconds)
             reference = reference or rate
-            lines.append(f"| {way} | {max(0.0, few - FEW / rate):.1f} | {rate:.2f} | {rate / reference:.2f} |")
+            lines.append(f"| {way} | {max(0.0, few_seconds - FEW / rate):.1f} | {rate:.2f} | {rate / reference:.2f} |")
             print(lines[-1], file=sys.stderr)
-        same = len(
-            {bytes_of(folder / way / str(len(pictures)), len(pictures)) for way, (_, n) in ways.items() if n == 1}
-        )
+        same = len({bytes_of(folder / way / str(len(images)), len(images)) for way, (_, n) in ways.items() if n == 1})
         lines += ["", "The maps of Ray's workers and of one core are the same files, byte for byte." if same == 1 else
                   "THE MAPS DIFFER."]  # fmt: skip
-        lines += ["", *of_one_picture(pictures, folder / "one process, one core" / str(len(pictures)))]
+        lines += ["", *of_one_image(images, folder / "one process, one core" / str(len(images)))]
     text = "\n".join(lines) + "\n"
     print(text)
     if arguments.out:
         arguments.out.write_text(text)
 
 
-def make_pictures(folder: Path, count: int) -> list[Path]:
+def make_images(folder: Path, count: int) -> list[Path]:
     folder.mkdir()
     paths = [folder / f"{i:04}.jpg" for i in range(count)]
     for i, path in enumerate(paths):
@@ -89,7 +87,7 @@ def make_pictures(folder: Path, count: int) -> list[Path]:
 
 
 def timed(options: list[str], files: list[Path], out: Path, threads: int) -> float:
-    """Seconds of a whole command."""
+    """The seconds that a whole command takes."""
     listed = out.with_name(f"{out.name}.txt")
     out.parent.mkdir(exist_ok=True)
     listed.write_text("\n".join(map(str, files)))
@@ -116,12 +114,12 @@ def bytes_of(out: Path, count: int) -> bytes:
     return b"".join(path.read_bytes() for path in maps)
 
 
-def of_one_picture(pictures: list[Path], out: Path) -> list[str]:
-    """What the arithmetic for large sets needs to know."""
+def of_one_image(images: list[Path], out: Path) -> list[str]:
+    """Measure the sizes of files and the times of reading and writing, from which the needs of large sets follow."""
     began = time.perf_counter()
-    for path in pictures:
+    for path in images:
         read_image(path)
-    reading = (time.perf_counter() - began) / len(pictures)
+    reading = (time.perf_counter() - began) / len(images)
     maps = list(out.glob("*.png"))
     began = time.perf_counter()
     for path in maps:
@@ -129,9 +127,9 @@ def of_one_picture(pictures: list[Path], out: Path) -> list[str]:
             image.load()
             image.save(out / "again.png", compress_level=1)
     writing = (time.perf_counter() - began) / len(maps)
-    jpeg, png = (np.mean([path.stat().st_size for path in paths]) / 1e3 for paths in (pictures, maps))
+    jpeg, png = (np.mean([path.stat().st_size for path in paths]) / 1e3 for paths in (images, maps))
     return [
-        f"One picture: {jpeg:.0f} kB of JPEG, decoded in {reading * 1e3:.1f} ms; its map: {png:.0f} kB of 16-bit PNG, "
+        f"One image: {jpeg:.0f} kB of JPEG, decoded in {reading * 1e3:.1f} ms; its map: {png:.0f} kB of 16-bit PNG, "
         f"read and encoded again in {writing * 1e3:.1f} ms, one core each."
     ]
 

@@ -1,10 +1,10 @@
-"""How fast training is, against the plain training loop as the method is usually coded, and whether both learn the same.
+"""Measure how fast training is, compared with a plain training loop, and whether both reach the same scores.
 
     python benchmarks/training.py [--device cuda] [--seconds 30] [--epochs 6 --seeds 5] [--osie FOLDER] [--out training.md]
 
-Needs no data: made-up scenes are prepared in a temporary folder, unless OSIE's folder is given. Speeds are measured in turns
-of a few steps each, so that whatever else the machine does falls on all of them, and each turn in a process of its own, since
-training changes how a process keeps its memory; then, on request, each trains the same small run to its end, and is scored.
+No data are needed: made-up scenes are prepared in a temporary folder, unless OSIE's folder is given. The speeds are measured in
+turns of a few steps each, so that other load on the machine affects all of them. Each turn is a new process, since training
+changes how a process keeps its memory. With --epochs, both ways train the same small run to its end, and are scored.
 """
 
 import argparse
@@ -48,7 +48,7 @@ SCORES = ("AUC", "sAUC", "NSS", "CC")
 
 
 class PlainDataset(Dataset):
-    """The samples of a ``train_data.pth.tar``, one at a time."""
+    """The samples of a ``train_data.pth.tar`` file, one at a time."""
 
     def __init__(self, archive: PthArchive, mean: RGB, std: RGB) -> None:
         self.crops, self.labels = archive.samples.crops, archive.samples.labels
@@ -64,7 +64,7 @@ class PlainDataset(Dataset):
 def plain_loop(
     data: PlainDataset, network: PlainMrCNN, *, device: str, epochs: int, batch_size: int = BATCH
 ) -> Iterator[int]:
-    """Yields the number of samples after each step: fp32, a loss and an accuracy read every step, filters one by one."""
+    """Train in fp32, reading loss and accuracy and limiting each filter in every step; yields the samples of each step."""
     network.to(device)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.002, momentum=0.9, weight_decay=2e-4, foreach=False)
     loader = DataLoader(data, batch_size=batch_size, shuffle=True)
@@ -90,22 +90,22 @@ def plain_loop(
 
 
 class Stop(Exception):
-    """Ends a measured stretch of training."""
+    """Ends the training that is measured."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
-    parser.add_argument("--seconds", type=float, default=30, help="of each kind of training, for the speeds")
+    parser.add_argument("--seconds", type=float, default=30, help="time for each way of training, for the speeds")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--train_images", type=int, default=100)
     parser.add_argument("--test_images", type=int, default=50)
-    parser.add_argument("--osie", type=Path, help="train on images of OSIE in this folder")
-    parser.add_argument("--epochs", type=int, default=0, help="also train so many epochs to the end and score; 0: not")
-    parser.add_argument("--batch_size", type=int, default=64, help="of those runs")
-    parser.add_argument("--seeds", type=int, default=5, help="of those runs")
-    parser.add_argument("--compile", action="store_true", help="also whether torch.compile pays")
-    parser.add_argument("--out", type=Path, help="write the tables here too")
+    parser.add_argument("--osie", type=Path, help="folder of OSIE, to train on its images")
+    parser.add_argument("--epochs", type=int, default=0, help="also train this number of epochs and score; 0: do not")
+    parser.add_argument("--batch_size", type=int, default=64, help="batch size of the scored runs")
+    parser.add_argument("--seeds", type=int, default=5, help="number of scored runs for each way")
+    parser.add_argument("--compile", action="store_true", help="also measure torch.compile")
+    parser.add_argument("--out", type=Path, help="also write the tables to this file")
     arguments = parser.parse_args()
     device = resolve_device(arguments.device)
     lines = [header(device), ""]
@@ -131,14 +131,14 @@ def main() -> None:
 
 
 def scenes(osie: Path | None, train: int, test: int, folder: Path) -> FixationDataset:
-    """So many images to train on and to score: the first of OSIE's splits, or made up."""
+    """A data set with ``train`` and ``test`` images: the first ones of OSIE's splits, or made-up scenes."""
     if osie:
         dataset = datasets.load("osie", osie)
-        kept = {"train": dataset.splits["train"][:train], "test": dataset.splits["test"][:test]}
+        splits = {"train": dataset.splits["train"][:train], "test": dataset.splits["test"][:test]}
     else:
         dataset = datasets.load("folder", write_synthetic(folder / "data", scenes=train + test))
-        kept = {"train": np.arange(train), "test": np.arange(train, train + test)}
-    return dataclasses.replace(dataset, splits=kept)
+        splits = {"train": np.arange(train), "test": np.arange(train, train + test)}
+    return dataclasses.replace(dataset, splits=splits)
 
 
 def samples_in(folder: Path) -> NativeSamples:
@@ -153,8 +153,8 @@ def plain_data(folder: Path) -> PlainDataset:
 def speeds(folder: Path, device: str, stretch: float, rounds: int) -> list[str]:
     rates: dict[str, list[float]] = {way: [] for way in ("plain", *precisions(device))}
     for _ in range(rounds):
-        for way, values in rates.items():
-            values.append(alone(plain_rate if way == "plain" else our_rate, folder, device, stretch, way))
+        for way, measured in rates.items():
+            measured.append(alone(plain_rate if way == "plain" else our_rate, folder, device, stretch, way))
     reference = statistics.median(rates["plain"])
     lines = [
         f"Batch size {BATCH}, medians of {rounds} turns:",
@@ -163,8 +163,8 @@ def speeds(folder: Path, device: str, stretch: float, rounds: int) -> list[str]:
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     flop, peaks = sample_flop(), {precision: matrix_peak(device, precision) for precision in precisions(device)}
-    for way, values in rates.items():
-        rate = statistics.median(values)
+    for way, measured in rates.items():
+        rate = statistics.median(measured)
         work, peak = rate * flop, peaks.get(way, peaks["fp32"])
         cells = (
             f"{rate:.0f}",
@@ -178,7 +178,7 @@ def speeds(folder: Path, device: str, stretch: float, rounds: int) -> list[str]:
 
 
 def sample_flop() -> float:
-    """Floating-point operations of a sample in the network, forward and backward."""
+    """The number of floating-point operations of the network for a sample, forward and backward."""
     network = MrCNN()
     with FlopCounterMode(display=False) as counter:
         network(torch.zeros(2, 3, 3, 42, 42)).sum().backward()
@@ -186,26 +186,28 @@ def sample_flop() -> float:
 
 
 def alone(work: Callable[..., Any], *arguments: Any) -> Any:
-    """What ``work`` returns, done in a process of its own."""
+    """Call ``work`` in a new process and return its result."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 
 
 def plain_rate(folder: Path, device: str, stretch: float, _: str) -> float:
     steps = plain_loop(plain_data(folder), plain_start(), device=device, epochs=1000)
-    next(steps)  # warms up
-    began, seen = time.perf_counter(), 0
+    next(steps)  # the first step is not counted
+    began, samples = time.perf_counter(), 0
     for count in steps:
-        seen += count
+        samples += count
         if time.perf_counter() - began > stretch:
             break
-    return seen / (time.perf_counter() - began)
+    return samples / (time.perf_counter() - began)
 
 
 def our_rate(folder: Path, device: str, stretch: float, precision: str) -> float:
     samples = samples_in(folder)
     config = fit_input(TrainConfig(epochs=1000, precision=precision, device=device), samples)
-    marks: list[tuple[int, int, float]] = []  # epoch, samples done in it, time; the first one after what warms up
+    marks: list[
+        tuple[int, int, float]
+    ] = []  # epoch, samples of the epoch so far, time; from the end of the first step on
 
     def on_progress(state: loop.TrainingProgress) -> None:
         marks.append((state.epoch, min(state.step * config.batch_size, len(samples)), time.perf_counter()))
@@ -214,7 +216,7 @@ def our_rate(folder: Path, device: str, stretch: float, precision: str) -> float
 
     with tempfile.TemporaryDirectory() as run, contextlib.suppress(Stop):
         loop.train(samples, run, config, on_progress=on_progress)
-    # within epochs only: between these, which are short here, training writes its checkpoints
+    # the time between epochs, in which training writes checkpoints, is not counted, since the epochs are very short here
     steps = [(b[1] - a[1], b[2] - a[2]) for a, b in pairwise(marks) if a[0] == b[0]]
     return sum(count for count, _ in steps) / sum(taken for _, taken in steps)
 
@@ -228,7 +230,7 @@ def label(way: str) -> str:
 
 
 def compiled(folder: Path, device: str, steps: int = 5) -> list[str]:
-    """Forward and backward of the network alone, in chunks as training has them on a CPU, with and without torch.compile."""
+    """Measure the network alone, forward and backward, in the chunks of training on a CPU, with and without torch.compile."""
     samples = samples_in(folder)
     crops, labels = (tensor.to(device) for tensor in samples.batch(np.arange(BATCH) % len(samples)))
     if device == "cpu":
@@ -261,7 +263,7 @@ def compiled(folder: Path, device: str, steps: int = 5) -> list[str]:
 
 
 def outcomes(folder: Path, device: str, *, epochs: int, batch_size: int, seeds: int) -> list[str]:
-    """The same run to its end, both ways, from the same weights and with the same channel statistics, once for each seed."""
+    """Train and score the same runs in all ways, with the same first weights and channel statistics, once for each seed."""
     native, data = NativeArchive(folder / "native"), plain_data(folder)
     examples = list(native.examples("test"))
     config = fit_input(TrainConfig(epochs=epochs, batch_size=batch_size, device=device), native.samples)
@@ -279,22 +281,22 @@ def outcomes(folder: Path, device: str, *, epochs: int, batch_size: int, seeds: 
         trained.load_state_dict(plain.state_dict())
         scores["plain"].append(scored(trained))
         for precision in precisions(device):
-            one = dataclasses.replace(config, seed=seed, precision=precision)
-            run = loop.train(native.samples, folder / f"run-{precision}-{seed}", one)
+            run_config = dataclasses.replace(config, seed=seed, precision=precision)
+            run = loop.train(native.samples, folder / f"run-{precision}-{seed}", run_config)
             scores[precision].append(scored(mrsal.load_model(run, device=device).network))
-        print(f"seed {seed}: " + "; ".join(f"{label(way)} {values[-1]}" for way, values in scores.items()), flush=True)
+        print(f"seed {seed}: " + "; ".join(f"{label(way)} {runs[-1]}" for way, runs in scores.items()), flush=True)
 
     lines = [
         f"{epochs} epochs on {len(native.samples)} samples in batches of {batch_size}, {seeds} seeds, scores on "
-        f"{len(examples)} images. Mean and standard deviation over seeds, and the difference of pairs that start from the "
-        "same weights, with intervals that hold for all four of a row at 95 % (Student's t, Bonferroni):",
+        f"{len(examples)} images. Mean and standard deviation over seeds, and the difference between runs that start from the "
+        "same weights, with intervals that are right for all four of a row at 95 % (Student's t, Bonferroni):",
         "",
         "| way | " + " | ".join(SCORES) + " |",
         "| --- |" + " ---: |" * len(SCORES),
     ]
     reference = np.array(scores["plain"])
-    for way, values in scores.items():
-        mean, spread = np.mean(values, axis=0), np.std(values, axis=0, ddof=1)
+    for way, runs in scores.items():
+        mean, spread = np.mean(runs, axis=0), np.std(runs, axis=0, ddof=1)
         lines.append(
             f"| {label(way)} | " + " | ".join(f"{m:.3f} ± {s:.3f}" for m, s in zip(mean, spread, strict=True)) + " |"
         )
@@ -307,9 +309,9 @@ def outcomes(folder: Path, device: str, *, epochs: int, batch_size: int, seeds: 
 
 
 def plain_start(seed: int = 0) -> PlainMrCNN:
-    """The plain network with the weights from which ours start."""
+    """The plain network with the same first weights as mrsal's training."""
     network = PlainMrCNN()
-    torch.manual_seed(seed)  # here, as training does, and not before the line above, which draws numbers too
+    torch.manual_seed(seed)  # after the line above, which draws random numbers too
     network.load_state_dict(MrCNN().state_dict())
     return network
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Training on all GPUs of one machine, or of several: run it on each of them with the same HEAD and its own NODE.
+# Train on all GPUs of one or more machines: run this on each machine, with the same HEAD and a different NODE.
 #
 #   DATA=data/osie-archive OUT=runs examples/torchrun.sh --epochs 20 --use_val
-#   NODES=2 NODE=0 HEAD=node1:29500 DATA=... OUT=... examples/torchrun.sh ...      # and NODE=1 on the other
+#   NODES=2 NODE=0 HEAD=node1:29500 DATA=... OUT=... examples/torchrun.sh ...      # and NODE=1 on the other machine
 #
-# On a machine without GPUs: PROCESSES=4 and --device cpu. DATA and OUT have to be the same folders on every machine.
+# On machines without GPUs, set PROCESSES=4 and add --device cpu. DATA and OUT must be the same folders on every machine.
 set -euo pipefail
 processes=${PROCESSES:-$(nvidia-smi --list-gpus | wc -l)}
 torchrun \

@@ -1,10 +1,10 @@
-"""Turn a finished run of benchmarks/osie.py into the checkpoint that ships, with its manifest.
+"""Make the checkpoint that ships, with its manifest, from a finished run of benchmarks/osie.py.
 
     python scripts/bundle.py WORK --name mrcnn-osie --commit HASH
 
-WORK is the benchmark's work folder with the run ``base``, whose ``cnn_average.pth`` it is, and the scores of that.
-Writes src/mrsal/weights/NAME.safetensors (half precision) and NAME.json, which says from which data, by which recipe and with
-which scores. The calibration of its shares of attention is fitted after that: python benchmarks/areas.py --fit --model NAME
+WORK is the benchmark's work folder. The weights are ``base/cnn_average.pth`` in it. The script writes
+src/mrsal/weights/NAME.safetensors (half precision) and NAME.json, which contains the data, the recipe and the scores. Then fit
+the calibration of its shares of attention: python benchmarks/areas.py --fit --model NAME
 """
 
 import argparse
@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path)
     parser.add_argument("--name", default="mrcnn-osie")
-    parser.add_argument("--commit", required=True, help="of the code that trained it")
+    parser.add_argument("--commit", required=True, help="commit of the code that trained it")
     arguments = parser.parse_args()
     run = arguments.work / "base"
     config = json.loads((run / "config.json").read_text())
@@ -53,7 +53,7 @@ def main() -> None:
         "last epoch": read_history(run)[-1],
         "scored on": {
             "osie": "test split, 100 images",
-            "mit1003": "100 images, first fixation of each trial left out",
+            "mit1003": "the 100 images with a published map, first fixation of each trial left out",
         },
         "scores": {
             path.stem.removeprefix("scores-"): means(path)
@@ -66,7 +66,7 @@ def main() -> None:
 
 def means(path: Path) -> dict[str, object]:
     scores = Scores.load(path)
-    return {"protocol": scores.protocol} | {name: round(value, 4) for name, value in scores.mean().items()}
+    return {"protocol": scores.protocol} | {metric: round(mean, 4) for metric, mean in scores.mean().items()}
 
 
 def sha256(*paths: Path) -> str:

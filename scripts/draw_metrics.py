@@ -1,8 +1,8 @@
-"""Draw the figures of docs/metrics.md from made-up fixations: what each metric makes of ten maps, and where it gets it from.
+"""Draw the figures of docs/metrics.md from made-up fixations: the scores of ten maps, and which pixels contribute to them.
 
     python scripts/draw_metrics.py docs/images
 
-Writes metrics-table.png and metrics-where.png. Every number is computed by mrsal.metrics.
+The files are metrics-table.png and metrics-where.png. All scores are computed by mrsal.metrics.
 """
 
 import argparse
@@ -20,13 +20,11 @@ from mrsal import metrics
 from mrsal.datasets.fixations import fixation_density
 
 SHAPE = (300, 400)
-SPREAD, SIGMA = (
-    12.0,
-    16.0,
-)  # of the fixations around what attracts them, and of the Gaussian of the ground truth; pixels
+SPREAD = 12.0  # standard deviation of the fixations around a spot in pixels
+SIGMA = 16.0  # standard deviation of the Gaussian of the ground truth in pixels
 SPOTS = ((95.0, 85.0, 0.5), (285.0, 120.0, 0.3), (200.0, 240.0, 0.2))  # x, y, share of the fixations
 FALSE_ALARM = (345.0, 245.0)
-ELSEWHERE = 0.06  # share of fixations that follow nothing
+ELSEWHERE = 0.06  # share of the fixations that are uniformly distributed
 FIXATIONS, OTHERS = 150, 3000
 METRICS = ("AUC", "sAUC", "NSS", "IG", "CC", "SIM", "KL", "agreement")
 BLUE, ORANGE, INK, GREY = "#0072B2", "#D55E00", "#1f2a33", "#66727c"
@@ -36,7 +34,7 @@ Map = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scene:
-    """What is known of one image: its fixations, their density, the fixations on other images, and the centre bias."""
+    """The data of one image: its fixations, their density, the fixations on other images, and the centre bias."""
 
     x: Map
     y: Map
@@ -58,7 +56,7 @@ def main() -> None:
 
 
 def make_scene(seed: int = 0) -> Scene:
-    """Fixations around three spots, and a few anywhere; those on other images crowd in the middle."""
+    """Fixations around three spots and a few anywhere; those on other images are near the centre."""
     rng = np.random.default_rng(seed)
     height, width = SHAPE
     spot = rng.choice(len(SPOTS), FIXATIONS, p=[share for _, _, share in SPOTS])
@@ -72,7 +70,7 @@ def make_scene(seed: int = 0) -> Scene:
 
 
 def make_maps() -> dict[str, Map]:
-    """Ten predictions for the same scene, each a density; all but the last two know what attracts."""
+    """Ten predictions for the same scene, each a density; all but the last two depend on the spots."""
     height, width = SHAPE
     anywhere = np.full(SHAPE, 1 / (height * width))
     centre = gaussian(width / 2, height / 2, 0.2)
@@ -96,8 +94,8 @@ def make_maps() -> dict[str, Map]:
 
 def spots(spread: float, *, missed: int | None = None) -> Map:
     """The density that the fixations are drawn from, with another spread, or without one of its spots."""
-    kept = [spot for i, spot in enumerate(SPOTS) if i != missed]
-    peaks = sum(share * gaussian_at(x, y, spread) for x, y, share in kept)
+    chosen = [spot for i, spot in enumerate(SPOTS) if i != missed]
+    peaks = sum(share * gaussian_at(x, y, spread) for x, y, share in chosen)
     return (1 - ELSEWHERE) * peaks / np.sum(peaks) + ELSEWHERE / (SHAPE[0] * SHAPE[1])
 
 
@@ -116,13 +114,13 @@ def gaussian(x: float, y: float, width: float) -> Map:
 
 def score(map_: Map, scene: Scene) -> dict[str, float]:
     """The metrics of the default protocol and the historical score."""
-    at = {"x": scene.x, "y": scene.y, "target": scene.truth}
+    data = {"x": scene.x, "y": scene.y, "target": scene.truth}
     others = {"other_x": scene.other_x, "other_y": scene.other_y, "baseline": scene.centre, "density": map_}
-    return metrics.score(map_, **at, **others) | metrics.score(map_, protocol="historical", **at)
+    return metrics.score(map_, **data, **others) | metrics.score(map_, protocol="historical", **data)
 
 
 def draw_table(scene: Scene, maps: dict[str, Map], scores: dict[str, dict[str, float]]) -> Figure:
-    """A row per map: its picture, its name, and its scores; white is the uniform map's score, blue the best one."""
+    """Draw a row per map with its picture, name and scores; white is the score of the uniform map, blue the best score."""
     figure = Figure(figsize=(11.6, 0.74 * len(maps) + 0.7))
     cells = figure.add_axes((0.235, 0.01, 0.76, 0.92), xlim=(0, len(METRICS)), ylim=(len(maps), 0))
     cells.axis("off")
@@ -133,31 +131,31 @@ def draw_table(scene: Scene, maps: dict[str, Map], scores: dict[str, dict[str, f
         picture.spines[:].set_visible(False)
         figure.text(0.092, top - (row + 0.5) * height, name, va="center", fontsize=10.5, color=INK, linespacing=1.15)
     for column, metric in enumerate(METRICS):
-        values = np.array([scores[name][metric] for name in maps])
+        column_scores = np.array([scores[name][metric] for name in maps])
         sign = 1 if metrics.HIGHER_IS_BETTER[metric] else -1
-        gain = sign * (values - scores["uniform"][metric])
+        gain = sign * (column_scores - scores["uniform"][metric])
         shade = np.clip(gain / max(gain.max(), 0.1), -1, 1)
         arrow = "↑" if sign > 0 else "↓"
         cells.text(
             column + 0.5, -0.18, f"{metric} {arrow}", ha="center", va="bottom", fontsize=10.5, color=INK, weight="bold"
         )
-        for row, (value, strength) in enumerate(zip(values, shade, strict=True)):
-            best = np.isclose(sign * value, (sign * values).max(), atol=5e-4)
+        for row, (number, strength) in enumerate(zip(column_scores, shade, strict=True)):
+            best = np.isclose(sign * number, (sign * column_scores).max(), atol=5e-4)
             colour = WORSE_TO_BETTER(0.5 + 0.42 * strength)
             cells.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, edgecolor="white", linewidth=2.5))
             dark = abs(strength) > 0.75
             weight = {"weight": "bold" if best else "normal", "color": "white" if dark else INK}
-            cells.text(column + 0.5, row + 0.5, f"{value:.2f}", ha="center", va="center", fontsize=11, **weight)
+            cells.text(column + 0.5, row + 0.5, f"{number:.2f}", ha="center", va="center", fontsize=11, **weight)
     return figure
 
 
 def draw_where(scene: Scene, map_: Map) -> Figure:
-    """For one map that misses a spot and has a false alarm: which fixations or pixels raise a score, and which lower it."""
+    """Draw which fixations or pixels raise or lower each score of a map that misses a spot and has a false alarm."""
     figure = Figure(figsize=(10.4, 9.4))
     panels = figure.subplots(3, 3)
     figure.subplots_adjust(0.005, 0.008, 0.995, 0.935, wspace=0.05, hspace=0.26)
-    found = score(map_, scene)
-    at, other = (scene.y.astype(int), scene.x.astype(int)), (scene.other_y.astype(int), scene.other_x.astype(int))
+    scores = score(map_, scene)
+    fixated, other = (scene.y.astype(int), scene.x.astype(int)), (scene.other_y.astype(int), scene.other_x.astype(int))
     z, t = ((values - values.mean()) / values.std() for values in (map_, scene.truth))
     first, second, *rest = panels.flat
 
@@ -165,20 +163,20 @@ def draw_where(scene: Scene, map_: Map) -> Figure:
     title(first, "The map, and the fixations", "it misses a spot and invents another")
     second.imshow(np.sqrt(scene.truth), cmap="inferno", vmin=0)
     title(second, "The ground truth", "density of the fixations, for CC, SIM and KL")
-    dots(rest[0], map_, scene, share_below(map_[at], map_) - 0.5)
-    title(rest[0], f"AUC {found['AUC']:.2f}", "share of all pixels with less, at each fixation")
-    dots(rest[1], map_, scene, share_below(map_[at], map_[other]) - 0.5)
-    title(rest[1], f"sAUC {found['sAUC']:.2f}", "share of other images' fixations with less")
-    dots(rest[2], map_, scene, z[at])
-    title(rest[2], f"NSS {found['NSS']:.2f}", "z-score of the map, at each fixation")
-    dots(rest[3], map_, scene, np.log2(map_ / scene.centre)[at])
-    title(rest[3], f"IG {found['IG']:.2f} bit", "log2(map / centre bias), at each fixation")
+    dots(rest[0], map_, scene, share_below(map_[fixated], map_) - 0.5)
+    title(rest[0], f"AUC {scores['AUC']:.2f}", "share of all pixels with less, at each fixation")
+    dots(rest[1], map_, scene, share_below(map_[fixated], map_[other]) - 0.5)
+    title(rest[1], f"sAUC {scores['sAUC']:.2f}", "share of other images' fixations with less")
+    dots(rest[2], map_, scene, z[fixated])
+    title(rest[2], f"NSS {scores['NSS']:.2f}", "z-score of the map, at each fixation")
+    dots(rest[3], map_, scene, np.log2(map_ / scene.centre)[fixated])
+    title(rest[3], f"IG {scores['IG']:.2f} bit", "log2(map / centre bias), at each fixation")
     pixels(rest[4], z * t)
-    title(rest[4], f"CC {found['CC']:.2f}", "product of the z-scores of map and truth")
+    title(rest[4], f"CC {scores['CC']:.2f}", "product of the z-scores of map and truth")
     pixels(rest[5], np.minimum(map_, scene.truth))
-    title(rest[5], f"SIM {found['SIM']:.2f}", "the smaller of map and truth")
+    title(rest[5], f"SIM {scores['SIM']:.2f}", "the smaller of map and truth")
     pixels(rest[6], -scene.truth * np.log(scene.truth / map_ + 1e-16))
-    title(rest[6], f"KL {found['KL']:.2f}", "truth · log(truth / map); orange is a loss")
+    title(rest[6], f"KL {scores['KL']:.2f}", "truth · log(truth / map); orange is a loss")
     for panel in panels.flat:
         panel.set(xticks=[], yticks=[], xlim=(0, SHAPE[1]), ylim=(SHAPE[0], 0))
         panel.spines[:].set_color("#c5ccd2")
@@ -186,7 +184,7 @@ def draw_where(scene: Scene, map_: Map) -> Figure:
 
 
 def share_below(values: Map, population: Map) -> Map:
-    """For each value the share of the population that is smaller, ties counting one half: their mean is the AUC."""
+    """The share of the population that is smaller than each value; a tie counts one half. The mean of the shares is the AUC."""
     ordered = np.sort(population, axis=None)
     return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * ordered.size)
 
@@ -198,7 +196,7 @@ def show(axes: Axes, map_: Map, scene: Scene, *, size: float = 4.0) -> None:
 
 
 def dots(axes: Axes, map_: Map, scene: Scene, values: Map) -> None:
-    """The fixations, blue where they raise the score and orange where they lower it, on a faint map."""
+    """Draw the fixations on a pale map: blue ones raise the score, and orange ones lower it."""
     axes.imshow(np.sqrt(map_), cmap="Greys", vmin=0, vmax=3 * np.sqrt(map_.max()))
     limit = np.abs(values).max()
     norm = TwoSlopeNorm(0, min(values.min() / 2, -limit / 5), limit / 2)
@@ -206,7 +204,7 @@ def dots(axes: Axes, map_: Map, scene: Scene, values: Map) -> None:
 
 
 def pixels(axes: Axes, values: Map) -> None:
-    """The contribution of each pixel, blue where it raises the score; roots, so that small ones show."""
+    """Draw the contribution of each pixel, blue if it raises the score. Roots are drawn, so that small ones are visible."""
     roots = np.sign(values) * np.sqrt(np.abs(values))
     limit = np.abs(roots).max()
     axes.imshow(roots, cmap=WORSE_TO_BETTER, vmin=-limit, vmax=limit)

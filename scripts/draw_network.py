@@ -1,4 +1,4 @@
-"""Draw the figure of the network, docs/images/network.png, with a made-up scene and what the bundled network says of it.
+"""Draw the figure of the network, docs/images/network.png, with a made-up scene and the bundled network's map of it.
 
 python scripts/draw_network.py docs/images/network.png
 """
@@ -18,12 +18,12 @@ from mrsal.datasets.synthetic import make_scene
 from mrsal.images import resize
 from mrsal.model.pyramid import PATCH, SCALES
 
-SEED = 9  # three vivid objects, two of them near each other: what a crop shows differs between the scales
-WIDTH, HEIGHT = 150.0, 64.0  # of the drawing, in units of its own
+SEED = 9  # three vivid objects, two of them close together, so that the crops of the three scales show different things
+WIDTH, HEIGHT = 150.0, 64.0  # size of the drawing in its own units
 ROWS = (46.0, 25.5, 9.5)  # height of each scale's row
-COLOURS = ("#0072b2", "#d55e00", "#3a8a5d")  # of the scales
+COLOURS = ("#0072b2", "#d55e00", "#3a8a5d")  # one per scale
 INK, GREY = "#1f2a33", "#66727c"
-UNITS_PER_PIXEL = 20 / 400  # of the scaled images: a crop is 42 pixels wide at every scale
+UNITS_PER_PIXEL = 20 / 400  # for the scaled images; a crop is 42 pixels wide at every scale
 CROP = 8.0  # side of an enlarged crop
 # (channels, side, x of the left edge, height, depth of the box)
 MAPS = ((96, 18, 46.5, 5.6, 2.4), (160, 8, 61.0, 3.9, 3.6), (288, 3, 76.0, 2.3, 5.6))
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def draw(axes: Axes, scene: NDArray[np.uint8], map_: NDArray, place: tuple[float, float]) -> None:
-    """The whole drawing; ``place`` is the location that is judged, relative to the scene's sides."""
+    """Draw everything; ``place`` is the predicted location, relative to the sides of the scene."""
     for scale, y, colour in zip(SCALES, ROWS, COLOURS, strict=True):
         scaled_image(axes, scene, place, scale, y, colour)
         stream(axes, y, colour)
@@ -56,7 +56,7 @@ def draw(axes: Axes, scene: NDArray[np.uint8], map_: NDArray, place: tuple[float
 def scaled_image(
     axes: Axes, scene: NDArray[np.uint8], place: tuple[float, float], scale: int, y: float, colour: str
 ) -> None:
-    """One scale: the image, the crop's frame on it, and the crop enlarged."""
+    """Draw the image at one scale, the frame of the crop on it, and the enlarged crop."""
     level = resize(scene, scale, scale)
     side, half = scale * UNITS_PER_PIXEL, PATCH * UNITS_PER_PIXEL / 2
     left, bottom = X_IMAGE - side / 2, y - side / 2
@@ -76,7 +76,7 @@ def scaled_image(
 
 
 def stream(axes: Axes, y: float, colour: str) -> None:
-    """The feature maps of one stream, as boxes: height for the sides, depth for the channels."""
+    """Draw the feature maps of one stream as boxes, whose height is the side and whose depth is the number of channels."""
     before = X_CROP + CROP
     for channels, side, left, height, depth in MAPS:
         arrow(axes, (before + 0.9, y), (left - 0.9, y), colour)
@@ -90,7 +90,7 @@ def stream(axes: Axes, y: float, colour: str) -> None:
 
 
 def headings(axes: Axes) -> None:
-    """What happens, column by column."""
+    """Write the titles of the columns."""
     top = HEIGHT - 2.4
     for x, title, text in (
         (X_IMAGE, "Three scales", ""),
@@ -106,7 +106,7 @@ def headings(axes: Axes) -> None:
 
 
 def ending(axes: Axes, map_: NDArray, place: tuple[float, float]) -> None:
-    """The joined layer, the probability, and the map that many locations make."""
+    """Draw the joined layer, the probability, and the map of many locations."""
     y = ROWS[1]
     bar(axes, X_JOINT, y, 16, INK)
     axes.text(X_JOINT + 0.8, y - 10.1, "512", **small())
@@ -133,7 +133,7 @@ def ending(axes: Axes, map_: NDArray, place: tuple[float, float]) -> None:
 
 
 def cuboid(axes: Axes, left: float, y: float, height: float, depth: float, colour: str) -> None:
-    """A box seen a little from above: front ``depth`` wide and ``height`` high, with a top and a side."""
+    """Draw a box from slightly above: a front ``depth`` wide and ``height`` high, with a top and a side."""
     shift, bottom = height * 0.25, y - height / 2
     top = [(left, bottom + height), (left + shift, bottom + height + shift)]
     top += [(left + depth + shift, bottom + height + shift), (left + depth, bottom + height)]
@@ -149,7 +149,7 @@ def cuboid(axes: Axes, left: float, y: float, height: float, depth: float, colou
 
 
 def bar(axes: Axes, left: float, y: float, height: float, colour: str) -> None:
-    """A layer of single units."""
+    """Draw a layer of single units."""
     box(axes, left, y - height / 2, 1.6, height, edge=colour, fill=tint(colour, 0.30), width=1.2)
 
 
@@ -173,7 +173,7 @@ def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], colo
 
 
 def tint(colour: str, strength: float) -> tuple[float, ...]:
-    """A colour mixed with white."""
+    """Mix a colour with white."""
     return tuple(1 - strength * (1 - value) for value in to_rgb(colour))
 
 

@@ -1,8 +1,8 @@
-"""Make the report that docs/images/report.png shows: the bundled network on made-up scenes, so that no real image is in it.
+"""Make the report in docs/images/report.png, of the bundled network on made-up scenes, so that it contains no real images.
 
     python scripts/example_report.py OUT
 
-Writes OUT/report.html. The picture is its top in a browser 1200 pixels wide, for instance
+The report is OUT/report.html. The picture is its top in a browser that is 1200 pixels wide, for example
 
     chromium --headless --no-sandbox --hide-scrollbars --window-size=1200,2400 --screenshot=docs/images/report.png \
         OUT/report.html
@@ -23,7 +23,8 @@ from mrsal.datasets.archives.example import Example
 from mrsal.datasets.archives.native import NativeArchive, write_native
 from mrsal.datasets.synthetic import write_synthetic
 from mrsal.evaluation.evaluator import evaluate
-from mrsal.evaluation.report.html import Panel, pick, write_report
+from mrsal.evaluation.report.html import write_report
+from mrsal.evaluation.report.panels import Panel, pick
 from mrsal.inference.predictor import load_model
 from mrsal.inference.simple_models import BASELINES
 
@@ -34,7 +35,7 @@ METRIC = "sAUC"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--scenes", type=int, default=SCENES, help="fewer are quicker")
+    parser.add_argument("--scenes", type=int, default=SCENES, help="number of scenes")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         write_synthetic(Path(folder) / "scenes", scenes=arguments.scenes, seed=SEED)
@@ -45,19 +46,15 @@ def main() -> None:
 
 
 def write_example(path: Path, examples: list[Example]) -> Path:
-    seen: dict[str, Panel] = {}
+    panels: dict[str, Panel] = {}
 
-    def keep(example: Example, map_: NDArray, row: dict[str, float]) -> None:
-        points = example.fixations
-        assert points is not None
-        seen[example.name] = Panel(
-            example.name, example.stimulus(), map_, example.ground_truth(), points.x, points.y, row
-        )
+    def add_panel(example: Example, map_: NDArray, row: dict[str, float]) -> None:
+        panels[example.name] = Panel.of(example, map_, row)
 
-    results = {"mrcnn-osie": evaluate(load_model(mode="fast"), examples, on_image=keep)}
+    results = {"mrcnn-osie": evaluate(load_model(mode="fast"), examples, on_image=add_panel)}
     results |= {name: evaluate(baseline, examples) for name, baseline in BASELINES.items()}
-    truths = iter([example.ground_truth() for example in examples])
-    results["ground truth"] = evaluate(lambda image: next(truths), examples)
+    ground_truths = iter([example.ground_truth() for example in examples])
+    results["ground truth"] = evaluate(lambda image: next(ground_truths), examples)
 
     about = {
         "command": "python scripts/example_report.py OUT",
@@ -71,11 +68,11 @@ def write_example(path: Path, examples: list[Example]) -> Path:
         path,
         results,
         title="mrcnn-osie on made-up scenes",
-        protocol_about=(
-            "AUC: exact, ties one half, negatives are all pixels. sAUC: negatives are the fixations on the other images. "
-            "CC, SIM, KL: against the fixation density with a deviation of one degree."
+        protocol_description=(
+            "AUC: exact, a tie counts one half, negatives are all pixels. sAUC: negatives are fixations on the other images. "
+            "CC, SIM, KL: compared with the fixation density with a standard deviation of one degree."
         ),
-        panels={group: [seen[name] for name in names] for group, names in chosen.items()},
+        panels={group: [panels[name] for name in names] for group, names in chosen.items()},
         floor="centre",
         ceiling="ground truth",
         notes=["The first fixation of each trial is left out. The network has never seen scenes of this kind."],

@@ -1,18 +1,18 @@
-"""Score maps with pysaliency, for the tests and benchmarks of mrsal's metrics to compare with.
+"""Score maps with pysaliency; the tests and benchmarks of mrsal's metrics compare their results with it.
 
     python scripts/pysaliency_oracle.py INPUTS.npz VALUES.json
 
-Runs in an environment of its own, since pysaliency 0.2.22 needs setuptools before 80 and an old name of NumPy's; it
-imports nothing of mrsal:
+The script imports nothing of mrsal. It needs its own environment, since pysaliency 0.2.22 needs setuptools before version 80
+and an old name in NumPy:
 
     python3.11 -m venv oracle
     oracle/bin/pip install 'setuptools<80' 'torch>=2.6,<2.14' pysaliency==0.2.22
     export MRSAL_PYSALIENCY_PYTHON=$PWD/oracle/bin/python
 
-INPUTS holds ``maps``, ``targets``, ``densities``, all ``(B, H, W)``, ``baseline`` ``(H, W)``, ``x``, ``y`` and ``n`` of all
-fixations, ``sigma``, and optionally ``other_x``, ``other_y``, negatives that all maps share instead of the other maps'
-fixations. VALUES gets a list of B numbers and the CPU seconds for each metric. ``density`` is the fixation density's
-maximum.
+INPUTS has ``maps``, ``targets``, ``densities``, all ``(B, H, W)``, ``baseline`` ``(H, W)``, ``x``, ``y`` and ``n`` of all
+fixations, ``sigma``, and optionally ``other_x`` and ``other_y``, the negatives of all maps; by default the negatives are the
+fixations on the other maps. The script writes a list of B numbers and the CPU seconds for each metric to VALUES. ``density`` is
+the maximum of the fixation density.
 """
 
 import json
@@ -23,7 +23,7 @@ import warnings
 import numpy as np
 
 if not hasattr(np, "trapz"):
-    np.__dict__["trapz"] = np.trapezoid  # pysaliency asks for it by its name before NumPy 2
+    np.__dict__["trapz"] = np.trapezoid  # pysaliency uses the name from before NumPy 2
 warnings.simplefilter("ignore")
 
 import pysaliency  # noqa: E402
@@ -34,7 +34,7 @@ EPS = 2.2204e-16
 
 
 class Maps(SaliencyMapModel):
-    """Maps from memory; a stimulus holds its own index."""
+    """Maps in memory; the pixels of a stimulus are its index."""
 
     def __init__(self, maps):
         super().__init__(caching=False)
@@ -80,8 +80,8 @@ def main():
         gold = FixationMap(
             stimuli, fixations, kernel_size=float(data["sigma"]), convolution_mode="constant", caching=False
         )
-        found = [gold.saliency_map(s) for s in stimuli]
-        return [float((map_ / map_.sum()).max()) for map_ in found]
+        maps = [gold.saliency_map(stimulus) for stimulus in stimuli]
+        return [float((map_ / map_.sum()).max()) for map_ in maps]
 
     metrics = {
         "density": gold_standard,
@@ -95,7 +95,7 @@ def main():
         "IG": lambda: per_image(densities.information_gains(stimuli, fixations, baseline)),
         "LL": lambda: per_image(densities.log_likelihoods(stimuli, fixations) / np.log(2)),
     }
-    # the first call compiles
+    # the first call compiles code, so it is not measured
     tiny = pysaliency.Stimuli([np.zeros((2, 2), np.int32)])
     Maps(np.eye(2)[None]).AUC(tiny, points(np.zeros(1), np.zeros(1), np.zeros(1, int)))
 

@@ -16,7 +16,6 @@ import sys
 import tokenize
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -29,9 +28,8 @@ from typer.main import get_command
 
 import mrsal
 from mrsal import cli
-from mrsal.datasets.archives import historical
-from mrsal.datasets.archives.sampling import sample_locations
-from mrsal.evaluation import job as evaluation_job
+from mrsal.datasets.archives import historical, native, sampling
+from mrsal.evaluation import comparison_job, job as evaluation_job
 from mrsal.inference import predictor
 from mrsal.training import job as training_job
 
@@ -94,15 +92,21 @@ def commands_of(block: Block) -> list[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def few_samples():
+def fewer_samples():
     """A tenth of the training locations, in every archive that is made."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(historical, "sample_locations", partial(sample_locations, fixated=1, unfixated=2))
+        for archive in (historical, native):
+            patch.setattr(archive, "image_samples", _few_samples)
         yield
 
 
+def _few_samples(dataset, index, seed):
+    rng = np.random.default_rng([seed, index])
+    return sampling.sample_locations(sampling.ground_truth(dataset, index), rng, fixated=1, unfixated=2)
+
+
 @pytest.fixture(scope="module")
-def template(tmp_path_factory, few_samples):
+def template(tmp_path_factory, fewer_samples):
     """A folder with everything that the pages name."""
     return write_docs_folder(tmp_path_factory.mktemp("docs"))
 
@@ -139,8 +143,9 @@ def make_quick(monkeypatch) -> None:
         return None
 
     monkeypatch.setattr(predictor, "grid_logits", logits)
-    for chart in ("write_report", "save_pairwise", "save_score_plot", "save_distributions"):
-        monkeypatch.setattr(evaluation_job, chart, nothing)
+    monkeypatch.setattr(evaluation_job, "write_report", nothing)
+    for chart in ("save_pairwise", "save_score_plot", "save_distributions"):
+        monkeypatch.setattr(comparison_job, chart, nothing)
     monkeypatch.setattr(training_job, "save_curves", nothing)
 
 

@@ -1,6 +1,6 @@
-"""mrsal predicts where people look in images, and measures how good any prediction is.
+"""mrsal predicts where people look in images and measures how good a prediction is.
 
-The names below are public. Each is imported when it is first used, so ``import mrsal`` costs next to nothing.
+The names below are public. Each is imported when it is first used, so ``import mrsal`` is fast.
 """
 
 import lazy_loader

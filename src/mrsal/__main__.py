@@ -1,4 +1,4 @@
-"""``python -m mrsal``: the same as ``mrsal``."""
+"""Run the command line with ``python -m mrsal``."""
 
 from mrsal.cli import main
 

@@ -1,4 +1,4 @@
-"""Optional libraries: imported when they are needed, with an error that says how to install them."""
+"""Import optional libraries when they are needed, or say how to install them."""
 
 from importlib import import_module
 from typing import Any
@@ -7,21 +7,21 @@ from mrsal.errors import InputError
 
 
 def optional(module: str, *, extra: str, purpose: str) -> Any:
-    """Import a library that mrsal does not need for everything.
+    """Import a library that only some features of mrsal need.
 
     Parameters
     ----------
     module : str
-        The name of the module, such as ``"pyarrow.parquet"``.
+        The module to import, such as ``"pyarrow.parquet"``.
     extra : str
-        The extra of mrsal that installs it.
+        The extra of mrsal that installs the library.
     purpose : str
-        What needs it, at the beginning of a sentence.
+        What needs the library, in the plural and without "The", since the message is "<purpose> need <package>".
 
     Raises
     ------
     InputError
-        If it is not installed, with the command that installs it.
+        If the library is not installed. The message has the command that installs it.
     """
     try:
         return import_module(module)

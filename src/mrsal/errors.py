@@ -1,18 +1,18 @@
-"""The exceptions of mrsal: every error a user can mend derives from :class:`MrsalError`.
+"""The exceptions of mrsal. Every error that a user can correct derives from :class:`MrsalError`.
 
 ::
 
     MrsalError
     ├── InputError        (ValueError)   an argument, option or array is not what was expected
-    ├── DataError         (ValueError)   a file was read but does not hold what it should
+    ├── DataError         (ValueError)   a file was read, but its content is not what was expected
     ├── FileError         (OSError)      a file or folder is missing, unreadable or cannot be written
-    ├── TrainingError     (RuntimeError) a run cannot go on, such as a loss that is not a number
+    ├── TrainingError     (RuntimeError) a training run cannot continue, for example because its loss is NaN
     └── Stopped                          a run was asked to stop; it is saved and can be resumed
 """
 
 
 class MrsalError(Exception):
-    """Base of all errors that mrsal raises on purpose."""
+    """The base class of all errors that mrsal raises on purpose."""
 
 
 class InputError(MrsalError, ValueError):
@@ -20,7 +20,7 @@ class InputError(MrsalError, ValueError):
 
 
 class DataError(MrsalError, ValueError):
-    """A file was read but does not hold what it should."""
+    """A file was read, but its content is not what was expected."""
 
 
 class FileError(MrsalError, OSError):
@@ -28,17 +28,18 @@ class FileError(MrsalError, OSError):
 
 
 class TrainingError(MrsalError, RuntimeError):
-    """A training run cannot go on."""
+    """A training run cannot continue."""
 
 
 class Stopped(MrsalError):
-    """A run was asked to stop; what it has done is saved, and it can be resumed.
+    """A run was asked to stop. Its progress is saved, and it can be resumed.
 
     Parameters
     ----------
     message : str
+        The text of the error.
     signal : int
-        Number of the signal that asked.
+        The number of the signal that asked the run to stop.
     """
 
     def __init__(self, message: str, signal: int) -> None:

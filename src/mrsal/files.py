@@ -1,4 +1,4 @@
-"""Writing without loss: a file or folder appears whole under its name, or not at all."""
+"""Write files and folders so that each appears completely under its name, or not at all."""
 
 import os
 import shutil
@@ -13,9 +13,9 @@ from mrsal.errors import FileError
 
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``target``; on success it is synced to disk and renamed to ``target``.
+    """Yield a temporary path beside ``target``; after the block, the file is synced to disk and renamed to ``target``.
 
-    If the block raises, or the process dies, what stood at ``target`` before is still there.
+    If the block raises an exception or the process dies, an older file at ``target`` is unchanged.
 
     Raises
     ------
@@ -37,22 +37,22 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
         _sync_folder(target.parent)
-    except FileError:  # about another file, such as one that the block reads
+    except FileError:  # it is about another file, such as one that the block reads
         raise
     except OSError as error:
-        # NumPy says how many bytes were written, and not why no more were
+        # NumPy's error has no strerror: it gives the number of bytes written, and not the reason
         raise FileError(f"cannot write {target}: {error.strerror or f'{error}; is the disk full?'}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_text(target: str | Path, text: str) -> None:
-    """Write a text file in UTF-8, whole or not at all.
+    """Write a text file in UTF-8, completely or not at all.
 
     Raises
     ------
     FileError
-        If it cannot be written.
+        If the file cannot be written.
     """
     with atomic_path(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -60,11 +60,11 @@ def write_text(target: str | Path, text: str) -> None:
 
 @contextmanager
 def atomic_folder(target: str | Path) -> Iterator[Path]:
-    """Like :func:`atomic_path` for a folder of files; an older folder at ``target`` is replaced at the very end."""
+    """Do the same as :func:`atomic_path` for a folder; an older folder at ``target`` is replaced after the block."""
     target = Path(target)
     make_folder(target.parent)
     if os.path.exists(target) and not os.path.isdir(target):  # noqa: PTH110, PTH112 - no error if the name is too long
-        raise FileError(f"{target} is a file, but a folder is to be written; choose another name")
+        raise FileError(f"expected a folder or a new name, got the file {target}; choose another name")
     try:
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".part"))
     except OSError as error:
@@ -98,13 +98,19 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: str | Path) -> None:
-    """Remove what :func:`atomic_path` had begun in a folder when a process was killed."""
+    """Remove the temporary files of :func:`atomic_path` that a killed process left in a folder."""
     for path in Path(folder).glob(".*.part"):
         path.unlink(missing_ok=True)
 
 
 def make_folder(folder: str | Path) -> Path:
-    """Create a folder with its parents; :class:`FileError` says why where that is impossible."""
+    """Create a folder and its parents, and return its path.
+
+    Raises
+    ------
+    FileError
+        If the folder cannot be created.
+    """
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -122,7 +128,7 @@ def _umask() -> int:
 def _sync_folder(folder: Path) -> None:
     try:
         descriptor = os.open(folder, os.O_RDONLY)
-    except PermissionError:  # Windows opens no folders, and syncs renames by itself
+    except PermissionError:  # Windows does not open folders; it syncs renamed files by itself
         return
     try:
         os.fsync(descriptor)
@@ -131,13 +137,13 @@ def _sync_folder(folder: Path) -> None:
 
 
 def new_folder(parent: Path) -> Path:
-    """Make and return ``parent/<date>_<time>``, with a number behind it where that is taken."""
+    """Create and return ``parent/<date>_<time>``; if it exists, a number is added to the name."""
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
     folder, attempt = make_folder(parent) / stamp, 1
     while True:
         try:
             folder.mkdir()
-        except FileExistsError:  # another job's, perhaps of this very moment
+        except FileExistsError:  # another job may have started in the same second
             attempt += 1
             folder = parent / f"{stamp}_{attempt}"
         except OSError as error:

@@ -1,7 +1,7 @@
-"""The options of a command are a dataclass, from which its command line, its call in Python and messages to workers are made.
+"""Declare the options of a command once, as a dataclass, for the command line, for Python and for messages to workers.
 
-The dataclass is frozen and stands beside the job of the command. Each of its fields is annotated with an :class:`Option`, which
-documents the field and limits its values::
+The dataclass is frozen and lies beside the job of the command. Each field is annotated with an :class:`Option`, which documents
+the field and limits its values::
 
     @dataclass(frozen=True, kw_only=True)
     class DemoOptions:
@@ -10,8 +10,8 @@ documents the field and limits its values::
         def __post_init__(self) -> None:
             check(self)
 
-A field is a str, int, float, bool, Path, or a Literal of strings (the choices); one of these or None; or a Sequence of one of
-these. Options that several commands share are in base classes; help lists them after the command's own.
+The type of a field is str, int, float, bool, Path, or a Literal of strings (the choices). It may also be one of these or None,
+or a Sequence of one of these. Options that several commands share are in base classes; the help of a command lists them last.
 """
 
 import inspect
@@ -30,30 +30,30 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Option:
-    """Documentation and limits of a field. Name, type and default are those of the field itself.
+    """The documentation and the limits of a field. The field itself has the name, the type and the default.
 
     Parameters
     ----------
     help : str
-        A line of documentation.
+        One line of documentation.
     flag : str
-        Name on the command line, if it differs from the name of the field.
+        The name on the command line, if it differs from the name of the field.
     minimum, maximum : float, optional
         The smallest and the largest allowed value.
     above, below : float, optional
-        Limits that are not allowed themselves: the value is greater, or less.
+        Exclusive limits: the value must be greater than ``above`` and less than ``below``.
     complete : tuple of str
-        Lists of names with which a shell completes the value: ``"networks"``, ``"baselines"``, ``"protocols"``,
+        The lists of names from which a shell completes the value: ``"networks"``, ``"baselines"``, ``"protocols"``,
         ``"data_sets"``.
     argument : bool
-        The value is written on the command line without a name.
+        Whether the value is written on the command line without a name.
     switch : bool
-        The name may be followed by 0 or 1, as in old command lines.
+        Whether the name may be followed by 0 or 1, as in old command lines.
     negatable : bool
-        The flag has an opposite, ``--no_<name>``. One that is on by default always has.
+        Whether there is also a flag ``--no_<name>``. There always is one if the default is True.
     only_with : str
-        Another option and its value, such as ``"engine=ray"``. With any other value of it, this option would have no effect,
-        and only its default is allowed.
+        Another option and its value, such as ``"engine=ray"``. With any other value of that option, this one would have no
+        effect, so only its default is allowed.
     """
 
     help: str
@@ -72,19 +72,20 @@ class Option:
 
 @dataclass(frozen=True)
 class Setting:
-    """A field with an :class:`Option`, taken apart.
+    """A field that is annotated with an :class:`Option`, split into its parts.
 
     Parameters
     ----------
     name : str
-        Name of the field.
+        The name of the field.
     option : Option
+        The documentation and the limits of the field.
     type : type or Literal
-        Type of the value, or of each value in a sequence.
+        The type of the value, or of each value in a sequence.
     is_sequence, is_optional : bool
         Whether the field holds several values, and whether it may be None.
     default
-        ``dataclasses.MISSING`` if there is none.
+        The default of the field; ``dataclasses.MISSING`` if it has none.
     """
 
     name: str
@@ -96,12 +97,12 @@ class Setting:
 
     @property
     def flag(self) -> str:
-        """The name on the command line, without hyphens in front."""
+        """The name on the command line, without the leading hyphens."""
         return self.option.flag or self.name
 
     @property
     def is_required(self) -> bool:
-        """Whether it has no default."""
+        """Whether the field has no default."""
         return self.default is MISSING
 
     @property
@@ -110,18 +111,18 @@ class Setting:
         return get_args(self.type) if get_origin(self.type) is Literal else ()
 
     def complaint(self, value: Any) -> str:
-        """The rule that a value breaks; empty if it breaks none."""
+        """Say which rule a value breaks; empty if the value is allowed."""
         if value is None and self.is_optional:
             return ""
-        for single in value if self.is_sequence else (value,):
-            if self.choices and single not in self.choices:
+        for item in value if self.is_sequence else (value,):
+            if self.choices and item not in self.choices:
                 return f"must be one of {', '.join(self.choices)}"
-            if self.type is int and not isinstance(single, numbers.Integral):
+            if self.type is int and not isinstance(item, numbers.Integral):
                 return "must be a whole number"
             if self.type in (int, float):
-                if not isinstance(single, numbers.Real) or not math.isfinite(single):
+                if not isinstance(item, numbers.Real) or not math.isfinite(item):
                     return "must be a number"
-                if complaint := _out_of_range(float(single), self.option):
+                if complaint := _out_of_range(float(item), self.option):
                     return complaint
         return ""
 
@@ -133,14 +134,14 @@ def _out_of_range(value: float, option: Option) -> str:
         (option.maximum, "at most", operator.le),
         (option.below, "less than", operator.lt),
     ]
-    there = [(limit, words, holds) for limit, words, holds in limits if limit is not None]
-    if all(holds(value, limit) for limit, _, holds in there):
+    active = [(limit, words, holds) for limit, words, holds in limits if limit is not None]
+    if all(holds(value, limit) for limit, _, holds in active):
         return ""
-    return "must be " + " and ".join(f"{words} {limit:g}" for limit, words, _ in there)
+    return "must be " + " and ".join(f"{words} {limit:g}" for limit, words, _ in active)
 
 
 def settings_of(options: type) -> list[Setting]:
-    """The fields that have an :class:`Option`, in the order of the command line."""
+    """List the fields that have an :class:`Option`, in the order of the command line."""
     hints = get_type_hints(options, include_extras=True)
     defaults = {item.name: item.default for item in fields(options)}
     names = [name for base in options.__mro__ for name in inspect.get_annotations(base) if name in defaults]
@@ -161,14 +162,14 @@ def _setting(name: str, hint: Any, default: Any) -> Setting:
 
 
 def check(options: Any) -> None:
-    """Refuse values that an :class:`Option` or a choice does not allow; for ``__post_init__``.
+    """Check that every field has an allowed value; to be called in ``__post_init__``.
 
     Raises
     ------
     InputError
-        With the name of the field, what is allowed, and the value.
+        If a value is not allowed. The message names the field, what is allowed, and the value.
     """
-    idle: dict[str, list[str]] = {}
+    unused: dict[str, list[str]] = {}  # flags without an effect, by the flag that they need
     for setting in settings_of(type(options)):
         value = getattr(options, setting.name)
         name = setting.name if setting.name == setting.flag else f"{setting.name} (--{setting.flag})"
@@ -176,11 +177,11 @@ def check(options: Any) -> None:
             raise InputError(f"{name} {complaint}, got {value!r}")
         partner, _, needed = setting.option.only_with.partition("=")
         if partner and value != setting.default and getattr(options, partner) != needed:
-            idle.setdefault(f"--{partner} {needed}", []).append(f"--{setting.flag}")
-    for needed, flags in idle.items():
-        raise InputError(f"{', '.join(flags)} would do nothing without {needed}")
+            unused.setdefault(f"--{partner} {needed}", []).append(f"--{setting.flag}")
+    for needed, flags in unused.items():
+        raise InputError(f"{', '.join(flags)} would have no effect without {needed}; add it")
 
 
 def from_flags(options: type[T], values: Mapping[str, Any]) -> T:
-    """The options of a command with these values, by their names on the command line; what is not there has its default."""
+    """Make the options of a command from values by their names on the command line; the others keep their defaults."""
     return options(**{item.name: values[item.flag] for item in settings_of(options) if item.flag in values})

@@ -1,4 +1,4 @@
-"""What all long jobs show: a progress bar, and a log that goes to a file too. Apart from them, as they are slow to import."""
+"""The progress bar and the log file of long jobs."""
 
 import logging
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ log = logging.getLogger("mrsal")
 
 
 def progress_bar(console: Console) -> Progress:
-    """The bar of all long jobs: what, how far, a note, time left. Silent where the output is no terminal."""
+    """Make a progress bar with a description, a note and the time left; it is hidden if the output is not a terminal."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -28,11 +28,11 @@ def progress_bar(console: Console) -> Progress:
 
 @contextmanager
 def log_file(path: Path) -> Iterator[None]:
-    """Send the log of a job to a file too."""
+    """Write the log of a job to a file as well, while the block runs."""
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s"))
     before = log.level
-    log.setLevel(logging.DEBUG)  # the file holds more than the terminal shows
+    log.setLevel(logging.DEBUG)  # the file has more details than the terminal
     log.addHandler(handler)
     try:
         yield

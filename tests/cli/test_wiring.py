@@ -47,7 +47,11 @@ MODEL_OPENED = SimpleNamespace(mode="exact", calibration=None)
 JOBS: dict[str, dict[str, Any]] = {
     "demo": {"mrsal.cli.demo_job.run_demo": LAST},
     "predict": {"mrsal.inference.predict_job": LAST, "mrsal.inference.predict_on_ray": LAST},
-    "serve": {"mrsal.web.Studio": contextlib.nullcontext("studio"), "mrsal.web.serve": LAST},
+    "serve": {
+        "mrsal.web.Studio": contextlib.nullcontext(SimpleNamespace(folder="uploads")),
+        "mrsal.cli.serving.set_gradio_environment": None,
+        "mrsal.web.serve": LAST,
+    },
     "aoi": {
         "mrsal.aoi.check_out": None,
         "mrsal.inference.open_model": MODEL_OPENED,
@@ -280,10 +284,10 @@ def received(command: str, options: dict[str, Any]) -> dict[tuple[str, ...], Any
         for path, result in JOBS[command].items():
             patch.setattr(path, recorder(path, result, calls))
         patch.setattr(signal, "signal", lambda *_: None)  # serve sets one
-        _options.speak_normally()
+        _options.reset_console()
         with contextlib.suppress(Ended):
             GROUP.main([command, *words_of(command, options)], standalone_mode=False)
-        _options.speak_normally()
+        _options.reset_console()
     assert calls, f"mrsal {command} calls none of {', '.join(JOBS[command])}"
     return calls
 

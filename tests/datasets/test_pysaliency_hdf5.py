@@ -188,7 +188,7 @@ pysaliency.Stimuli([i.stimulus_data for i in s]).to_hdf5(root + "pixels.hdf5")
     files, pixels = read_stimuli(tmp_path / "files.hdf5"), read_stimuli(tmp_path / "pixels.hdf5")
     assert files.shapes == pixels.shapes == tuple(s.shape for s in dataset.stimuli)
     assert [path.resolve() for path in files.paths] == [s.path.resolve() for s in dataset.stimuli]
-    assert np.array_equal(pixels.picture(2), dataset.stimuli[2].read())
+    assert np.array_equal(pixels.image(2), dataset.stimuli[2].read())
 
 
 def test_pysaliency_opens_our_submission(dataset, tmp_path, pysaliency):

@@ -5,7 +5,7 @@ import pytest
 from messages import mentions, naming
 from scipy.special import logsumexp
 
-from mrsal.errors import InputError
+from mrsal.errors import FileError, InputError
 from mrsal.evaluation.submission import check_submission, log_density, write_submission
 from mrsal.inference.simple_models import centre
 from mrsal.inference.stored_maps import open_maps
@@ -51,6 +51,36 @@ def test_an_interrupted_one_is_continued_by_the_same_model_only(stimuli, tmp_pat
     (tmp_path / ".n.hdf5.part").write_bytes(b"cut off")
     write_submission(model, stimuli, tmp_path / "n.hdf5", label="b")
     assert len(calls) == 7
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), RuntimeError("no message"), ValueError("no message")])
+def test_what_hdf5_cannot_write_is_a_file_error_and_the_next_run_continues(stimuli, tmp_path, monkeypatch, error):
+    calls = []
+
+    def create_dataset(file, name, **options):
+        calls.append(name)
+        if len(calls) == 2:
+            raise error
+        return create(file, name, **options)
+
+    create = h5py.Group.create_dataset
+    monkeypatch.setattr(h5py.Group, "create_dataset", create_dataset)
+    with pytest.raises(FileError, match=naming(".m.hdf5.part")):
+        write_submission(centre, stimuli, tmp_path / "m.hdf5")
+    assert not (tmp_path / "m.hdf5").exists()
+    write_submission(centre, stimuli, tmp_path / "m.hdf5")
+    assert len(calls) == 4  # the first map was used again
+    assert check_submission(tmp_path / "m.hdf5", stimuli) == []
+
+
+@pytest.mark.parametrize("error", [RuntimeError("cannot write HDF5"), OSError("cannot write HDF5"), ValueError("HDF5")])
+def test_an_error_of_the_model_stays_what_it_is(stimuli, tmp_path, error):
+    def model(image):
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        write_submission(model, stimuli, tmp_path / "m.hdf5")
+    assert raised.value is error
 
 
 def test_the_floor_keeps_every_probability_above_zero():

@@ -5,31 +5,31 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from known_pictures import encoded, write_tar
+from known_images import encoded, write_tar
 from messages import mentions
 from pyarrow import parquet
 
 from mrsal.errors import DataError, InputError
-from mrsal.inference.inputs import InputFile, find_sources, list_sources
+from mrsal.inference.inputs import InputFile, find_inputs, list_inputs
 
 
 def pictures(path):
     complaints = []
-    (source,), found = find_sources([str(path)])
+    (source,), found = find_inputs([str(path)])
     assert found == []
-    return list(source.pictures(complaints.append)), complaints
+    return list(source.images(complaints.append)), complaints
 
 
 def test_a_table_is_a_list_of_paths_relative_to_its_folder(tmp_path):
     (tmp_path / "x").mkdir()
     table = pa.table({"path": ["x/a.png", "b.jpg", str(tmp_path / "c.png")], "photo": ["d.png", "e.png", "d.png"]})
     parquet.write_table(table, tmp_path / "table.parquet")
-    sources, complaints = find_sources([str(tmp_path / "table.parquet")])
+    sources, complaints = find_inputs([str(tmp_path / "table.parquet")])
     assert complaints == []  # missing files are found out by whoever reads them
     assert [(s.path.relative_to(tmp_path).as_posix(), str(s.name)) for s in sources] == [
         *(("x/a.png", "a"), ("b.jpg", "b"), ("c.png", "c")),
     ]
-    sources, _ = find_sources([str(tmp_path / "table.parquet")], column="photo")
+    sources, _ = find_inputs([str(tmp_path / "table.parquet")], column="photo")
     assert [str(s.name) for s in sources] == ["d", "e"]
 
 
@@ -43,10 +43,10 @@ def test_a_table_is_a_list_of_paths_relative_to_its_folder(tmp_path):
 )
 def test_a_table_without_paths_is_refused(tmp_path, columns, error, named):
     parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
-    _, complaints = find_sources([str(tmp_path / "t.parquet")])
+    _, complaints = find_inputs([str(tmp_path / "t.parquet")])
     assert isinstance(complaints[0], error) and mentions(str(complaints[0]), "t.parquet", *named)
     (tmp_path / "t.parquet").write_bytes(b"PAR1")
-    _, complaints = find_sources([str(tmp_path / "t.parquet")])
+    _, complaints = find_inputs([str(tmp_path / "t.parquet")])
     assert mentions(str(complaints[0]), "t.parquet")
 
 
@@ -68,7 +68,7 @@ def test_a_list_may_come_through_a_pipe(tmp_path):
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as pipe:
         pipe.write(f"{tmp_path / 'a.png'}\na\0b/*.png\n")
-    (source,), (complaint,) = find_sources([f"@/dev/fd/{reading}"])
+    (source,), (complaint,) = find_inputs([f"@/dev/fd/{reading}"])
     os.close(reading)
     assert source.path == tmp_path / "a.png"
     assert mentions(str(complaint), 2, "null")
@@ -106,9 +106,7 @@ def test_listing_goes_through_a_folder_as_it_is_asked_for(tmp_path):
         (tmp_path / "photos" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "photos" / name).write_bytes(encoded(1))
     complaints = []
-    listed = list_sources(
-        [str(tmp_path / "photos"), str(tmp_path / "gone")], complaints.append, recursive=True, out=out
-    )
+    listed = list_inputs([str(tmp_path / "photos"), str(tmp_path / "gone")], complaints.append, recursive=True, out=out)
     assert next(listed) == InputFile(tmp_path / "photos" / "a.png", Path("a"))
     assert complaints == []  # what comes later was not looked at
     assert [source.name for source in listed] == [Path("deep/b")]
@@ -127,6 +125,6 @@ def test_a_folder_that_cannot_be_listed_keeps_none_of_the_others(tmp_path, monke
         return listed(folder)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    found, complaints = find_sources([str(tmp_path)], recursive=True)
+    found, complaints = find_inputs([str(tmp_path)], recursive=True)
     assert [source.path.stem for source in found] == ["a", "c"]
     assert mentions(str(complaints[0]), "closed") and len(complaints) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from known_pictures import Brightness, film, grey_ramp
+from known_images import Brightness, film, grey_ramp
 from messages import mentions, naming
 from PIL import Image
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.console import Console
 from mrsal.errors import InputError
 from mrsal.images import image_size, read_image
 from mrsal.inference import job as inference_job
-from mrsal.inference.inputs import find_sources
+from mrsal.inference.inputs import find_inputs
 from mrsal.inference.job import Summary, predict_job
 from mrsal.inference.options import PredictOptions
 
@@ -46,7 +46,7 @@ def first_picture(path):
 
 
 def names(paths, **options):
-    sources, complaints = find_sources([str(path) for path in paths], **options)
+    sources, complaints = find_inputs([str(path) for path in paths], **options)
     assert complaints == []
     return [source.name.as_posix() for source in sources]
 
@@ -80,7 +80,7 @@ def test_a_list_is_relative_to_its_folder_and_may_hold_anything_but_lists(photos
     list_.write_bytes("# mine\r\n\r\n  b.png \r\ndeep\r\n*.jpg\r\n".encode("utf-8-sig"))
     assert names([f"{prefix}{list_}"]) == ["b", "c", "a"]
     list_.write_text("b.png\ngone.png\nhttps://a.b/c.jpg\n")
-    sources, complaints = find_sources([f"{prefix}{list_}"])
+    sources, complaints = find_inputs([f"{prefix}{list_}"])
     assert [source.name.name for source in sources] == ["b"]
     assert mentions(str(complaints[0]), list_, 2, "gone.png")
     assert mentions(str(complaints[1]), list_, 3, "https://a.b/c.jpg")
@@ -117,13 +117,13 @@ def test_what_cannot_be_looked_at_is_reported(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patched:  # root may look everywhere
         patched.setattr(Path, "stat", closed)
-        assert "Permission denied" in str(find_sources(["closed/a.png"])[1][0])
+        assert "Permission denied" in str(find_inputs(["closed/a.png"])[1][0])
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.jpg")
-    assert mentions(str(find_sources([str(tmp_path / "a.jpg")])[1][0]), tmp_path / "a.jpg")
+    assert mentions(str(find_inputs([str(tmp_path / "a.jpg")])[1][0]), tmp_path / "a.jpg")
 
 
 @pytest.mark.parametrize(

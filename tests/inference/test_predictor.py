@@ -11,7 +11,8 @@ from tiny_network import tiny
 
 from mrsal.datasets import ArchiveImage
 from mrsal.errors import FileError, InputError
-from mrsal.inference import overlay as overlay_module
+from mrsal.images import read_image
+from mrsal.inference import overlay as overlay_module, saliency_model
 from mrsal.inference.predictor import Predictor, load_model
 from mrsal.inference.saliency_map import SaliencyMap
 from mrsal.model import device
@@ -159,6 +160,25 @@ def test_paths_pil_images_and_arrays_are_taken_alike(tmp_path):
         np.testing.assert_array_equal(predictor(form), expected)
 
 
+def test_an_image_is_read_once_for_its_map_and_its_overlay(tmp_path, monkeypatch):
+    image, reads = picture(30, 40), []
+    Image.fromarray(image).save(tmp_path / "image.png")
+
+    def read(path):
+        reads.append(path)
+        return read_image(path)
+
+    monkeypatch.setattr(saliency_model, "read_image", read)
+    predictor = cpu(loud(), mode="fast")
+    result = predictor.predict(tmp_path / "image.png")
+    np.testing.assert_array_equal(result.overlay(opacity=0), image)
+    np.testing.assert_array_equal(result.image, image)
+    assert reads == [tmp_path / "image.png"]
+    (result,) = predictor.predict_many([tmp_path / "image.png"])
+    result.overlay()
+    assert len(reads) == 2
+
+
 def test_prediction_switches_dropout_off():
     predictor, pyramid = cpu(loud().train(), mode="crops"), Pyramid.from_image(picture(40, 50))
     np.testing.assert_array_equal(predictor.grid_map(pyramid, CORNERS), predictor.grid_map(pyramid, CORNERS))
@@ -220,6 +240,20 @@ def test_an_archive_of_another_range_than_the_training_one_is_warned_about(train
         predictor.predict(archived(levels, Grid.cells(pyramid.shape, 1)), mode="crops")
 
 
+def test_the_warning_points_at_the_line_that_asked_for_the_map(pyramid):
+    predictor = cpu(loud(tiny(trained_range=(0.0, 1.0))), mode="crops")
+    image = archived(standardised(pyramid), Grid.cells(pyramid.shape, 1))
+    calls = (
+        lambda: predictor.predict(image),
+        lambda: predictor(image),
+        lambda: list(predictor.predict_many([image])),
+    )
+    for call in calls:
+        with pytest.warns(UserWarning, match=naming("[0, 1]", "standardised")) as caught:
+            call()
+        assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, call.__code__.co_firstlineno)]
+
+
 @pytest.mark.parametrize("trained_range", [(0.0, 1.0), (-1.4, 2.1), None])
 def test_a_photograph_is_never_warned_about(trained_range, pyramid):
     predictor = cpu(loud(tiny(mean=MEAN, std=STD, trained_range=trained_range)))
@@ -271,6 +305,28 @@ def test_saving_in_another_format_or_below_a_file_is_refused(ramp, tmp_path):
     with pytest.raises(FileError, match=naming(tmp_path / "file")):
         ramp.save(tmp_path / "file" / "map.npy")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_values_in_the_unit_range_are_those_of_the_map_unless_it_is_a_density():
+    map_ = np.random.default_rng(0).random((20, 30))
+    blank = np.zeros((20, 30, 3), np.uint8)
+    np.testing.assert_array_equal(SaliencyMap(map_, blank).unit_values, map_)
+    density = map_ / map_.sum()
+    for values in (density, density.astype(np.float32), density * 1.0009, map_ * 255):
+        np.testing.assert_allclose(SaliencyMap(values, blank).unit_values, map_ / map_.max(), rtol=1e-5)
+    np.testing.assert_array_equal(SaliencyMap(density * 1.002, blank).unit_values, density * 1.002)
+    assert not SaliencyMap(np.zeros((20, 30)), blank).unit_values.any()
+    with pytest.raises(InputError, match=naming(-0.5)):
+        _ = SaliencyMap(map_ - 0.5 - map_.min(), blank).unit_values
+
+
+def test_a_density_is_saved_as_a_visible_png(tmp_path):
+    density = np.random.default_rng(0).random((20, 30))
+    density /= density.sum()
+    with Image.open(SaliencyMap(density, np.zeros((20, 30, 3), np.uint8)).save(tmp_path / "map.png")) as image:
+        levels = np.asarray(image)
+    assert levels.max() == 65535
+    np.testing.assert_allclose(levels / 65535, density / density.max(), atol=1e-4)
 
 
 def test_scaled_stretches_the_map_over_the_unit_range(ramp):

@@ -7,6 +7,7 @@ import os
 import pickle
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -17,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from known_pictures import Brightness, encoded, film, grey_ramp, write_tar
+from known_images import Brightness, encoded, film, grey_ramp, write_tar
 from messages import mentions, naming
 from PIL import Image
 from pyarrow import parquet
@@ -212,6 +213,39 @@ def test_an_image_that_kills_its_worker_ends_the_evaluation(ray_here, deadly, na
         evaluate_job(options, execute=execute, console=QUIET)
 
 
+# in a process of its own, in which Ray is not running yet
+WITH_ITS_ENVIRONMENT = """
+import os, signal
+os.environ["RAY_BACKEND_LOG_LEVEL"] = "error"
+before, handler = dict(os.environ), signal.getsignal(signal.SIGTERM)
+from mrsal.inference import on_ray
+
+
+class Job:
+    def __call__(self, item):
+        return {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
+
+
+with on_ray(workers=1) as execute:
+    [(_, worker)] = execute(Job(), [0])
+    print("RAY_USAGE_STATS_ENABLED" in os.environ)
+    print(worker.get("RAY_USAGE_STATS_ENABLED"), worker.get("RAY_worker_niceness"), worker.get("RAY_BACKEND_LOG_LEVEL"))
+print(dict(os.environ) == before, signal.getsignal(signal.SIGTERM) == handler)
+"""
+
+
+@pytest.mark.slow
+def test_workers_get_their_environment_and_the_process_keeps_its_own():
+    pytest.importorskip("ray")
+    environment = {**os.environ, "PYTHONPATH": str(Path(mrsal.__file__).parents[1])}
+    for name in ("RAY_USAGE_STATS_ENABLED", "RAY_worker_niceness", "RAY_BACKEND_LOG_LEVEL"):
+        environment.pop(name, None)
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_ITS_ENVIRONMENT], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.splitlines() == ["False", "0 0 error", "True True"]
+
+
 # ---- without: the same code in this process
 
 
@@ -243,13 +277,13 @@ def test_shards_that_cannot_be_done_are_reported_and_the_others_done(in_process,
     def predict(sources, *arguments, **options):
         if any(source.name.name == "2" for source in sources):
             raise RuntimeError("a surprise")
-        return predict_sources(sources, *arguments, **options)
+        return predict_inputs(sources, *arguments, **options)
 
-    predict_sources = ray_job.predict_sources
-    monkeypatch.setattr(ray_job, "predict_sources", predict)
+    predict_inputs = ray_job.predict_inputs
+    monkeypatch.setattr(ray_job, "predict_inputs", predict)
     assert in_process() == Summary(done=3, failed=2)
     assert "RuntimeError: a surprise" in (tmp_path / "out" / FAILURES).read_text()
-    monkeypatch.setattr(ray_job, "predict_sources", predict_sources)
+    monkeypatch.setattr(ray_job, "predict_inputs", predict_inputs)
     assert in_process() == Summary(done=2, skipped=3)
     assert in_process() == Summary(skipped=5)
     assert any(mentions(message, 0, 5) for message in caplog.messages)
@@ -270,7 +304,7 @@ def test_a_shard_of_which_workers_die_is_given_up(in_process, tmp_path, monkeypa
                 except KeyboardInterrupt:
                     continue
 
-    monkeypatch.setattr(ray_job, "predict_sources", dies)
+    monkeypatch.setattr(ray_job, "predict_inputs", dies)
     execute_by(monkeypatch, retry)
     monkeypatch.setattr(ray_job, "load_model", lambda *_, **__: Brightness())
     monkeypatch.setattr(ray_job, "_digest", lambda network: "same")
@@ -297,7 +331,7 @@ def test_results_that_are_there_are_left_out_on_request(in_process, tmp_path):
 
 
 def test_what_stops_a_worker_stops_the_job(in_process, tmp_path, monkeypatch):
-    monkeypatch.setattr(ray_job.Shards, "sources", lambda *_: (_ for _ in ()).throw(FileError("not shared")))
+    monkeypatch.setattr(ray_job.Shards, "inputs", lambda *_: (_ for _ in ()).throw(FileError("not shared")))
     with pytest.raises(FileError, match="not shared"):
         in_process()
 
@@ -310,7 +344,7 @@ def test_workers_of_another_version_are_refused(in_process, monkeypatch):
 
 @pytest.mark.parametrize("limit", ["uniform", "centre bias", "observers"])
 def test_a_task_scores_limits_as_one_process_does(native_folder, limit):
-    task = ScoringTask(native_folder, "all", False, limit, {}, "tuebingen", False, is_limit=True)
+    task = ScoringTask(EvaluateOptions(data_dir=native_folder, model_path="centre", split="all"), limit=limit)
     examples = task.examples
     expected = evaluate(limits_of(examples)[limit](), examples)
     row = pickle.loads(pickle.dumps(task))(4)
@@ -346,8 +380,8 @@ def test_models_are_found_in_another_folder(tmp_path, monkeypatch):
     (tmp_path / "uniform").touch()
     names = ("cnn.pth", "uniform", "mrcnn-osie", "package.module:function", "hf://owner/name")
     options = [EvaluateOptions(data_dir=Path("native"), model_path=name) for name in names]
-    assert [ScoringTask.of(each).model for each in options] == [str(tmp_path / "cnn.pth"), *names[1:]]
-    assert {ScoringTask.of(each).data_dir for each in options} == {tmp_path / "native"}
+    assert [ScoringTask.of(each).options.model_path for each in options] == [str(tmp_path / "cnn.pth"), *names[1:]]
+    assert {ScoringTask.of(each).options.data_dir for each in options} == {tmp_path / "native"}
     of_networks = ("cnn.pth", "mrcnn-osie", "hf://owner/name")
     assert [everywhere(name) for name in of_networks] == [str(tmp_path / "cnn.pth"), *of_networks[1:]]
 

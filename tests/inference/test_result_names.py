@@ -14,7 +14,7 @@ from messages import naming
 
 import mrsal
 from mrsal.errors import InputError
-from mrsal.inference.inputs import InputFile, find_sources
+from mrsal.inference.inputs import InputFile, find_inputs
 from mrsal.inference.result_names import stem, tell_apart
 from mrsal.inference.shards import cut_into_shards
 
@@ -90,14 +90,14 @@ def test_one_process_and_a_cluster_give_the_same_names(tmp_path):
         rng.shuffle(files)
         listed = [InputFile(Path(file), Path(stem(Path(file)).name)) for file in files]
         try:
-            sources, complaints = find_sources(files)
+            sources, complaints = find_inputs(files)
         except InputError:
             with pytest.raises(InputError, match="two inputs"):
                 cut_into_shards(listed, folder / "out", {})
             continue
         assert complaints == [] and len(sources) == len(files)
         shards = cut_into_shards(listed, folder / "out", {}, size=3)
-        from_shards = {s.path: s.name for shard in shards.todo for s in shards.sources(shard)[0]}
+        from_shards = {s.path: s.name for shard in shards.todo for s in shards.inputs(shard)[0]}
         assert from_shards == {source.path: source.name for source in sources}
 
 

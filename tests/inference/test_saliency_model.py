@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from known_pictures import Brightness
+from known_images import Brightness
 from made_up_examples import clusters
 from messages import naming
 from PIL import Image
@@ -44,7 +44,7 @@ def of_network(mode="exact"):
     from mrsal.inference.predictor import Predictor
 
     predictor = Predictor(loud(), device="cpu", precision="fp32", mode=mode)
-    return predictor.values(Pyramid.from_image(PIXELS), Grid.cells(SHAPE))
+    return predictor.grid_map(Pyramid.from_image(PIXELS), Grid.cells(SHAPE))
 
 
 def checkpoint(folder):
@@ -135,7 +135,7 @@ def test_every_kind_predicts_an_image_in_any_form_by_the_same_call(kind, tmp_pat
 
 def test_an_exported_network_does_so_too(exported, tmp_path):
     torchs = open_model("mrcnn-osie", device="cpu", precision="fp32", mode="fast")
-    expected = torchs.values(Pyramid.from_image(PIXELS), Grid.cells(SHAPE))
+    expected = torchs.grid_map(Pyramid.from_image(PIXELS), Grid.cells(SHAPE))
     check_that_it_predicts(open_model(str(exported), device="cpu"), expected, tmp_path, atol=1e-4)
 
 

@@ -8,7 +8,7 @@ import pytest
 from messages import naming
 
 from mrsal.errors import InputError
-from mrsal.inference.inputs import InputFile, find_sources, stem
+from mrsal.inference.inputs import InputFile, find_inputs, stem
 from mrsal.inference.shards import FOLDER, Manifest, cut_into_shards
 
 
@@ -21,11 +21,11 @@ def cut(out, listed, *, size=2, settings=None, **options):
 
 
 def content(shards, shard):
-    return [(str(s.path), s.name.as_posix()) for s in shards.sources(shard)[0]]
+    return [(str(s.path), s.name.as_posix()) for s in shards.inputs(shard)[0]]
 
 
 def finish(shards, shard, **counts):
-    listed, fingerprint = shards.sources(shard)
+    listed, fingerprint = shards.inputs(shard)
     shards.finish(shard, Manifest(fingerprint, "a run", **({"done": len(listed)} | counts)))
 
 
@@ -40,7 +40,7 @@ def test_names_are_those_of_one_process(tmp_path):
             path.touch()
         files = sorted(str(path) for path in (folder / "in").rglob("*") if path.is_file())
         try:
-            found, _ = find_sources(files)
+            found, _ = find_inputs(files)
         except InputError:
             with pytest.raises(InputError, match=re.escape(str(folder / "in"))):
                 cut(folder / "out", [InputFile(Path(file), Path(stem(Path(file)).name)) for file in files])
@@ -99,4 +99,4 @@ def test_inputs_do_not_lie_among_results(tmp_path):
 def test_names_need_not_be_text(tmp_path):
     path = Path(b"/in/\xff.png".decode(errors="surrogateescape"))
     shards = cut(tmp_path, [InputFile(path, Path(path.stem))])
-    assert shards.sources(0)[0] == [InputFile(path, Path(path.stem))]
+    assert shards.inputs(0)[0] == [InputFile(path, Path(path.stem))]

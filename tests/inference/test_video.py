@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from known_pictures import Brightness
+from known_images import Brightness
 from messages import mentions, naming
 from PIL import Image
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mrsal import metrics
-from mrsal.datasets import fixations
+from mrsal.datasets.fixations import fixation_density
 
 ORACLE = Path(__file__).parents[2] / "scripts" / "pysaliency_oracle.py"
 SHAPE, COUNT, SIGMA = (60, 80), 4, 5.0
@@ -28,7 +28,7 @@ def make_scenes(seed):
     at = [rng.choice(maps[i].size, (n == i).sum(), p=maps[0].ravel() / maps[0].sum()) for i in range(COUNT)]
     y, x = np.divmod(np.concatenate(at), SHAPE[1])
     x, y = x + 0.75, y + 0.25
-    targets = np.stack([fixations.density(x[n == i], y[n == i], SHAPE, sigma=SIGMA) for i in range(COUNT)])
+    targets = np.stack([fixation_density(x[n == i], y[n == i], SHAPE, sigma=SIGMA) for i in range(COUNT)])
     densities = rng.random(maps.shape) + 0.01
     baseline = rng.random(SHAPE) + 0.01
     inputs = {"maps": maps, "targets": targets, "densities": densities, "baseline": baseline, "sigma": SIGMA}

@@ -8,7 +8,7 @@ from messages import naming
 from scipy.integrate import trapezoid
 
 from mrsal import metrics
-from mrsal.datasets.fixations import density
+from mrsal.datasets.fixations import fixation_density
 from mrsal.errors import InputError
 
 TIGHT = 1e-9
@@ -25,7 +25,7 @@ def case():
         "saliency_map": map_,
         "x": x,
         "y": y,
-        "target": density(x, y, SHAPE, sigma=3),
+        "target": fixation_density(x, y, SHAPE, sigma=3),
         "other_x": rng.uniform(0, SHAPE[1], 300),
         "other_y": rng.uniform(0, SHAPE[0], 300),
         "baseline": rng.random(SHAPE) + 0.1,
@@ -210,7 +210,7 @@ def test_optimal_maps_are_the_density_its_blur_and_its_ratio(case):
     point[5, 6] = 2
     for metric in ("CC", "KL", "SIM"):
         np.testing.assert_allclose(
-            metrics.optimal_map(point, metric, sigma=2), density([6.5], [5.5], SHAPE, sigma=2), atol=TIGHT
+            metrics.optimal_map(point, metric, sigma=2), fixation_density([6.5], [5.5], SHAPE, sigma=2), atol=TIGHT
         )
     with pytest.raises(InputError, match=naming("sAUC", "shuffled_density")):
         metrics.optimal_map(point, "sAUC", sigma=2)
@@ -228,7 +228,7 @@ def test_optimal_maps_score_highest_for_the_density_fixations_come_from():
     )
     at = [rng.choice(truth.size, 4000, p=(d / d.sum()).ravel()) for d in (truth, centre)]
     (y, x), (other_y, other_x) = (np.divmod(a, 32) for a in at)
-    target = density(x, y, SHAPE, sigma=3)
+    target = fixation_density(x, y, SHAPE, sigma=3)
     data = {"x": x, "y": y, "other_x": other_x, "other_y": other_y, "target": target, "baseline": centre}
     optimal = metrics.score_optimal(truth, sigma=3, shuffled_density=centre, **data)
     plain = metrics.score(truth, density=truth, **data)

@@ -1,13 +1,13 @@
-"""Weights on disk: round trips, the historical layout and its outputs, and files that must be refused."""
+"""Checkpoints: what is saved is loaded again, historical files give their outputs, and other files are refused."""
 
 import json
-import os
 import pickle
 
 import numpy as np
 import pytest
 import torch
 from messages import naming
+from obstacles import Hostile, small_disk
 from safetensors.torch import save_file
 from tiny_network import tiny
 from torch import nn
@@ -32,7 +32,7 @@ class HistoricalStream(nn.Module):
 
 
 class HistoricalNetwork(nn.Module):
-    """The layout that older scripts load with ``strict=True``; written from the design, not from ``mrsal.model.network``."""
+    """The layout that older scripts load with ``strict=True``, written without looking at ``mrsal.model.network``."""
 
     def __init__(self):
         super().__init__()
@@ -47,7 +47,7 @@ class HistoricalNetwork(nn.Module):
 
 @pytest.fixture(scope="module")
 def network():
-    """Not to be changed."""
+    """A network. Tests must not change it."""
     torch.manual_seed(11)
     network = MrCNN(tiny(trained_range=None)).eval()
     nn.init.normal_(network.output.weight, std=0.5)
@@ -72,7 +72,7 @@ def assert_same_weights(network, other):
         assert torch.equal(got[name], value), name
 
 
-# round trips
+# saving and loading
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -160,7 +160,7 @@ def test_the_widths_of_a_file_without_a_header_follow_from_the_shapes(ending, tm
 
 @pytest.mark.parametrize("widths", [{"channels": [4, 6, 9], "hidden": 16}, {"hidden": 10**9}, {"channels": 4}])
 def test_a_header_whose_widths_are_not_those_of_the_tensors_is_refused(widths, tmp_path):
-    """Before a network of that size is made."""
+    """It is refused before a network of that size is made."""
     header = {"version": 1, "config": tiny().to_dict() | widths}
     save_file(MrCNN(tiny()).state_dict(), tmp_path / "model.safetensors", {"mrsal": json.dumps(header)})
     with pytest.raises(DataError, match=r"model\.safetensors has a damaged configuration: .*(channels|hidden)"):
@@ -190,7 +190,7 @@ def test_half_precision_halves_the_file_and_changes_weights_by_its_rounding_only
 @pytest.mark.parametrize("prefix", ["", "module."])
 @pytest.mark.parametrize(("layout", "variant"), [("base", "base"), ("blur", "historical-blur")])
 def test_historical_checkpoints_give_their_historical_outputs(layout, variant, prefix, data_root, tmp_path):
-    """Weights and crops are made by the recipe in the reference's README; outputs are compared before the sigmoid."""
+    """Weights and crops follow the recipe in the README of the reference; outputs are compared before the sigmoid."""
     reference = np.load(data_root / "reference" / f"{layout}_outputs.npz")
     shapes = json.loads((data_root / "reference" / "keys.json").read_text())[layout]
     seed, rng = int(reference["seed"]), np.random.default_rng(int(reference["seed"]))
@@ -243,7 +243,7 @@ def test_a_truncated_file_is_refused(ending, share, network, tmp_path):
 @pytest.mark.parametrize(
     "content", [b"hello\n" * 99, bytes(range(256)) * 9, b"\x80\x02}q\x00."], ids=["text", "bytes", "{}"]
 )
-def test_what_is_no_checkpoint_is_refused(ending, content, tmp_path):
+def test_a_file_that_is_not_a_checkpoint_is_refused(ending, content, tmp_path):
     path = tmp_path / f"model{ending}"
     path.write_bytes(content)
     with pytest.raises(DataError, match=rf"model\{ending}"):
@@ -266,31 +266,21 @@ def test_a_torch_file_that_holds_something_else_is_refused(value, named, tmp_pat
         load_checkpoint(tmp_path / "model.pth")
 
 
-class Hostile:
-    """Unpickling it runs a command that leaves a file behind."""
-
-    def __init__(self, trace):
-        self.trace = trace
-
-    def __reduce__(self):
-        return os.system, (f"touch '{self.trace}'",)
-
-
 def as_pickle(value, path):
     path.write_bytes(pickle.dumps(value, protocol=2))
 
 
 @pytest.mark.parametrize("write", [as_pickle, torch.save])
 def test_hostile_files_are_refused_and_their_code_does_not_run(write, weights, tmp_path):
-    trace, path = tmp_path / "trace", tmp_path / "model.pth"
+    trace, path = tmp_path / "trace", tmp_path / "model.pth"  # the code makes a folder
     as_pickle(Hostile(trace), path)
     pickle.loads(path.read_bytes())
-    assert trace.exists()  # it would have run
-    trace.unlink()
+    assert trace.exists()  # the code would have run
+    trace.rmdir()
 
     for value in (Hostile(trace), weights | {"extra": Hostile(trace)}):
         write(value, path)
-        with pytest.raises(DataError, match=r"\w\.system\b|\b_load_from_bytes\b") as refusal:
+        with pytest.raises(DataError, match=r"\w\.mkdir\b|\b_load_from_bytes\b") as refusal:
             load_checkpoint(path)
         assert "weights_only" not in str(refusal.value)  # torch's advice to load it all the same
         assert not trace.exists()
@@ -378,16 +368,10 @@ def test_a_damaged_configuration_is_refused(header, weights, tmp_path):
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_full_disk_is_a_file_error_and_leaves_the_old_checkpoint(ending, network, tmp_path):
-    resource = pytest.importorskip("resource", reason="needs a POSIX system")
     path = tmp_path / f"model{ending}"
     path.write_bytes(b"old")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
-    try:
-        with pytest.raises(FileError, match=rf"model\{ending}"):
-            save_checkpoint(network, path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with small_disk(10_000), pytest.raises(FileError, match=rf"model\{ending}"):
+        save_checkpoint(network, path)
     assert path.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == [path.name]
 

@@ -1,4 +1,4 @@
-"""Centres of the grid, in the stimulus and in its scaled copies."""
+"""The centres of the grid, in the image and in its scaled copies."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from mrsal.model.pyramid import SCALES
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_scaled_centre_is_the_formula_of_the_archives(scale):
-    """``int(scale / H * y)``: a double times an int64 tensor, which torch multiplies in float32."""
+    """The formula is ``int(scale / H * y)``, a double times an int64 tensor, which torch multiplies in float32."""
     for side in [*range(1, 130), 250, 400, 599, 600, 768, 800, 1023, 1024, 1025]:
         position = torch.arange(1, side + 1)
         expected = (scale / side * position).to(torch.int64).numpy()
@@ -18,7 +18,7 @@ def test_scaled_centre_is_the_formula_of_the_archives(scale):
 
 
 def test_scaled_centre_is_computed_in_float32_and_not_in_double():
-    """The two differ where the product is nearly whole, and then by a pixel."""
+    """The two differ by a pixel if the product is nearly a whole number."""
     side, scale = np.meshgrid(np.arange(300, 1100), SCALES)
     position = np.arange(1, 300)[:, None, None]
     single = (np.float32(scale) / np.float32(side) * np.float32(position)).astype(np.int64)

@@ -1,7 +1,9 @@
-"""Networks as folders and on the Hub: what goes in comes out, and nothing reaches the Hub in a test."""
+"""Networks as folders and on the Hub: what is saved is loaded again. No test connects to the real Hub."""
 
 import json
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def folder(network, tmp_path_factory):
-    """Not to be changed."""
+    """A folder with the network. Tests must not change it."""
     return hub.save_pretrained(network, tmp_path_factory.mktemp("hub") / "mine", licence="mit", about={"epoch": 3})
 
 
@@ -63,7 +65,7 @@ def test_a_configuration_that_contradicts_the_weights_is_refused(network, tmp_pa
         hub.load_pretrained(tmp_path)
     for name in WIDTHS:
         (tmp_path / "config.json").write_text(json.dumps({key: config[key] for key in config if key != name}))
-        with pytest.raises(DataError, match=name):  # where there is none, it is the paper's
+        with pytest.raises(DataError, match=name):  # without it, the configuration has the width of the paper
             hub.load_pretrained(tmp_path)
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(DataError, match=naming("config.json", "variant", without="safetensors")):
@@ -72,8 +74,8 @@ def test_a_configuration_that_contradicts_the_weights_is_refused(network, tmp_pa
     assert same(network, hub.load_pretrained(tmp_path)[0])
 
 
-def test_a_folder_of_the_network_of_the_paper_says_nothing_of_widths(tmp_path):
-    """As those do that were written before widths could be set."""
+def test_a_folder_of_the_network_of_the_paper_has_no_widths(tmp_path):
+    """It is like the folders that were written before the widths could be changed."""
     network = MrCNN().eval()
     hub.save_pretrained(network, tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
@@ -85,7 +87,7 @@ def test_a_folder_of_the_network_of_the_paper_says_nothing_of_widths(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["gone", "./gone/deep", "a/b/c", "/gone/deep"])
-def test_what_is_neither_folder_nor_repository_is_named(name, tmp_path, monkeypatch):
+def test_a_name_of_neither_a_folder_nor_a_repository_is_refused(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileError, match=naming(name, "owner/name")):
         hub.load_pretrained(name)
@@ -120,8 +122,65 @@ def test_without_a_connection_the_error_says_what_to_do(monkeypatch, tmp_path):
         hub.load_pretrained("hf://some one/na me")
 
 
+class Refusals(BaseHTTPRequestHandler):
+    """A Hub on this machine that answers all requests with one status, and the code that the Hub sends with it."""
+
+    status, code = 404, ""
+
+    def answer(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(self.status)
+        self.send_header("X-Error-Code", self.code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_POST = do_HEAD = answer
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def refusals(monkeypatch, tmp_path):
+    constants = pytest.importorskip("huggingface_hub.constants")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusals)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    yield Refusals
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "named"),
+    [
+        (404, "RepoNotFound", ("private", "hf auth login")),
+        (401, "RepoNotFound", ("private", "hf auth login")),
+        (403, "GatedRepo", ("access", "hf auth login")),
+        (404, "RevisionNotFound", ("branch, tag or commit", "'v2'")),
+        (401, "", ("token", "hf auth login")),
+        (500, "", ("connection", "cache", 500)),
+    ],
+)
+def test_each_refusal_of_a_download_says_what_to_do(status, code, named, refusals, monkeypatch):
+    monkeypatch.setattr(refusals, "status", status)
+    monkeypatch.setattr(refusals, "code", code)
+    with pytest.raises(FileError, match=naming("someone/mrcnn", *named)) as caught:
+        hub.load_pretrained("someone/mrcnn", revision="v2", token="hf_secret")
+    assert "hf_secret" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_upload_with_a_token_that_may_not_write_is_refused(status, network, refusals, monkeypatch):
+    monkeypatch.setattr(refusals, "status", status)
+    with pytest.raises(FileError, match=naming("someone/mrcnn", "token", "hf auth login")):
+        hub.push_to_hub(network, "someone/mrcnn", token="hf_secret")
+
+
 class Recorder:
-    """Stands in for ``HfApi``: remembers what would have been sent."""
+    """A replacement for ``HfApi`` that remembers what would have been sent."""
 
     has_card = False
     sent: list
@@ -154,7 +213,7 @@ def test_pushing_uploads_a_folder_that_can_be_loaded(network, recorder, tmp_path
     assert address.endswith("/commit/1")
     assert recorder.token == "secret"
     created, (_, repo, files, _) = recorder.sent
-    assert created == ("create", "someone/mrcnn", True, True)  # private unless told otherwise
+    assert created == ("create", "someone/mrcnn", True, True)  # private by default
     assert repo == "someone/mrcnn" and set(files) == set(hub.FILES)
     assert b'load_model("hf://someone/mrcnn")' in files["README.md"] and b"Mine." in files["README.md"]
     assert not any(b"secret" in content for content in files.values())
@@ -163,7 +222,7 @@ def test_pushing_uploads_a_folder_that_can_be_loaded(network, recorder, tmp_path
     assert same(network, hub.load_pretrained(tmp_path)[0])
 
 
-def test_pushing_leaves_a_card_alone_unless_there_is_a_new_description(network, recorder):
+def test_pushing_keeps_a_card_unless_there_is_a_new_description(network, recorder):
     recorder.has_card = True
     hub.push_to_hub(network, "hf://someone/mrcnn", private=False)
     assert recorder.sent[0] == ("create", "someone/mrcnn", False, True)
@@ -181,7 +240,7 @@ def test_what_goes_wrong_on_the_way_is_a_file_error(network, recorder, monkeypat
         hub.push_to_hub(network, "someone/mrcnn")
 
 
-def test_without_the_package_the_error_says_how_to_get_it(network, monkeypatch):
+def test_without_the_package_the_error_says_how_to_install_it(network, monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(InputError, match=r"pip install 'mrsal\[hub\]'"):
         hub.push_to_hub(network, "someone/mrcnn")

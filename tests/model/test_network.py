@@ -1,4 +1,4 @@
-"""The architecture: sizes, names, the blurs, shared streams, input statistics, the first-layer constraint."""
+"""The architecture: sizes, names, blurs, shared streams, input statistics, and the constraint on the first layer."""
 
 import json
 from math import exp
@@ -13,7 +13,7 @@ from tiny_network import tiny
 from mrsal.model.blur import GaussianBlur, HistoricalBlur
 from mrsal.model.network import ModelConfig, MrCNN, constrain_conv1
 
-LAYERS = {  # of each stream, as the historical checkpoints have them
+LAYERS = {  # of each stream, as in the historical checkpoints
     "conv1.weight": (96, 3, 7, 7),
     "conv1.bias": (96,),
     "conv2.weight": (160, 96, 3, 3),
@@ -108,7 +108,7 @@ def test_crops_of_another_shape_are_refused_with_both_shapes(shape):
 @pytest.mark.parametrize("scale", range(3))
 @pytest.mark.parametrize("channel", range(3))
 def test_each_stream_sees_its_own_scale_in_colour(scale, channel):
-    """A network that looks at one channel of one scale only; stacked as (channel, scale), it would see another."""
+    """The network uses only one channel of one scale. If crops were stacked as (channel, scale), it would see another one."""
     network = loud()
     with torch.no_grad():
         for k, stream in enumerate(network.streams):
@@ -140,7 +140,7 @@ def test_dropout_is_random_in_training_and_off_in_evaluation():
     assert not torch.equal(network(x), network(x))
 
 
-def test_it_starts_with_the_spread_of_he_in_every_layer():
+def test_every_layer_starts_with_the_spread_of_he():
     torch.manual_seed(0)
     for name, value in MrCNN().named_parameters():
         if name.endswith("bias"):
@@ -166,7 +166,7 @@ def test_mean_and_standard_deviation_are_inside_the_network():
 
 
 def gaussian(kernel, sigma):
-    """The 2-D filter of the design, written out: sigma in units of half the kernel, sum 1."""
+    """The 2-D filter, element by element: sigma is in units of half the kernel, and the sum is 1."""
     half = kernel // 2
     filter_ = [
         [exp(-((x / half) ** 2 + (y / half) ** 2) / (2 * sigma**2)) for x in range(-half, half + 1)]
@@ -188,18 +188,18 @@ def test_each_stream_blurs_with_its_own_kernel_and_initial_sigma():
 
 
 @pytest.mark.parametrize(("kernel", "root_sigma"), [(7, 0.5), (5, 0.75), (3, 1.0), (7, -1.3), (5, 0.05), (3, 0.0)])
-def test_the_kernel_sums_to_one_and_leaves_a_constant_picture_alone(kernel, root_sigma):
+def test_the_kernel_sums_to_one_and_leaves_a_constant_image_alone(kernel, root_sigma):
     blur = GaussianBlur(kernel, root_sigma)
     assert blur.taps().sum().item() == pytest.approx(1)
-    picture = torch.tensor([0.2, 0.5, 0.9]).view(1, 3, 1, 1).expand(1, 3, 42, 42)
-    torch.testing.assert_close(blur(picture), picture)
+    image = torch.tensor([0.2, 0.5, 0.9]).view(1, 3, 1, 1).expand(1, 3, 42, 42)
+    torch.testing.assert_close(blur(image), image)
 
 
 @pytest.mark.parametrize(("kernel", "root_sigma"), [(7, 0.5), (5, 0.75), (3, 1.0)])
 def test_each_channel_is_blurred_by_itself_over_a_replicated_border(kernel, root_sigma):
-    picture = crops(1)[:, 0]
-    blurred = GaussianBlur(kernel, root_sigma)(picture)[0].detach()
-    for channel, got in zip(picture[0].numpy(), blurred, strict=True):
+    image = crops(1)[:, 0]
+    blurred = GaussianBlur(kernel, root_sigma)(image)[0].detach()
+    for channel, got in zip(image[0].numpy(), blurred, strict=True):
         expected = ndimage.correlate(channel, gaussian(kernel, root_sigma**2), mode="nearest")
         np.testing.assert_allclose(got, expected, atol=1e-6)
 
@@ -216,16 +216,16 @@ def test_the_historical_blur_sums_the_colours_over_a_zero_border():
     kernel, root_sigma = 5, 0.8
     filter_ = gaussian(kernel, root_sigma**2)
     filter_ /= np.linalg.norm(filter_, axis=1, keepdims=True)
-    picture = crops(1)[:, 0]
-    expected = ndimage.correlate(picture[0].numpy().sum(axis=0), filter_, mode="constant")
-    for got in HistoricalBlur(kernel, root_sigma)(picture)[0].detach():
+    image = crops(1)[:, 0]
+    expected = ndimage.correlate(image[0].numpy().sum(axis=0), filter_, mode="constant")
+    for got in HistoricalBlur(kernel, root_sigma)(image)[0].detach():
         np.testing.assert_allclose(got, expected, rtol=1e-4)
 
 
 # shared streams
 
 
-def test_shared_streams_share_convolutions_and_go_on_sharing_them():
+def test_shared_streams_share_convolutions_before_and_after_a_step():
     network = MrCNN(ModelConfig(shared_streams=True))
     first, *others = network.streams
     separate = sum(parameter.numel() for parameter in MrCNN().parameters())
@@ -286,11 +286,11 @@ def norms(stream):
     return np.linalg.norm(stream.conv1.weight.detach().numpy().reshape(96, -1), axis=1)
 
 
-def test_long_filters_are_rescaled_to_the_limit_and_short_ones_left_alone():
+def test_long_filters_are_scaled_to_the_limit_and_short_ones_stay_as_they_are():
     network = MrCNN()
     for stream in network.streams:
         with torch.no_grad():
-            stream.conv1.weight[:48] *= 0.01  # He's start has norms of about 1.4
+            stream.conv1.weight[:48] *= 0.01  # the initial norms are about 1.4
     before = [stream.conv1.weight.detach().clone() for stream in network.streams]
     constrain_conv1(network, 0.1)
     for stream, old in zip(network.streams, before, strict=True):

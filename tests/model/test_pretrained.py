@@ -1,4 +1,4 @@
-"""The network that ships: it is what its manifest says, small, and good at its work."""
+"""The network that ships with mrsal: it matches its manifest, its file is small, and it predicts fixations well."""
 
 import hashlib
 import json
@@ -35,11 +35,11 @@ def test_its_calibration_is_that_of_the_manifest_however_it_is_opened(name):
     fitted = json.loads((WEIGHTS / f"{name}.json").read_text())["calibration"]
     for model in (load_model(name), open_model(name, mode="fast")):
         assert asdict(model.calibration) == {key: fitted[key] for key in ("slope", "concentration")}
-    assert load_model(WEIGHTS / BUNDLED[name]).calibration is None  # a file may be anybody's
+    assert load_model(WEIGHTS / BUNDLED[name]).calibration is None  # a file may hold any network
 
 
 def test_its_intervals_hold_what_was_measured_on_osie(predictor, data_root):
-    """Boxes anywhere and around fixations of others, on a tenth of the test split; docs/areas.md has all of it."""
+    """Boxes are anywhere or around fixations of other observers, on a tenth of the test split; docs/areas.md has all."""
     osie = datasets.load("osie", data_root / "osie").without_first_fixations()
     rng, held = np.random.default_rng(0), {0.5: [], 0.95: []}
     for i in osie.split("test")[::10]:

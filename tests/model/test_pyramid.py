@@ -1,4 +1,4 @@
-"""From an image to crops: the grid, the scaled centres, the windows, and where samples are drawn."""
+"""The input of the network: scaled images and crops, and the locations of the samples."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ RNG = np.random.default_rng(0)
 
 
 def naive_crop(image, row, column):
-    """The window from centre - 21 to centre + 20, one pixel at a time, border replicated."""
+    """The crop from centre - 21 to centre + 20, copied pixel by pixel, with the border replicated."""
     window = np.empty((PATCH, PATCH, image.shape[2]), image.dtype)
     for i in range(PATCH):
         for j in range(PATCH):
@@ -55,7 +55,7 @@ def test_a_pyramid_has_three_square_levels():
 
 
 def test_a_pyramid_stretches_each_axis_by_itself():
-    """The left half red, the right half blue; and the top green stays on top."""
+    """The left half is red, the right half is blue, and the green at the top stays at the top."""
     image = np.zeros((60, 200, 3), np.uint8)
     image[:, :100, 0] = image[:, 100:, 2] = image[:15, :, 1] = 255
     for level in Pyramid.from_image(image).levels:
@@ -72,7 +72,7 @@ def test_pyramid_tensors_have_channels_first_and_pixels_in_the_unit_range():
         np.testing.assert_allclose(tensor.numpy(), level.transpose(2, 0, 1) / 255, rtol=1e-6)
 
 
-def test_float_levels_are_taken_as_they_are_and_told_from_standardised_ones():
+def test_float_levels_stay_as_they_are_and_standardised_ones_are_recognised():
     unit = tuple(np.full((s, s, 3), 0.5, np.float32) for s in SCALES)
     standardised = (*unit[:2], np.full((150, 150, 3), -1.4, np.float32))
     assert not Pyramid(unit, (9, 9)).standardised
@@ -93,11 +93,11 @@ def test_to_unit_scales_bytes_only():
     assert to_unit(torch.tensor([-1.4, 2.1])).tolist() == pytest.approx([-1.4, 2.1])
 
 
-# where samples are drawn
+# the locations of samples
 
 
 def cone(height=60, width=80, y=20, x=50):
-    """A density with one peak: 1 at (x, y), falling to 0 at a distance of 40 pixels."""
+    """A map with a peak of 1 at (x, y), which falls to 0 at a distance of 40 pixels."""
     rows, columns = np.indices((height, width))
     return np.maximum(0, 1 - np.hypot(rows - y, columns - x) / 40)
 
@@ -111,7 +111,7 @@ def test_samples_obey_the_thresholds_of_the_map_scaled_to_one(factor):
     assert (map_[y, x][label == 0] < 0.1).all()
 
 
-def test_samples_are_drawn_without_replacement_from_all_places_that_qualify():
+def test_samples_are_drawn_without_replacement_from_all_pixels_that_qualify():
     map_ = cone()
     hot, cold = (map_ > 0.9).sum(), (map_ < 0.1).sum()
     x, y, label = sample_locations(map_, np.random.default_rng(1), fixated=hot + 99, unfixated=cold + 99)

@@ -1,5 +1,7 @@
-"""Runs on several processes, and processes that are stopped, killed, or lose each other."""
+"""Runs on several processes, and processes that are stopped, killed, or lost."""
 
+import ctypes
+import logging
 import multiprocessing
 import os
 import signal
@@ -13,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from messages import mentions
+from messages import mentions, naming
 from tiny_training import TINY, Crops, assert_same, weights
 
+import mrsal
 from mrsal.datasets.archives.native import NativeArchive
 from mrsal.errors import DataError, MrsalError, Stopped, TrainingError
 from mrsal.evaluation.evaluator import evaluate
@@ -23,7 +26,14 @@ from mrsal.evaluation.report.curves import read_history
 from mrsal.inference.predictor import Predictor
 from mrsal.model.checkpoint import load_checkpoint, load_safely
 from mrsal.training import distributed, loop
-from mrsal.training.distributed import catch_signals, launch, on_first, readable_failures, shared_map
+from mrsal.training.distributed import (
+    catch_signals,
+    exchange,
+    launch,
+    on_first,
+    readable_memory_errors,
+    shared_map,
+)
 from mrsal.training.loop import train
 from mrsal.training.run_folder import last_run
 
@@ -49,7 +59,7 @@ def free_port():
 
 
 def start(world, job, *arguments):
-    """So many processes as torchrun would start them, each doing ``job(fabric, results, *arguments)``."""
+    """Start processes as torchrun does, each of which runs ``job(fabric, *arguments)`` and puts the result into a queue."""
     results, port = forks.Queue(), free_port()
     children = [
         forks.Process(target=_child, args=(rank, world, port, job, results, arguments)) for rank in range(world)
@@ -71,11 +81,11 @@ def _child(rank, world, port, job, results, arguments):
         results.put((rank, error))
     results.close()
     results.join_thread()
-    os._exit(0)  # without waiting for children that are gone
+    os._exit(0)  # without waiting for other processes, which may be lost
 
 
 def collect(children, results, count=None):
-    """What the children answered, by rank."""
+    """The results of the processes, by rank."""
     answers = dict(results.get(timeout=120) for _ in range(count or len(children)))
     for process in children:
         process.kill()
@@ -103,9 +113,9 @@ def _train(fabric, out, config, native_folder):
 
 @pytest.mark.slow
 def test_a_run_is_the_same_on_one_two_and_three_processes(native_folder, tmp_path):
-    """15 samples in batches of 6 and chunks of 2: on 2 processes the shares are uneven, on 3 one is empty in the last batch.
+    """With 15 samples in batches of 6 and chunks of 2, 2 processes have unequal shares, and 1 of 3 has none in the last batch.
 
-    Dropout is on: a chunk has its own masks wherever it is.
+    Dropout is on, since a chunk has the same masks on any process.
     """
     runs = {}
     for world in (1, 2, 3):
@@ -117,27 +127,27 @@ def test_a_run_is_the_same_on_one_two_and_three_processes(native_folder, tmp_pat
         for row, expected in zip(read_history(runs[world]), read_history(runs[1]), strict=True):
             for name in set(row) - {"seconds", "samples_per_second"}:
                 assert row[name] == pytest.approx(expected[name], rel=1e-5, abs=1e-6), name
-        one, other = weights(runs[1] / "cnn_epoch_2.pth"), weights(runs[world] / "cnn_epoch_2.pth")
-        for name in one:
-            torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-5)
+        alone, shared = weights(runs[1] / "cnn_epoch_2.pth"), weights(runs[world] / "cnn_epoch_2.pth")
+        for name in alone:
+            torch.testing.assert_close(alone[name], shared[name], rtol=1e-3, atol=1e-5)
 
 
 def _scores(fabric, native_folder, count):
     examples = list(NativeArchive(native_folder).examples("all"))[:count]
-    told = []
+    names = []
     scores = evaluate(
         lambda image: image.mean(axis=2),
         examples,
         map_over=shared_map(fabric),
-        on_image=lambda e, *_: told.append(e.name),
+        on_image=lambda e, *_: names.append(e.name),
     )
-    return scores.values, told
+    return scores.values, names
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 10])
 def test_each_image_is_scored_once_by_one_process_and_all_get_all_scores(count, native_folder):
-    """10 images on 3 processes, and fewer images than processes."""
+    """There are 10 images for 3 processes, or fewer images than processes."""
     answers = run(3, _scores, native_folder, count)
     examples = list(NativeArchive(native_folder).examples("all"))[:count]
     expected = evaluate(lambda image: image.mean(axis=2), examples).values
@@ -145,11 +155,11 @@ def test_each_image_is_scored_once_by_one_process_and_all_get_all_scores(count, 
         assert values.keys() == expected.keys()
         for metric in expected:
             np.testing.assert_array_equal(values[metric], expected[metric])
-    told = [name for _, names in answers.values() for name in names]
-    assert sorted(told) == sorted(example.name for example in examples)
+    reported = [name for _, names in answers.values() for name in names]
+    assert sorted(reported) == sorted(example.name for example in examples)
 
 
-# one process's trouble is everybody's
+# an error of one process ends all of them
 
 
 def _one_fails(fabric):
@@ -176,7 +186,7 @@ def test_an_error_of_one_process_is_raised_on_all(job, message):
 
 
 class Fragile(Crops):
-    """One process fails, is killed, or hangs at its third batch."""
+    """Crops whose third batch makes process 1 fail, kills it, or stops it."""
 
     def __init__(self, count, rank, trouble):
         super().__init__(count)
@@ -197,7 +207,7 @@ def _in_trouble(fabric, out, trouble):
 @pytest.mark.slow
 @pytest.mark.parametrize(("trouble", "answering"), [("kill", 1), ("hang", 1), ("memory", 2)])
 def test_the_others_end_with_one_message_when_a_process_is_lost_and_keep_the_checkpoints(trouble, answering, tmp_path):
-    """Of 2 steps an epoch the third one fails, so the first epoch is complete. A process that hangs is waited for 10 s."""
+    """The third step fails, so the first epoch, of 2 steps, is complete. The others wait 10 s for a process that hangs."""
     answers = collect(*start(2, _in_trouble, tmp_path, trouble), count=answering)
     assert isinstance(answers[0], TrainingError)
     assert mentions(str(answers[0]), 0, 2)
@@ -209,7 +219,7 @@ def test_the_others_end_with_one_message_when_a_process_is_lost_and_keep_the_che
 
 
 class Signalled(Crops):
-    """The second process is told to stop in its third batch, as a cluster may tell any of them."""
+    """Crops whose third batch sends a signal to process 1, as a cluster may send it to any of them."""
 
     def __init__(self, count, rank):
         super().__init__(count)
@@ -221,7 +231,7 @@ class Signalled(Crops):
         return super().batch(index)
 
 
-def _told_to_stop(fabric, out):
+def _stopped(fabric, out):
     with catch_signals() as asked:
         return train(
             Signalled(12, fabric.global_rank), out, replace(SHORT, batch_size=3), fabric=fabric, should_stop=asked
@@ -229,8 +239,8 @@ def _told_to_stop(fabric, out):
 
 
 @pytest.mark.slow
-def test_all_processes_stop_together_when_one_is_told_to(tmp_path):
-    answers = run(2, _told_to_stop, tmp_path)
+def test_all_processes_stop_together_when_one_gets_a_signal(tmp_path):
+    answers = run(2, _stopped, tmp_path)
     assert {type(answer) for answer in answers.values()} == {Stopped}
     assert len({str(answer) for answer in answers.values()}) == 1
     assert load_safely(tmp_path / "state.pt")["history"]["step"] == 1
@@ -239,16 +249,16 @@ def test_all_processes_stop_together_when_one_is_told_to(tmp_path):
 # killed at any moment
 
 
-def _go_on(fabric, out, begun):
+def _continued(fabric, out, begun):
     begun.set()
     return train(Crops(8), out, TINY, fabric=fabric, resume=(out / "state.pt").exists())
 
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_twenty_times_loses_nothing(tmp_path):
-    """At random moments, which are mostly ones of writing: a step takes less time than a checkpoint."""
+    """It is killed at random moments, and mostly while it writes, since a step takes less time than a checkpoint."""
     begun = forks.Event()
-    children, results = start(1, _go_on, tmp_path / "calm", begun)
+    children, results = start(1, _continued, tmp_path / "calm", begun)
     assert begun.wait(60)
     began = time.monotonic()
     collect(children, results)
@@ -256,7 +266,7 @@ def test_a_run_that_is_killed_twenty_times_loses_nothing(tmp_path):
     rng, out, epochs = np.random.default_rng(0), tmp_path / "killed", 0
     for _ in range(20):
         begun = forks.Event()
-        [process], _ = start(1, _go_on, out, begun)
+        [process], _ = start(1, _continued, out, begun)
         assert begun.wait(60)
         process.join(rng.uniform(0, 0.5) * duration)
         process.kill()
@@ -268,7 +278,7 @@ def test_a_run_that_is_killed_twenty_times_loses_nothing(tmp_path):
             assert done >= epochs, "an epoch was lost"
             epochs = done
             assert all((out / f"cnn_epoch_{n}.pth").exists() for n in range(1, done + 1))
-    run(1, _go_on, out, forks.Event())
+    run(1, _continued, out, forks.Event())
     assert_same(out / "cnn_epoch_4.pth", tmp_path / "calm" / "cnn_epoch_4.pth")
     rows, expected = read_history(out), read_history(tmp_path / "calm")
     assert [row["loss"] for row in rows] == [row["loss"] for row in expected]
@@ -277,7 +287,7 @@ def test_a_run_that_is_killed_twenty_times_loses_nothing(tmp_path):
 
 # the command line
 
-# what is registered first comes last, so that the threads are counted when all else is done
+# a function that is registered first is called last, so the threads are counted after everything else
 _WATCHED = """
 import atexit, pathlib, runpy, sys
 threads = pathlib.Path("/proc/self/task").glob  # none on other systems
@@ -317,7 +327,64 @@ def test_torchrun_trains_on_two_processes_and_a_terminated_run_goes_on(native_fo
     assert len(ends) == 2 and not any("gloo" in line for line in ends), ends
 
 
+# what training leaves as it was
+
+MAPPED = 2**26  # bytes; by default glibc maps a block of this size by itself, and unmaps it when it is freed
+
+
+class MallInfo(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_int) for name in "arena ordblks smblks hblks hblkhd rest1 rest2 rest3 rest4 rest5".split()
+    ]
+
+
+def large_blocks_are_mapped():
+    """Whether the C library of this process still handles large blocks in its default way; None if it is not glibc."""
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "mallinfo"):
+        return None
+    library.mallinfo.restype, library.malloc.restype = MallInfo, ctypes.c_void_p
+    library.malloc.argtypes, library.free.argtypes = [ctypes.c_size_t], [ctypes.c_void_p]
+    before = library.mallinfo().hblks
+    block = library.malloc(MAPPED)
+    after = library.mallinfo().hblks
+    library.free(block)
+    return after > before
+
+
+def _trained_from_python(fabric, out):
+    logger = logging.getLogger("lightning_fabric")
+    logger.setLevel(logging.INFO)
+    torch.manual_seed(9)
+    expected = torch.rand(3)
+    torch.manual_seed(9)
+    mrsal.train(Crops(4), out, replace(SHORT, epochs=1))
+    return large_blocks_are_mapped(), logger.level, torch.equal(torch.rand(3), expected)
+
+
+def _after_the_setting(fabric):
+    loop.keep_freed_memory()
+    return large_blocks_are_mapped()
+
+
+def test_training_from_python_changes_no_setting_of_the_process(tmp_path):
+    """In a process of its own, since the jobs in other tests do change the setting of the C library."""
+    [(mapped, level, is_same_state)] = run(1, _trained_from_python, tmp_path).values()
+    assert mapped is not False
+    assert level == logging.INFO
+    assert is_same_state, "the random numbers of the program go on as if nothing had been trained"
+    if mapped is not None:
+        assert run(1, _after_the_setting) == {0: False}
+
+
 # small parts
+
+
+class Place:
+    """Stands in for Fabric: the number of a process, and of all processes."""
+
+    def __init__(self, global_rank, world_size):
+        self.global_rank, self.world_size = global_rank, world_size
 
 
 @pytest.mark.parametrize(
@@ -326,10 +393,10 @@ def test_torchrun_trains_on_two_processes_and_a_terminated_run_goes_on(native_fo
         ({}, (3, 1)),
         ({"TORCHELASTIC_RUN_ID": "a", "LOCAL_WORLD_SIZE": "4", "WORLD_SIZE": "8"}, (4, 2)),
         ({"SLURM_NTASKS": "8", "SLURM_NNODES": "2", "SLURM_JOB_NAME": "train"}, (4, 2)),
-        ({"SLURM_NTASKS": "8", "SLURM_JOB_NAME": "interactive"}, (3, 1)),  # a shell within an allocation
+        ({"SLURM_NTASKS": "8", "SLURM_JOB_NAME": "interactive"}, (3, 1)),  # a shell inside an allocation
     ],
 )
-def test_torchrun_and_slurm_have_their_own_say(environment, layout, monkeypatch):
+def test_torchrun_and_slurm_set_the_number_of_processes(environment, layout, monkeypatch):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert distributed._layout(3) == layout
@@ -339,8 +406,45 @@ def test_one_process_shares_with_itself():
     fabric = launch(**CPU, timeout=10)
     assert shared_map(fabric)(str, [1, 2]) == ["1", "2"]
     assert on_first(fabric, lambda: 3) == 3
-    with pytest.raises(ValueError, match="not about memory"), readable_failures(fabric, hint=""):
+    with pytest.raises(ValueError, match="not about memory"), readable_memory_errors(fabric, hint=""):
         raise ValueError("not about memory")
+
+
+@pytest.mark.parametrize(
+    ("error", "backend", "is_lost"),
+    [
+        (torch.distributed.DistBackendError("unhandled system error"), "nccl", True),
+        (torch.distributed.DistNetworkError("timed out"), "gloo", True),
+        (RuntimeError("[pair.cc:534] Connection closed by peer"), "gloo", True),
+        (RuntimeError("Connection closed by peer"), "nccl", False),
+        (NotImplementedError("not for gloo, NCCL"), "gloo", False),
+        (DataError("Connection closed by peer"), "gloo", False),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "gloo", False),
+    ],
+    ids=lambda value: repr(value) if isinstance(value, Exception) else None,
+)
+def test_a_lost_process_is_recognised_by_the_type_of_the_error(error, backend, is_lost, monkeypatch):
+    monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
+    monkeypatch.setattr("torch.distributed.get_backend", lambda: backend)
+    with pytest.raises(TrainingError if is_lost else type(error)) as caught, exchange(Place(1, 2)):
+        raise error
+    assert mentions(str(caught.value), 1, 2, without="pair.cc") if is_lost else caught.value is error
+    with pytest.raises(type(error)) as caught, exchange(Place(0, 1)):  # which has no others
+        raise error
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory."), "empty"], ids=str)
+def test_memory_that_runs_out_is_recognised_by_the_type_of_the_error_where_there_is_one(error):
+    with (
+        pytest.raises(TrainingError, match=naming("memory", "1 of 2", "less")),
+        readable_memory_errors(Place(1, 2), hint="less"),
+    ):
+        if error == "empty":
+            torch.empty(2**60)
+        raise error
+    with pytest.raises(RuntimeError, match="about memory"), readable_memory_errors(Place(1, 2), hint="less"):
+        raise RuntimeError("something about memory")
 
 
 def test_signals_are_noted_and_the_second_ctrl_c_interrupts():

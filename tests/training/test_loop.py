@@ -1,4 +1,4 @@
-"""The training loop: schedule, constraint, determinism, interruption, early stopping, the files of a run."""
+"""The training loop: its schedule and constraint, random numbers, interruption, early stopping, and the files of a run."""
 
 import itertools
 import json
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from messages import mentions, naming
+from obstacles import small_disk
 from tiny_network import WIDTHS, tiny
 from tiny_training import TINY, Crops, assert_same, weights
 from torch.nn import functional as F
@@ -26,7 +27,7 @@ ONE_STEP = replace(TINY, epochs=1, batch_size=2)
 
 
 class SpoiltCrops(Crops):
-    """Not a number from one batch on."""
+    """Crops that are not numbers from the batch ``first`` on."""
 
     def __init__(self, count, *, first):
         super().__init__(count)
@@ -39,13 +40,13 @@ class SpoiltCrops(Crops):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The folder of a run that nothing disturbed: 4 epochs of 2 steps. Not to be changed."""
+    """The folder of an uninterrupted run with 4 epochs of 2 steps. Tests must not change it."""
     out = tmp_path_factory.mktemp("run") / "new"
     assert train(Crops(8), out, TINY) == out / "cnn_epoch_4.pth"
     return out
 
 
-# schedule and order
+# the schedule of the momentum and the order of the samples
 
 
 @pytest.mark.parametrize("total", [2, 3, 100])
@@ -81,7 +82,7 @@ def test_the_order_is_shuffled_anew_each_epoch_and_repeats_with_the_seed():
 
 
 def by_hand(samples, config):
-    """The method's text once more: plain SGD with momentum and weight decay, then the constraint, filter by filter."""
+    """Train as the paper says: plain SGD with momentum and weight decay, then the constraint, filter by filter."""
     torch.manual_seed(config.seed)
     network = MrCNN(config.model)
     parameters = dict(network.named_parameters())
@@ -118,7 +119,7 @@ def test_training_equals_the_method_computed_by_hand(tmp_path, dropout):
 
 
 def test_a_batch_in_chunks_has_the_gradient_of_the_whole(monkeypatch, tmp_path):
-    """Of unequal chunks: 5 samples as 5, and as 2 + 2 + 1."""
+    """The chunks are unequal: 5 samples as 5, and as 2 + 2 + 1."""
     config = replace(TINY, epochs=1, batch_size=5, conv1_limit=0, model=tiny(dropout=0.0))
     whole = weights(train(Crops(5), tmp_path / "whole", config))
     monkeypatch.setattr(loop, "_CPU_CHUNK", 2)
@@ -181,7 +182,7 @@ def test_config_json_holds_the_settings(run):
     }
 
 
-def test_a_checkpoint_says_where_it_is_from(run):
+def test_a_checkpoint_holds_its_epoch_seed_and_scores(run):
     network, about = load_checkpoint(run / "cnn_epoch_3.pth")
     assert network.config == TINY.model
     assert (about["epoch"], about["seed"]) == (3, 4)
@@ -204,7 +205,7 @@ def test_tensorboard_shows_the_curves(run):
     np.testing.assert_allclose([event.value for event in losses], [row["loss"] for row in read_history(run)], rtol=1e-6)
 
 
-def test_progress_and_epochs_are_told(tmp_path):
+def test_progress_and_epochs_are_reported(tmp_path):
     states, rows = [], []
     train(Crops(5), tmp_path, replace(TINY, epochs=2), on_progress=states.append, on_epoch=rows.append)
     ends = [state for state in states if state.step == state.steps]
@@ -224,8 +225,8 @@ def test_statistics_of_the_samples_become_part_of_the_network(tmp_path):
 
 def test_another_seed_gives_other_weights(run, tmp_path):
     train(Crops(8), tmp_path, replace(TINY, epochs=1, seed=2))
-    one, other = weights(run / "cnn_epoch_1.pth"), weights(tmp_path / "cnn_epoch_1.pth")
-    assert not any(torch.equal(one[name], other[name]) for name in one if name.endswith("weight"))
+    first, second = weights(run / "cnn_epoch_1.pth"), weights(tmp_path / "cnn_epoch_1.pth")
+    assert not any(torch.equal(first[name], second[name]) for name in first if name.endswith("weight"))
 
 
 def interrupt_in(epoch):
@@ -236,15 +237,15 @@ def interrupt_in(epoch):
     return on_progress
 
 
-def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(run, tmp_path):
-    """To the bit, on a CPU; and so the same seed gives the same weights."""
+def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(run, tmp_path):
+    """On a CPU they are exactly the same, which also shows that a seed gives the same weights again."""
     with pytest.raises(KeyboardInterrupt):
         train(Crops(8), tmp_path, TINY, on_progress=interrupt_in(3))
     load_checkpoint(tmp_path / "cnn_epoch_2.pth")
     assert not (tmp_path / "cnn_epoch_3.pth").exists()
     assert_same(tmp_path / "cnn_epoch_2.pth", run / "cnn_epoch_2.pth")
 
-    torch.rand(7)  # whatever else the program draws
+    torch.rand(7)  # random numbers that the rest of a program may draw
     assert train(Crops(8), tmp_path, TINY, resume=True) == tmp_path / "cnn_epoch_4.pth"
     assert_same(tmp_path / "cnn_epoch_4.pth", run / "cnn_epoch_4.pth")
     for row, expected in zip(read_history(tmp_path), read_history(run), strict=True):
@@ -256,8 +257,8 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(run, tmp_path):
 
 
 @pytest.mark.parametrize("at", [3, 4, 7])
-def test_a_run_that_is_told_to_stop_goes_on_at_the_very_step(at, run, tmp_path):
-    """In the first epoch, at its end, and in a later one; 2 steps an epoch."""
+def test_a_run_that_is_stopped_continues_at_the_same_step(at, run, tmp_path):
+    """It is stopped in the first epoch, at its end, and in a later epoch; an epoch has 2 steps."""
     asked = itertools.count(1)
     with pytest.raises(Stopped, match=naming(2 - at % 2, 2, f"--resume {tmp_path}")) as stopped:
         train(Crops(8), tmp_path, TINY, should_stop=lambda: signal.SIGUSR1 * (next(asked) == at))
@@ -284,7 +285,7 @@ def test_a_validation_that_fails_costs_no_epoch(tmp_path):
     assert (tmp_path / "cnn_best.pth").is_file()
 
 
-def test_what_a_killed_process_had_begun_to_write_is_cleared_away(tmp_path):
+def test_unfinished_files_of_a_killed_process_are_removed(tmp_path):
     train(Crops(2), tmp_path, ONE_STEP)
     (tmp_path / ".state.pt.x7.part").write_bytes(b"half")
     train(Crops(2), tmp_path, ONE_STEP, resume=True)
@@ -344,7 +345,7 @@ def test_a_damaged_state_is_refused(damage, tmp_path):
 
 
 def test_a_run_from_before_widths_could_be_set_can_be_resumed():
-    """Its settings, with which those of the resumed run are compared, say nothing of them."""
+    """Its settings, with which those of the resumed run are compared, do not have widths."""
     assert not WIDTHS.keys() & as_json(TrainConfig())["model"].keys()
     assert as_json(TINY)["model"]["hidden"] == WIDTHS["hidden"]
 
@@ -353,8 +354,8 @@ def test_a_run_from_before_widths_could_be_set_can_be_resumed():
 
 
 @pytest.mark.parametrize("first", [2, 3])
-def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_there_was(first, tmp_path):
-    """From the last batch of the first epoch on, and from the first one of the second."""
+def test_a_loss_that_is_not_a_number_ends_the_run_and_keeps_earlier_checkpoints(first, tmp_path):
+    """The loss is not a number from the last batch of the first epoch on, or from the first batch of the second epoch."""
     with pytest.raises(TrainingError, match=naming("nan", "--learning_rate")):
         train(SpoiltCrops(4, first=first), tmp_path, replace(ONE_STEP, epochs=3))
     complete = ["cnn_epoch_1.pth"] if first == 3 else []
@@ -378,15 +379,9 @@ def test_a_folder_that_cannot_be_made_is_a_file_error(tmp_path):
 
 
 def test_a_full_disk_is_a_file_error_and_keeps_the_last_checkpoint(tmp_path):
-    """Enough room for a checkpoint, too little for the state with the optimiser's velocities."""
-    resource = pytest.importorskip("resource", reason="needs a POSIX system")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
-    try:
-        with pytest.raises(FileError, match=r"state\.pt"):
-            train(Crops(2), tmp_path, ONE_STEP)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    """There is enough room for a checkpoint, and too little for the state, which also holds the velocities of the optimiser."""
+    with small_disk(60_000), pytest.raises(FileError, match=r"state\.pt"):
+        train(Crops(2), tmp_path, ONE_STEP)
     load_checkpoint(tmp_path / "cnn_epoch_1.pth")
 
 
@@ -426,7 +421,7 @@ def test_impossible_settings_are_refused_by_name(settings):
 
 
 def scripted(*scores):
-    """A validation that gives these scores one after the other."""
+    """A validation that returns these scores one after another."""
     upcoming = iter(scores)
     return lambda network: {"AUC": 0.5, "CC": next(upcoming)}
 
@@ -434,8 +429,8 @@ def scripted(*scores):
 @pytest.mark.parametrize(
     ("patience", "scores", "epochs", "best"),
     [
-        (2, [0.5, 0.5, 0.4], 3, 1),  # the same again is not better
-        (1, [0.5, 0.4], 2, 1),  # counts from the first epoch
+        (2, [0.5, 0.5, 0.4], 3, 1),  # an equal score is not better
+        (1, [0.5, 0.4], 2, 1),  # patience counts from the first epoch
         (1, [-0.3, -0.2, -0.25], 3, 2),
         (-1, [0.5, 0.4, 0.3, 0.2], 4, 1),
     ],

@@ -1,4 +1,4 @@
-"""The job of training: settings go to the run as they are, and its files say so."""
+"""The job of ``mrsal train``: the files of the run show that each setting has its effect."""
 
 import io
 import json
@@ -11,10 +11,11 @@ from rich.console import Console
 
 from mrsal.evaluation.report.curves import read_history
 from mrsal.model.checkpoint import load_checkpoint
+from mrsal.training import loop
 from mrsal.training.job import train_job
 from mrsal.training.options import Recipe, TrainOptions
 
-# nothing as by default, but that there is one process
+# no value is a default, except that there is one process
 SETTINGS = TrainOptions(
     data_dir=Path(),
     epochs=2,
@@ -38,17 +39,17 @@ SETTINGS = TrainOptions(
 
 @pytest.fixture(scope="module")
 def run(few_samples, tmp_path_factory):
-    """A run with these settings, validated. Not to be changed."""
+    """A run with these settings and validation. Tests must not change it."""
     out = tmp_path_factory.mktemp("job")
     return train_job(replace(SETTINGS, data_dir=few_samples, out_dir=out), console=Console(file=io.StringIO()))
 
 
 def test_the_settings_are_those_of_the_run(run):
-    found = json.loads((run / "config.json").read_text())
+    saved = json.loads((run / "config.json").read_text())
     for name in {item.name for item in fields(Recipe)} - {"devices"}:
-        assert found[name] == getattr(SETTINGS, name), name
-    assert found["devices"] == 1
-    assert found["model"]["variant"] == "blur"
+        assert saved[name] == getattr(SETTINGS, name), name
+    assert saved["devices"] == 1
+    assert saved["model"]["variant"] == "blur"
 
 
 def test_momentum_seed_and_limit_are_in_the_files(run):
@@ -63,3 +64,15 @@ def test_the_best_checkpoint_has_the_lowest_of_the_metric_that_is_watched(run):
     best = int(np.argmin([row["val_KL"] for row in read_history(run)])) + 1
     assert load_checkpoint(run / "cnn_best.pth")[1]["epoch"] == best
     assert load_checkpoint(run / "cnn_average.pth")[1]["mean of epochs"] == [1, 2]
+
+
+def test_the_job_has_the_c_library_keep_freed_memory_on_a_cpu(few_samples, monkeypatch, tmp_path):
+    class ReachedError(Exception):
+        pass
+
+    def reach():
+        raise ReachedError
+
+    monkeypatch.setattr(loop, "keep_freed_memory", reach)
+    with pytest.raises(ReachedError):
+        train_job(replace(SETTINGS, data_dir=few_samples, out_dir=tmp_path), console=Console(file=io.StringIO()))

@@ -1,4 +1,4 @@
-"""The local page in a headless Chromium: what a person does, and what must not happen."""
+"""The page in a headless Chromium: what visitors do, and what must not happen."""
 
 import os
 import re
@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from messages import naming
 from PIL import Image
 
 from mrsal.cli import main
+from mrsal.cli.serving import set_gradio_environment
 from mrsal.errors import FileError, InputError
 from mrsal.web.app import serve
 from mrsal.web.options import UploadLimits
@@ -42,20 +42,24 @@ def folder(tmp_path_factory):
     return folder
 
 
+def settings():
+    """The environment variables that change how a process makes requests or what Gradio does."""
+    return {name: value for name, value in os.environ.items() if re.match(r"(?i)gradio_|(no|https?|all)_proxy", name)}
+
+
 @pytest.fixture(scope="module")
-def address(folder):
-    before = Path.cwd(), dict(os.environ)
-    os.chdir(folder)  # where the model lies
-    with Studio("own_light:light", limits=UploadLimits(megabytes=0.1, megapixels=1)) as studio:
-        page = serve(studio)
-        yield page.local_url
-        uploads = list(studio.folder.rglob("*.png"))
-        page.close()
-        assert uploads  # lie there, and go with it
-    assert not studio.folder.exists()
-    os.chdir(before[0])
-    os.environ.clear()
-    os.environ.update(before[1])
+def address(folder, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)  # where the model lies
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
+        before = settings()
+        with Studio("own_light:light", limits=UploadLimits(megabytes=0.1, megapixels=1)) as studio:
+            page = serve(studio)
+            yield page.local_url
+            page.close()
+            assert list(studio.folder.rglob("*.npy"))  # results, which are removed at the end
+        assert not studio.folder.exists()
+        assert settings() == before
 
 
 @pytest.fixture
@@ -78,7 +82,7 @@ def give(page, where, *paths):
 
 
 def click(page, where, x, y):
-    """Click a pixel of the picture, wherever it is on the page, once it stays there."""
+    """Click a pixel of the picture, once it no longer moves on the page."""
     image = page.locator(f"{where} img")
     image.scroll_into_view_if_needed()
     until(lambda: image.evaluate("image => image.complete && image.naturalWidth > 0"), "the picture")
@@ -92,19 +96,19 @@ def click(page, where, x, y):
 
 
 def numbers(page, where, name):
-    """What a table has behind a name, by its text: how Gradio lays tables out is its own affair."""
+    """The numbers that follow a name in the text of a table, whatever elements Gradio makes it of."""
     text = page.inner_text(where)
     return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", text[text.rindex(name) + len(name) :])]
 
 
 def until(condition, what):
-    """Wait for what the server does to arrive."""
+    """Wait until the page shows what the server did."""
     end = time.monotonic() + WAIT / 1000
     while time.monotonic() < end:
         try:
             if condition():
                 return
-        except Exception as error:  # what is asked for is being drawn anew
+        except Exception as error:  # the element is being replaced
             what = f"{what} ({error})"
         time.sleep(0.1)
     pytest.fail(f"waited in vain for {what}")
@@ -141,10 +145,10 @@ def test_areas_are_drawn_by_clicks_and_edited_in_the_table(page, folder):
     page.locator("#chosen input").click()
     page.get_by_role("option", name="b.png").click()
     says(page, "#status", "b.png")
-    until(lambda: "headline" not in page.inner_text("#shares"), "the other picture, which has no areas")
+    until(lambda: "headline" not in page.inner_text("#shares"), "the other image, which has no areas")
 
 
-def test_the_look_changes_and_files_can_be_downloaded(page, folder, tmp_path):
+def test_the_picture_changes_and_files_can_be_downloaded(page, folder, tmp_path):
     give(page, "#files", folder / "a.png")
     says(page, "#status", "a.png")
     source = lambda: page.locator("#view img").get_attribute("src")  # noqa: E731
@@ -184,7 +188,7 @@ def test_a_file_over_the_limit_is_refused(page, folder):
     says(page, "body", "maximum allowed size")
 
 
-def test_a_telephone_shows_it_all_below_each_other(page):
+def test_on_a_telephone_everything_is_in_one_column(page):
     page.set_viewport_size({"width": 400, "height": 900})
     until(lambda: page.locator("#title").bounding_box()["width"] > 200, "a title that can be read")
     assert page.locator("#files").bounding_box()["y"] < 500
@@ -222,8 +226,8 @@ def test_a_design_that_is_replaced_keeps_the_areas(page, folder):
     give(page, "#file_A", folder / "b.png")
     until(lambda: "area 1" in page.inner_text("#differences"), "the area on the new A")
     assert numbers(page, "#differences", "area 1")[:3] == pytest.approx([16.7, 50, 33.3], abs=1)
-    page.get_by_label("B has A's areas").uncheck()
-    page.get_by_label("B has A's areas").check()
+    page.get_by_label("B has the same areas as A").uncheck()
+    page.get_by_label("B has the same areas as A").check()
     until(lambda: "area 1" in page.inner_text("#differences"), "the area after the box was unchecked and checked")
 
 
@@ -236,7 +240,7 @@ def environment():
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_a_port_that_is_taken_is_an_error_of_ours(host, environment):
+def test_a_port_that_is_taken_is_a_file_error(host, environment):
     with socket.create_server(("127.0.0.1", 0)) as taken, Studio() as studio:
         port = taken.getsockname()[1]
         with pytest.raises(FileError, match=naming(port)):
@@ -256,6 +260,7 @@ def test_the_address_can_be_opened_whatever_the_proxy(host, shown, environment, 
     os.environ.pop("no_proxy", None)
     os.environ.update(http_proxy="http://127.0.0.1:9", NO_PROXY="intranet")  # where nothing listens
     with Studio() as studio:
+        set_gradio_environment(studio.folder, host)
         page = serve(studio, host=host, browser=True)
         try:
             assert re.fullmatch(rf"http://{re.escape(shown)}:\d+/", page.local_url)
@@ -265,7 +270,7 @@ def test_the_address_can_be_opened_whatever_the_proxy(host, shown, environment, 
                 assert b"mrsal" in answer.read()
         finally:
             page.close()
-    assert os.environ["no_proxy"].startswith("intranet,")
+    assert os.environ["no_proxy"] == f"intranet,localhost,{host.strip('[]')}"
 
 
 def has_ipv6():
@@ -277,13 +282,22 @@ def has_ipv6():
 
 
 @pytest.mark.parametrize("host", ["300.1.1.1", "..", "::g", ""])
-def test_a_host_that_is_none_is_one_line(host, monkeypatch, capsys):
+def test_a_wrong_host_gives_a_message_of_one_line(host, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["mrsal", "serve", "--host", host])
     with pytest.raises(SystemExit) as leaving:
         main()
     assert leaving.value.code == 2
-    said = capsys.readouterr()
-    assert re.fullmatch(rf"error: .*'{re.escape(host)}'.*\n", said.out + said.err)
+    captured = capsys.readouterr()
+    assert re.fullmatch(rf"error: .*'{re.escape(host)}'.*\n", captured.out + captured.err)
+
+
+def upload(address, name):
+    """Send a file as the page does."""
+    form = f'--b\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\nx\r\n--b--\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    request = urllib.request.Request(f"{address}gradio_api/upload", form.encode(), headers)
+    with urllib.request.urlopen(request, timeout=WAIT / 1000) as answer:
+        assert name in answer.read().decode()
 
 
 @pytest.mark.slow
@@ -293,14 +307,15 @@ def test_a_terminated_server_leaves_no_uploads(tmp_path):
     with subprocess.Popen(command, env=ours, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
         line = server.stdout.readline()
         assert re.match(r"http://127\.0\.0\.1:\d+/? .*Ctrl-C", line), line
-        assert list(tmp_path.glob("mrsal-*"))
+        upload(line.split()[0], "own.png")
+        assert list(tmp_path.glob("mrsal-*/**/own.png"))
         server.send_signal(signal.SIGTERM)
         assert "Traceback" not in server.communicate(timeout=WAIT / 1000)[0]
     assert server.returncode == 0
-    assert list(tmp_path.glob("mrsal-*")) == []
+    assert list(tmp_path.glob("mrsal-*")) == list(tmp_path.rglob("own.png")) == []
 
 
-def test_without_gradio_the_way_to_install_it_is_said(monkeypatch):
+def test_without_gradio_the_message_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "gradio", None)
     monkeypatch.delitem(sys.modules, "mrsal.web.app")
     with pytest.raises(InputError, match=r"pip install 'mrsal\[web\]'"):

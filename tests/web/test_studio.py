@@ -1,4 +1,4 @@
-"""What the local page does, without a browser: shares, pictures and files."""
+"""What the page shows, without a browser: shares, pictures and files."""
 
 import csv
 import json
@@ -16,11 +16,11 @@ from mrsal.aoi.box_files import read_areas
 from mrsal.errors import InputError, MrsalError
 from mrsal.images import image_size, read_image
 from mrsal.inference import ShareCalibration, load_model
-from mrsal.web.studio import Look, Studio, difference_rows, share_rows, shares_on, view, write_files
+from mrsal.web.studio import Display, Studio, difference_rows, share_rows, shares_on, view, write_files
 
 
 @pytest.fixture
-def picture(tmp_path):
+def image(tmp_path):
     """Half of its brightness is in the upper left quarter."""
     pixels = np.full((100, 200, 3), 50, np.uint8)
     pixels[:50, :100] = 150
@@ -36,61 +36,61 @@ def studio(monkeypatch, tmp_path):
         yield opened
 
 
-def test_shares_of_drawn_areas(studio, picture):
-    found = studio.predict(picture, "own_light:light", "fast")
-    rows = share_rows(shares_on(found, [Area("logo", 100, 50, 100, 50), Area("cta", 0, 0, 100, 50)]))
+def test_shares_of_drawn_areas(studio, image):
+    prediction = studio.predict(image, "own_light:light", "fast")
+    rows = share_rows(shares_on(prediction, [Area("logo", 100, 50, 100, 50), Area("cta", 0, 0, 100, 50)]))
     assert rows == [["cta", "1", "50.0", "–", "–", "25.0", "2.00"], ["logo", "2", "16.7", "–", "–", "25.0", "0.67"]]
-    assert shares_on(found, []) == []
-    shipped = studio.predict(picture, "mrcnn-osie", "fast")
+    assert shares_on(prediction, []) == []
+    shipped = studio.predict(image, "mrcnn-osie", "fast")
     [share] = shares_on(shipped, [Area("cta", 0, 0, 100, 50)])
     assert share.interval == load_model(device="cpu").calibration.interval(share.attention, 90, 0.95)
     assert share_rows([share])[0][3:5] == [f"{100 * end:.1f}" for end in share.interval]
 
 
-def test_a_map_is_predicted_once_and_a_model_must_be_offered(studio, picture):
+def test_a_map_is_predicted_once_and_a_model_must_be_offered(studio, image):
     assert studio.models == ("own_light:light", "mrcnn-osie", "uniform", "centre", "spectral-residual")
-    assert studio.predict(picture, "centre", "fast") is studio.predict(picture, "centre", "fast")
+    assert studio.predict(image, "centre", "fast") is studio.predict(image, "centre", "fast")
     for model in studio.models:
-        assert studio.predict(picture, model, "fast").full.values.shape == (100, 200)
+        assert studio.predict(image, model, "fast").full.values.shape == (100, 200)
     with pytest.raises(InputError, match=naming("os:system", *studio.models)):
-        studio.predict(picture, "os:system", "fast")
+        studio.predict(image, "os:system", "fast")
     with pytest.raises(MrsalError, match=naming("gone.pth")):
         Studio("gone.pth")
 
 
-def test_a_large_picture_is_shown_reduced_and_measured_whole(studio, tmp_path):
+def test_a_large_image_is_shown_reduced_and_measured_whole(studio, tmp_path):
     pixels = np.full((150, 3000, 3), 30, np.uint8)
     pixels[:, 1500:] = 90
     Image.fromarray(pixels).save(tmp_path / "wide.png")
-    found = studio.predict(tmp_path / "wide.png", "own_light:light", "fast")
-    assert view(found, [], Look()).shape == (70, 1400, 3)
-    assert found.point(699, 0)[0] == pytest.approx(1500, abs=2)
-    [share] = shares_on(found, [Area("right", 1500, 0, 1500, 150)])
+    prediction = studio.predict(tmp_path / "wide.png", "own_light:light", "fast")
+    assert view(prediction, [], Display()).shape == (70, 1400, 3)
+    assert prediction.point(699, 0)[0] == pytest.approx(1500, abs=2)
+    [share] = shares_on(prediction, [Area("right", 1500, 0, 1500, 150)])
     assert share.attention == pytest.approx(0.75, abs=1e-6)
-    drawn = view(found, [share], Look(show="picture"))
+    drawn = view(prediction, [share], Display(show="image"))
     assert (drawn[30, 750:760] == 0).all(axis=1).any()  # the left outline, at half the width
 
 
-def test_the_look_is_what_was_asked_for(studio, picture):
-    found = studio.predict(picture, "own_light:light", "fast")
-    pixels = read_image(picture)
-    assert (view(found, [], Look(show="picture")) == pixels).all()
-    assert (view(found, [], Look(opacity=0)) == pixels).all()
-    assert (view(found, [], Look(opacity=1)) != pixels).any()
-    plain = view(found, [], Look(show="heatmap"))
+def test_the_picture_shows_what_was_chosen(studio, image):
+    prediction = studio.predict(image, "own_light:light", "fast")
+    pixels = read_image(image)
+    assert (view(prediction, [], Display(show="image")) == pixels).all()
+    assert (view(prediction, [], Display(opacity=0)) == pixels).all()
+    assert (view(prediction, [], Display(opacity=1)) != pixels).any()
+    plain = view(prediction, [], Display(show="heatmap"))
     assert len(np.unique(plain.reshape(-1, 3), axis=0)) == 2
-    centre = studio.predict(picture, "centre", "fast")
-    for look in (Look(levels=(0.5,)), Look(spots=3)):
-        assert (view(centre, [], look) != view(centre, [], Look())).any()
-    assert (view(found, [], Look(), corner=(50, 50)) != view(found, [], Look())).any()
-    with pytest.raises(InputError, match=naming("overlay", "heatmap", "picture", "else")):
-        view(found, [], Look(show="else"))
+    centre = studio.predict(image, "centre", "fast")
+    for display in (Display(levels=(0.5,)), Display(spots=3)):
+        assert (view(centre, [], display) != view(centre, [], Display())).any()
+    assert (view(prediction, [], Display(), corner=(50, 50)) != view(prediction, [], Display())).any()
+    with pytest.raises(InputError, match=naming("overlay", "heatmap", "image", "else")):
+        view(prediction, [], Display(show="else"))
 
 
-def test_files_hold_the_map_the_picture_the_spots_and_the_areas(studio, picture, tmp_path):
-    found = studio.predict(picture, "own_light:light", "fast")
-    shares = shares_on(found, [Area("cta", 0, 0, 100, 50)])
-    files = {path.name: path for path in write_files(tmp_path, found, shares, Look(spots=2))}
+def test_files_hold_the_map_the_picture_the_spots_and_the_areas(studio, image, tmp_path):
+    prediction = studio.predict(image, "own_light:light", "fast")
+    shares = shares_on(prediction, [Area("cta", 0, 0, 100, 50)])
+    files = {path.name: path for path in write_files(tmp_path, prediction, shares, Display(spots=2))}
     values = np.load(files["home.npy"])
     assert values.shape == (100, 200)
     with Image.open(files["home.png"]) as grey:
@@ -100,7 +100,12 @@ def test_files_hold_the_map_the_picture_the_spots_and_the_areas(studio, picture,
     assert (row["area"], row["attention"]) == ("cta", "0.5")
     assert read_areas(files["home_boxes.json"]) == [Area("cta", 0, 0, 100, 50)]
     assert files["home_spots.csv"].read_text().splitlines()[0] == "order,x,y,strength"
-    assert {path.suffix for path in write_files(tmp_path, found, [], Look())} == {".npy", ".png", ".jpg", ".csv"}
+    assert {path.suffix for path in write_files(tmp_path, prediction, [], Display())} == {
+        ".npy",
+        ".png",
+        ".jpg",
+        ".csv",
+    }
     assert json.loads(files["home_boxes.json"].read_text()) == {"cta": [0, 0, 100, 50]}
 
 

@@ -1,7 +1,6 @@
-"""Areas of interest: how much of the attention a button, a face or a headline gets.
+"""The share of attention that rectangles of an image get, such as a button, a face or a headline.
 
-From a density and rectangles to a share per area; for a calibrated model with the interval in which a study of so many
-observers would measure it.
+A calibrated model also gives an interval: where a study with a certain number of observers would measure the share.
 """
 
 import warnings
@@ -11,11 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mrsal.aoi.options import Study
+from mrsal.aoi.options import StudySize
 from mrsal.errors import InputError
 from mrsal.inference import SaliencyMap, ShareCalibration
 
-_ROUNDING = 1.0  # pixels that a box may reach over the border without a word, as annotation tools round
+_ROUNDING = 1.0  # pixels that a box may reach over the border without a warning, because annotation tools round
 
 
 @dataclass(frozen=True)
@@ -25,15 +24,16 @@ class Area:
     Parameters
     ----------
     name : str
+        The name, one line that is not empty.
     x0, y0 : float
-        Left and upper edge in pixels from the upper left corner of the image; the first pixel reaches from 0 to 1.
+        The left and upper edge in pixels from the upper left corner of the image; the first pixel reaches from 0 to 1.
     width, height : float
-        In pixels, above 0.
+        The size in pixels, above 0.
 
     Raises
     ------
     InputError
-        If the name is empty, or the numbers are no rectangle.
+        If the name is empty or has more than one line, or the numbers do not describe a rectangle.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Area:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
-            raise InputError(f"expected a name for each area, on one line, got {self.name!r}")
+            raise InputError(f"expected a name of one line for each area, got {self.name!r}")
         numbers = (self.x0, self.y0, self.width, self.height)
         if not all(isinstance(value, int | float | np.number) for value in numbers):
             raise InputError(f"area {self.name!r}: expected numbers for x, y, width and height, got {numbers}")
@@ -68,40 +68,41 @@ class Area:
         return self.y0 + self.height
 
     def clipped(self, shape: tuple[int, int]) -> "Area":
-        """The part that lies on an image of ``shape`` (H, W).
+        """The part of the area that lies on an image of ``shape`` (H, W).
 
         Raises
         ------
         InputError
-            If nothing of it does.
+            If the whole area lies outside the image.
         """
         height, width = shape
         x0, y0, x1, y1 = max(self.x0, 0), max(self.y0, 0), min(self.x1, width), min(self.y1, height)
         if x1 <= x0 or y1 <= y0:
             raise InputError(
-                f"{self} lies outside the {width}x{height} image; boxes are x, y, width, height in "
-                "pixels: were they drawn on this image, at this size?"
+                f"{self} lies outside the {width}x{height} image; give x, y, width and height in pixels, as drawn on this "
+                "image at this size"
             )
-        same = (x0, y0, x1, y1) == (self.x0, self.y0, self.x1, self.y1)
-        return self if same else Area(self.name, x0, y0, x1 - x0, y1 - y0)
+        is_inside = (x0, y0, x1, y1) == (self.x0, self.y0, self.x1, self.y1)
+        return self if is_inside else Area(self.name, x0, y0, x1 - x0, y1 - y0)
 
 
 @dataclass(frozen=True)
 class AreaShare:
-    """What one area gets.
+    """The share of attention of one area.
 
     Parameters
     ----------
     area : Area
-        As far as it lies on the image.
+        The area, cut to the image.
     attention : float
-        Sum of the density inside, in [0, 1]: the share of the fixations that the model expects there.
+        The sum of the density inside, in [0, 1]: the share of the fixations that the model expects there.
     surface : float
-        Share of the picture's surface, in (0, 1].
+        The share of the image's surface, in (0, 1].
     rank : int
-        1 for the most attention; equal shares have equal ranks.
+        The rank of the share: 1 for the largest; equal shares have equal ranks.
     interval : (float, float), optional
-        Where the share that a study measures would lie; see :func:`attention_shares`. None: the model is not calibrated.
+        The interval for the share that a study would measure; see :func:`attention_shares`. None if the model is not
+        calibrated.
     """
 
     area: Area
@@ -112,20 +113,21 @@ class AreaShare:
 
     @property
     def per_surface(self) -> float:
-        """Attention per surface: 1 is what a uniform density gives, 2 twice as much as that."""
+        """Attention divided by surface: 1 for a uniform density, 2 for twice as much."""
         return self.attention / self.surface
 
 
 @dataclass(frozen=True)
 class AreaDifference:
-    """What an area gets in one design and in another.
+    """The shares of an area in two designs.
 
     Parameters
     ----------
     a, b : AreaShare
-        Of areas with the same name.
+        The shares in the first and the second design, of areas with the same name.
     interval : (float, float), optional
-        Where the difference that a study measures would lie; see :func:`compare_shares`. None: the model is not calibrated.
+        The interval for the difference that a study would measure; see :func:`compare_shares`. None if the model is not
+        calibrated.
     """
 
     a: AreaShare
@@ -134,7 +136,7 @@ class AreaDifference:
 
     @property
     def difference(self) -> float:
-        """Share in ``b`` less the share in ``a``."""
+        """The share in ``b`` minus the share in ``a``."""
         return self.b.attention - self.a.attention
 
 
@@ -143,41 +145,42 @@ def attention_shares(
     areas: Iterable[Area],
     *,
     calibration: ShareCalibration | None = None,
-    observers: int = Study.observers,
-    fixations: int = Study.fixations,
-    level: float = Study.level,
+    observers: int = StudySize.observers,
+    fixations: int = StudySize.fixations,
+    level: float = StudySize.level,
 ) -> list[AreaShare]:
-    """The share of attention of each area.
+    """Compute the share of attention of each area.
 
     Parameters
     ----------
     saliency : SaliencyMap or array
-        Or a density ``(H, W)``, not negative, of any sum.
+        The map, or a density ``(H, W)`` with values of at least 0 and any sum.
     areas : iterable of Area
-        With different names; they may overlap, and then their shares may sum to more than 1. A pixel that an area covers in
-        part counts in part.
+        Areas with different names. They may overlap, so the shares may sum to more than 1. If an area covers a part of a
+        pixel, the same part of its value counts.
     calibration : ShareCalibration, optional
-        Of the model that predicted the map: ``predictor.calibration``. None: no intervals.
+        The calibration of the model that predicted the map, such as ``predictor.calibration``. None: no intervals.
     observers, fixations : int
-        Size of the study that the interval is about: so many observers with so many fixations each on this image.
+        The size of the study for the interval: the number of observers, and of fixations of each observer on this image.
     level : float
-        Of the interval, in (0, 1).
+        The level of the interval, in (0, 1).
 
     Returns
     -------
     list of AreaShare
-        In the order of ``areas``.
+        The shares in the order of ``areas``.
 
     Raises
     ------
     InputError
-        If an area lies outside the image, a name occurs twice, or a number is out of its range.
+        If an area lies outside the image, a name occurs twice, or a number is out of range.
 
     Notes
     -----
-    The interval is about the share that such a study measures, and covers both the model's error and chance in the sample. It
-    is as good as the calibration: on pictures like those it was fitted on, ``level`` of all areas should have their measured
-    share within the interval. It need not be symmetric about the predicted share; at a low level it may even lie beside it.
+    The interval is for the share that such a study would measure. It covers both the error of the model and the chance in the
+    sample. It is as good as the calibration: on images like those of the calibration, a share ``level`` of all areas should
+    have their measured share within the interval. The interval is not always symmetric about the predicted share; at a low
+    level it may not even contain it.
 
     Examples
     --------
@@ -187,21 +190,21 @@ def attention_shares(
     (0.25, 1.0, 1)
     """
     density = _density(saliency)
-    kept = [_cut(area, density.shape) for area in areas]
-    names = [area.name for area in kept]
+    areas = [_cut(area, density.shape) for area in areas]
+    names = [area.name for area in areas]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"expected areas with different names, got {', '.join(repeated)} more than once")
-    Study(observers=observers, fixations=fixations, level=level)  # refuses impossible ones
-    sums = [_sum_inside(density, area) for area in kept]
+    StudySize(observers=observers, fixations=fixations, level=level)  # refuses values out of range
+    sums = [_sum_inside(density, area) for area in areas]
     return [
         AreaShare(
             area=area,
             attention=attention,
             surface=area.width * area.height / density.size,
-            rank=1 + sum(other > attention + 1e-12 for other in sums),  # sums of equals differ by rounding
+            rank=1 + sum(other > attention + 1e-12 for other in sums),  # equal shares may differ by rounding
             interval=calibration.interval(attention, observers * fixations, level) if calibration else None,
         )
-        for area, attention in zip(kept, sums, strict=True)
+        for area, attention in zip(areas, sums, strict=True)
     ]
 
 
@@ -210,41 +213,43 @@ def compare_shares(
     b: Sequence[AreaShare],
     *,
     calibration: ShareCalibration | None = None,
-    observers: int = Study.observers,
-    fixations: int = Study.fixations,
-    level: float = Study.level,
+    observers: int = StudySize.observers,
+    fixations: int = StudySize.fixations,
+    level: float = StudySize.level,
 ) -> list[AreaDifference]:
-    """The areas of two designs, matched by name.
+    """Compare the shares of two designs, whose areas are matched by name.
 
     Parameters
     ----------
     a, b : sequence of AreaShare
-        From :func:`attention_shares`.
+        The shares in each design, from :func:`attention_shares`.
     calibration, observers, fixations, level
-        As there; so many observers see each design, and none sees both.
+        As in :func:`attention_shares`; each design has its own observers.
 
     Returns
     -------
     list of AreaDifference
-        For the names that both have, in the order of ``a``.
+        The differences for the names that both designs have, in the order of ``a``.
 
     Raises
     ------
     InputError
-        If they have no name in common.
+        If the designs have no name in common, or a number is out of range.
 
     Notes
     -----
-    The interval takes the two measured shares as independent: other observers see each design, and the model's error on one
-    says nothing about its error on the other. On two versions of one picture the model's errors are alike, and the interval is
-    wider than it has to be. Where it has 0 inside, such a study may well see no difference, or the opposite one.
+    The interval treats the two measured shares as independent: different observers see each design, and the error of the model
+    on one design says nothing about its error on the other. On two versions of one image the errors of the model are similar,
+    and the interval is wider than necessary. If it contains 0, such a study may measure no difference, or the opposite one.
     """
-    Study(observers=observers, fixations=fixations, level=level)  # refuses impossible ones
+    StudySize(observers=observers, fixations=fixations, level=level)  # refuses values out of range
     others = {share.area.name: share for share in b}
     pairs = [(share, others[share.area.name]) for share in a if share.area.name in others]
     if not pairs:
         names_a, names_b = (", ".join(share.area.name for share in side) or "none" for side in (a, b))
-        raise InputError(f"the two designs have no area of the same name: {names_a}; {names_b}. Name them alike")
+        raise InputError(
+            f"expected areas with the same names in both designs, got {names_a} and {names_b}; rename them"
+        )
     trials = observers * fixations
     return [
         AreaDifference(
@@ -257,7 +262,7 @@ def compare_shares(
 
 
 def numbered(areas: Iterable[Area]) -> list[Area]:
-    """The same areas with names that differ: where one occurs more than once, its areas are called ``face 1``, ``face 2``."""
+    """The same areas with different names: a name that occurs more than once becomes ``face 1``, ``face 2`` and so on."""
     areas = list(areas)
     names = [area.name for area in areas]
     used: dict[str, int] = {}
@@ -278,21 +283,23 @@ def _density(saliency: SaliencyMap | ArrayLike) -> NDArray[np.float64]:
     if values.ndim != 2 or 0 in values.shape:
         raise InputError(f"expected a density of shape (H, W), got {values.shape}")
     if not np.isfinite(values).all() or values.min() < 0 or not values.sum() > 0:
-        raise InputError("expected a density: finite, not negative and not zero everywhere; lift or mend the map first")
+        raise InputError(
+            "expected a density with finite values of at least 0 that are not all 0; correct the map first"
+        )
     return values / values.sum()
 
 
 def _cut(area: Area, shape: tuple[int, int]) -> Area:
-    """With a warning where more than a rounding is cut off."""
-    kept = area.clipped(shape)
-    cut = (kept.x0 - area.x0, kept.y0 - area.y0, area.x1 - kept.x1, area.y1 - kept.y1)
+    """The part of an area on the image; warns if more is cut off than a rounding."""
+    inside = area.clipped(shape)
+    cut = (inside.x0 - area.x0, inside.y0 - area.y0, area.x1 - inside.x1, area.y1 - inside.y1)
     if max(cut) > _ROUNDING:
         warnings.warn(f"{area} was cut to the {shape[1]}x{shape[0]} image", stacklevel=3)
-    return kept
+    return inside
 
 
 def _sum_inside(density: NDArray[np.float64], area: Area) -> float:
-    """The pixels in part covered are weighted with that part: rows by columns."""
+    """The sum of the density in an area; a pixel on its edge is weighted with the part of it that the area covers."""
     height, width = density.shape
     columns, across = _covered(area.x0, area.x1, width)
     rows, down = _covered(area.y0, area.y1, height)
@@ -300,7 +307,7 @@ def _sum_inside(density: NDArray[np.float64], area: Area) -> float:
 
 
 def _covered(start: float, stop: float, side: int) -> tuple[slice, NDArray[np.float64]]:
-    """The pixels of a line that the stretch from ``start`` to ``stop`` touches, and how much of each it covers."""
+    """The pixels of a row or column that the interval from ``start`` to ``stop`` touches, and the covered part of each."""
     first, last = int(np.floor(start)), min(int(np.ceil(stop)), side)
-    at = np.arange(first, last)
-    return slice(first, last), np.minimum(at + 1, stop) - np.maximum(at, start)
+    pixels = np.arange(first, last)
+    return slice(first, last), np.minimum(pixels + 1, stop) - np.maximum(pixels, start)

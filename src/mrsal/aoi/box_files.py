@@ -1,9 +1,9 @@
-"""Boxes on disk: our plain JSON, COCO, and exports of Label Studio flow in; areas in pixels of one image flow out.
+"""Reading and writing the boxes of areas: plain JSON, COCO, and exports of Label Studio.
 
 ==============  ===================================================================================
 plain           ``{"cta": [x, y, width, height]}``, or ``[{"name", "x", "y", "width", "height"}]``
-COCO            ``images``, ``annotations`` with ``bbox``, ``categories``; the image by its file name
-Label Studio    JSON or JSON-MIN with rectangle labels, per cent of the image; the image by its file name
+COCO            ``images``, ``annotations`` with ``bbox``, ``categories``; found by the file name of the image
+Label Studio    JSON or JSON-MIN with rectangle labels in per cent; found by the file name of the image
 ==============  ===================================================================================
 """
 
@@ -19,8 +19,8 @@ from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import write_text
 
 _MOST_BYTES = 200_000_000
-_UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # that Label Studio puts before the names of uploaded files
-_TURNED = 0.01  # degrees
+_UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # Label Studio puts it before the names of uploaded files
+_LARGEST_ROTATION = 0.01  # degrees
 
 
 def read_areas(path: str | Path, *, image: str | Path = "", shape: tuple[int, int] | None = None) -> list[Area]:
@@ -29,41 +29,41 @@ def read_areas(path: str | Path, *, image: str | Path = "", shape: tuple[int, in
     Parameters
     ----------
     path : str or Path
-        A JSON file in one of the three layouts; which one is told by what it holds.
+        A JSON file in one of the three formats, which is recognised by its content.
     image : str or Path
-        The image's file name, by which COCO and Label Studio files are searched. Its folders count only where two images
+        The file name of the image, by which it is found in COCO and Label Studio files. Its folders count only if two images
         in the file have the same name.
     shape : (int, int), optional
-        Height and width of the image in pixels. Given, boxes that were drawn on another size are refused.
+        The height and width of the image in pixels. If they are given, boxes drawn at another size are refused.
 
     Returns
     -------
     list of Area
-        In the order of the file. Where a label occurs more than once, its areas are called ``face 1``, ``face 2``.
+        The areas in the order of the file. A label that occurs more than once gives ``face 1``, ``face 2`` and so on.
 
     Raises
     ------
     FileError
         If the file cannot be read.
     DataError
-        If it is in none of the layouts, has no boxes for this image, turned ones, or ones drawn on another size
-        or given as shares of it.
+        If the file is in none of the formats or has no boxes for this image, or if a box is rotated, was drawn at another
+        size of the image, or is given in shares of the image instead of pixels.
     """
     path = Path(path)
     content = _read_json(path)
     try:
-        found = numbered(_areas(content, str(image), shape))
+        areas = numbered(_areas(content, str(image), shape))
     except InputError as error:
         raise DataError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, DataError):
             raise DataError(f"{path}: {error}") from error
-        raise DataError(f"{path} is no complete list of boxes: {type(error).__name__}: {error}") from error
-    if not found:
+        raise DataError(f"{path} is not a complete list of boxes: {type(error).__name__}: {error}") from error
+    if not areas:
         raise DataError(f"{path} has no boxes{f' for {image}' if str(image) else ''}; draw at least one")
-    if all(max(area.x0 + area.width, area.y0 + area.height) <= 1 for area in found):
+    if all(max(area.x0 + area.width, area.y0 + area.height) <= 1 for area in areas):
         raise DataError(f"{path}: all boxes lie within the first pixel; give pixels, not shares of the image's size")
-    return found
+    return areas
 
 
 def write_areas(areas: Iterable[Area], path: str | Path) -> Path:
@@ -82,25 +82,25 @@ def _read_json(path: Path) -> Any:
     except OSError as error:
         raise FileError(f"cannot read the boxes in {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is no JSON file: it is not UTF-8 text") from error
+        raise DataError(f"{path} is not a JSON file: expected UTF-8 text") from error
     try:
         return json.loads(text, object_pairs_hook=_without_repeats)
     except RecursionError as error:
-        raise DataError(f"{path} is no list of boxes: it is nested too deeply") from error
+        raise DataError(f"{path} is not a list of boxes: it is nested too deeply") from error
     except InputError as error:
         raise DataError(f"{path}: {error}") from error
     except ValueError as error:
-        raise DataError(f"{path} is no JSON file: {error}") from error
+        raise DataError(f"{path} is not a JSON file: {error}") from error
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The second of two boxes of one name would silently win."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    """A dict of the pairs; refuses a repeated name, of which ``json`` would silently take the last box."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
         names = [name for name, _ in pairs]
         repeated = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"{repeated!r} is there twice; give each area a name of its own")
-    return found
+        raise InputError(f"the name {repeated!r} occurs twice; give each area its own name")
+    return content
 
 
 def _areas(content: Any, image: str, shape: tuple[int, int] | None) -> Iterator[Area]:
@@ -142,14 +142,15 @@ def _coco(content: dict[str, Any], image: str, shape: tuple[int, int] | None) ->
 
 
 def _is_task(entry: Any) -> bool:
-    """Of Label Studio: whole (``annotations``; ``completions`` before version 1), or JSON-MIN with the boxes under any name."""
+    """Whether this is a task of Label Studio, in JSON (``annotations``, or ``completions`` before version 1) or JSON-MIN."""
     if not isinstance(entry, dict):
         return False
-    whole = isinstance(entry.get("data"), dict) and ("annotations" in entry or "completions" in entry)
-    return whole or bool(_minimal_boxes(entry)) or {"annotation_id", "annotator"} <= entry.keys()
+    is_json = isinstance(entry.get("data"), dict) and ("annotations" in entry or "completions" in entry)
+    return is_json or bool(_minimal_boxes(entry)) or {"annotation_id", "annotator"} <= entry.keys()
 
 
 def _minimal_boxes(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """The boxes of a JSON-MIN task, which may stand under any name."""
     lists = [value for value in task.values() if isinstance(value, list)]
     return [box for boxes in lists for box in boxes if isinstance(box, dict) and "original_width" in box]
 
@@ -166,15 +167,15 @@ def _label_studio(tasks: list[dict[str, Any]], image: str, shape: tuple[int, int
     else:
         versions = [version for version in versions if version.get("result") and not version.get("was_cancelled")]
         if len(versions) > 1:
-            raise DataError(f"{len(versions)} people labelled {image}; export one annotation for each image")
+            raise DataError(f"expected one annotation of {image}, got {len(versions)}; export one for each image")
         results = versions[0]["result"] if versions else []
         boxes = [(result, result["value"]) for result in results if "rectanglelabels" in result.get("value", {})]
     for result, value in boxes:
         label = " ".join(value.get("rectanglelabels") or ["area"])
-        turned = float(value.get("rotation") or 0), float(result.get("image_rotation") or 0)
-        if max(map(abs, turned)) > _TURNED:
+        rotations = float(value.get("rotation") or 0), float(result.get("image_rotation") or 0)
+        if max(map(abs, rotations)) > _LARGEST_ROTATION:
             raise DataError(
-                f"{label!r} is turned by {turned[0] or turned[1]:g} degrees; draw it upright, with rotation 0"
+                f"{label!r} is rotated by {rotations[0] or rotations[1]:g} degrees; draw it with rotation 0"
             )
         width, height = float(result["original_width"]), float(result["original_height"])
         _check_size((width, height), shape)
@@ -183,7 +184,7 @@ def _label_studio(tasks: list[dict[str, Any]], image: str, shape: tuple[int, int
 
 
 def _image_texts(data: dict[str, Any]) -> list[str]:
-    """What may be the image's address: the variable is named as its user likes, mostly ``image``."""
+    """The texts that may be the address of the image. Its variable is mostly called ``image``, but may have any name."""
     texts = [
         value for key, value in sorted(data.items(), key=lambda item: item[0] != "image") if isinstance(value, str)
     ]
@@ -191,26 +192,27 @@ def _image_texts(data: dict[str, Any]) -> list[str]:
 
 
 def _label_studio_name(text: str) -> str:
-    """``/upload/1/8ed3b6a1-a.png`` is ``/upload/1/a.png``, ``/data/local-files/?d=photos/a.png`` is ``photos/a.png``."""
+    """The path of an image: ``/upload/1/a.png`` for ``/upload/1/8ed3b6a1-a.png``, ``a.png`` for ``/data/?d=a.png``."""
     address = urlsplit(text)
     path = PurePosixPath(unquote(parse_qs(address.query).get("d", [address.path])[0]).replace("\\", "/"))
     return str(path.with_name(_UPLOAD_PREFIX.sub("", path.name))) if path.name else text
 
 
 def _chosen(named: list[tuple[str, dict[str, Any]]], image: str) -> dict[str, Any]:
-    """The entry of an image, by its name; by its folders too where the name alone is not enough."""
+    """The entry of an image by its name, and by its folders if several images have that name."""
     wanted = Path(image).as_posix()
     name = PurePosixPath(wanted).name
-    found = [(other, entry) for other, entry in named if PurePosixPath(other.replace("\\", "/")).name == name]
-    if len(found) > 1:
-        found = [(other, entry) for other, entry in found if f"/{wanted}".endswith(f"/{other.lstrip('/')}")] or found
-    if len(found) == 1:
-        return found[0][1]
-    if found:
-        raise DataError(f"{len(found)} images are called {name}; keep the boxes of one of them")
-    there = ", ".join(other for other, _ in named[:3]) or "none"
+    matches = [(other, entry) for other, entry in named if PurePosixPath(other.replace("\\", "/")).name == name]
+    if len(matches) > 1:
+        whole = [(other, entry) for other, entry in matches if f"/{wanted}".endswith(f"/{other.lstrip('/')}")]
+        matches = whole or matches
+    if len(matches) == 1:
+        return matches[0][1]
+    if matches:
+        raise DataError(f"{len(matches)} images are called {name}; keep the boxes of one of them")
+    examples = ", ".join(other for other, _ in named[:3]) or "none"
     raise DataError(
-        f"no boxes for an image called {name or '(no name was given)'}; it has {len(named)} images, such as {there}"
+        f"no boxes for an image called {name or '(no name was given)'}; the file has {len(named)} images: {examples}"
     )
 
 
@@ -218,7 +220,7 @@ def _check_size(size: tuple[float, float], shape: tuple[int, int] | None) -> Non
     width, height = size
     if shape is not None and (round(float(height)), round(float(width))) != shape:
         raise DataError(
-            f"the boxes were drawn on {width:g}x{height:g} pixels, the image has {shape[1]}x{shape[0]}; "
+            f"the boxes were drawn on an image of {width:g}x{height:g} pixels, but this one has {shape[1]}x{shape[0]}; "
             "use the image that was labelled"
         )
 

@@ -1,7 +1,4 @@
-"""Contours that mean something: the smallest region that holds a share of all attention.
-
-A density flows in; thresholds and lines flow out.
-"""
+"""Contours around the smallest region that contains a certain share of the attention."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,24 +7,24 @@ from mrsal.errors import InputError
 
 
 def contour_level(density: ArrayLike, share: float) -> float:
-    """The value above which a density holds a share of its sum: the rim of its highest-density region.
+    """The lowest value in the smallest region that contains a share of a density (its highest-density region).
 
     Parameters
     ----------
     density : array
-        ``(H, W)``, not negative, of any sum.
+        A density ``(H, W)`` with values of at least 0 and any sum.
     share : float
-        In (0, 1).
+        The share, in (0, 1).
 
     Returns
     -------
     float
-        The highest value v for which the pixels of at least v hold at least ``share``.
+        The highest value v for which the pixels with values of at least v contain at least ``share``.
 
     Raises
     ------
     InputError
-        If the density is none, or the share is out of its range.
+        If the values are not a density, or the share is out of range.
 
     References
     ----------
@@ -40,16 +37,16 @@ def contour_level(density: ArrayLike, share: float) -> float:
     """
     values = np.asarray(density, np.float64)
     if not values.size or not np.isfinite(values).all() or values.min() < 0 or not values.sum() > 0:
-        raise InputError("expected a density: finite, not negative and not zero everywhere")
+        raise InputError("expected a density with finite values of at least 0 that are not all 0")
     if not 0 < share < 1:
         raise InputError(f"expected a share above 0 and below 1, got {share}")
     descending = np.sort(values, axis=None)[::-1]
-    held = np.cumsum(descending)
-    return float(descending[min(np.searchsorted(held, share * held[-1] * (1 - 1e-12)), values.size - 1)])
+    sums = np.cumsum(descending)
+    return float(descending[min(np.searchsorted(sums, share * sums[-1] * (1 - 1e-12)), values.size - 1)])
 
 
 def contour_lines(density: ArrayLike, share: float) -> list[NDArray[np.float64]]:
-    """The outline of the smallest region that holds a share of a density.
+    """The outline of the smallest region that contains a share of a density.
 
     Parameters
     ----------
@@ -59,9 +56,9 @@ def contour_lines(density: ArrayLike, share: float) -> list[NDArray[np.float64]]
     Returns
     -------
     list of array
-        ``(N, 2)`` each: x and y in pixels from the upper left corner. A line that reaches the border ends there.
+        The lines, ``(N, 2)`` each: x and y in pixels from the upper left corner. A line that reaches the border ends there.
     """
-    from contourpy import contour_generator  # comes with matplotlib
+    from contourpy import contour_generator  # matplotlib depends on it
 
     values = np.asarray(density, np.float64)
     level = contour_level(values, share)

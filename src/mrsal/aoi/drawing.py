@@ -1,8 +1,7 @@
-"""Pictures: comparisons of prediction and ground truth, training curves, and sheets of many comparisons."""
+"""Drawing areas, contours and spots on pictures."""
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,25 +12,23 @@ from mrsal.aoi.contours import contour_lines
 from mrsal.aoi.spots import Spot
 from mrsal.evaluation.report.pictures import _FIXATION, _GUTTER
 
-if TYPE_CHECKING:  # a slow import
-    pass
-
 
 def with_areas(picture: NDArray[np.uint8], areas: Sequence[Area], labels: Sequence[str]) -> NDArray[np.uint8]:
-    """A picture with the outline of each area and a label on it.
+    """Draw the outline of each area and a label at it.
 
     Parameters
     ----------
     picture : array
-        ``(H, W, 3)`` uint8.
+        The picture, ``(H, W, 3)`` uint8.
     areas : sequence of Area
+        The areas, in pixels of the picture.
     labels : sequence of str
-        One for each, such as its name and share; what is too long for the picture is cut at its border.
+        A label for each area, such as its name and share. A label that is too long is cut at the border of the picture.
 
     Returns
     -------
     array
-        ``(H, W, 3)`` uint8.
+        The new picture, ``(H, W, 3)`` uint8.
     """
     page = Image.fromarray(picture)
     pen = ImageDraw.Draw(page)
@@ -39,13 +36,13 @@ def with_areas(picture: NDArray[np.uint8], areas: Sequence[Area], labels: Sequen
     font = ImageFont.load_default(float(np.clip(max(page.size) / 50, 11, 40)))
     for area in areas:
         box = (round(area.x0), round(area.y0), round(area.x1) - 1, round(area.y1) - 1)
-        box = (*box[:2], max(box[0], box[2]), max(box[1], box[3]))  # a sliver is still a line
-        for inset, colour in ((0, "black"), (line, "white"), (2 * line, "black")):  # seen on any ground
+        box = (*box[:2], max(box[0], box[2]), max(box[1], box[3]))  # a very thin area is still a line
+        for inset, colour in ((0, "black"), (line, "white"), (2 * line, "black")):  # visible on any background
             if box[2] - box[0] >= 2 * inset and box[3] - box[1] >= 2 * inset:
                 inner = (box[0] + inset, box[1] + inset, box[2] - inset, box[3] - inset)
                 pen.rectangle(inner, outline=colour, width=line)
     taken: list[tuple[float, float, float, float]] = []
-    for area, label in zip(areas, labels, strict=True):  # after all outlines, which would strike them through
+    for area, label in zip(areas, labels, strict=True):  # after the outlines, which would cross them
         *_, right, bottom = pen.textbbox((0, 0), label, font=font)
         wide, high = right + 4 * line, bottom + 3 * line
         x = min(max(0, round(area.x0)), max(0, page.width - wide))
@@ -60,21 +57,21 @@ def with_areas(picture: NDArray[np.uint8], areas: Sequence[Area], labels: Sequen
 
 
 def with_contours(picture: NDArray[np.uint8], density: NDArray, shares: Sequence[float]) -> NDArray[np.uint8]:
-    """A picture with the outline of the smallest region that holds each share of a density, labelled with it.
+    """Draw the outline of the smallest region that contains each share of a density, with the share as label.
 
     Parameters
     ----------
     picture : array
-        ``(H, W, 3)`` uint8.
+        The picture, ``(H, W, 3)`` uint8.
     density : array
-        ``(H, W)``, of the same size.
+        The density, ``(H, W)``.
     shares : sequence of float
-        In (0, 1).
+        The shares, in (0, 1).
 
     Returns
     -------
     array
-        ``(H, W, 3)`` uint8.
+        The new picture, ``(H, W, 3)`` uint8.
     """
     page = Image.fromarray(picture)
     pen = ImageDraw.Draw(page)
@@ -92,14 +89,16 @@ def with_contours(picture: NDArray[np.uint8], density: NDArray, shares: Sequence
             tops.append((f"{100 * share:g}%", *longest[longest[:, 1].argmin()]))
     half_wide, half_high = pen.textlength("100%", font) / 2 + 3, size / 2 + 3
     for label, *top in tops:
-        x = min(max(float(top[0]), half_wide), page.width - half_wide)  # whole, where a line runs along the border
+        x = min(
+            max(float(top[0]), half_wide), page.width - half_wide
+        )  # keeps the label inside if the line follows the border
         y = min(max(float(top[1]), half_high), page.height - half_high)
         pen.text((x, y), label, fill="white", font=font, anchor="mm", stroke_width=3, stroke_fill="black")
     return np.asarray(page)
 
 
 def with_spots(picture: NDArray[np.uint8], spots: Sequence[Spot]) -> NDArray[np.uint8]:
-    """A picture with a numbered disc on each spot, joined in their order: ``(H, W, 3)`` uint8."""
+    """Draw a numbered disc on each spot and lines between them in their order: ``(H, W, 3)`` uint8."""
     page = Image.fromarray(picture)
     pen = ImageDraw.Draw(page)
     radius = float(np.clip(max(page.size) / 55, 8, 60))
@@ -108,7 +107,7 @@ def with_spots(picture: NDArray[np.uint8], spots: Sequence[Spot]) -> NDArray[np.
     for a, b in pairwise(spots):
         pen.line([(a.x, a.y), (b.x, b.y)], fill="black", width=3 * width)
         pen.line([(a.x, a.y), (b.x, b.y)], fill=_FIXATION, width=width)
-    for number, spot in reversed(list(enumerate(spots, start=1))):  # the first ones on top
+    for number, spot in reversed(list(enumerate(spots, start=1))):  # the first spot is on top
         box = (spot.x - radius, spot.y - radius, spot.x + radius, spot.y + radius)
         pen.ellipse(box, fill=_FIXATION, outline="black", width=width)
         pen.text((spot.x, spot.y), str(number), fill="black", font=font, anchor="mm")
@@ -116,7 +115,7 @@ def with_spots(picture: NDArray[np.uint8], spots: Sequence[Spot]) -> NDArray[np.
 
 
 def side_by_side(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Two pictures beside each other, each at its own size, on white."""
+    """Two pictures beside each other, at their own sizes, on white."""
     page = Image.new("RGB", (left.shape[1] + _GUTTER + right.shape[1], max(left.shape[0], right.shape[0])), "white")
     page.paste(Image.fromarray(left), (0, 0))
     page.paste(Image.fromarray(right), (left.shape[1] + _GUTTER, 0))

@@ -9,54 +9,54 @@ from mrsal.errors import InputError
 from mrsal.evaluation import ModelOptions
 from mrsal.options import Option, check
 
-Boxes = Annotated[Path, Option('Areas: {"name": [x, y, width, height]} in pixels, COCO, or an export of Label Studio.')]
-Picture = Annotated[Path, Option("The picture.", argument=True)]
+Boxes = Annotated[
+    Path, Option('JSON file with the areas: {"name": [x, y, width, height]} in pixels, COCO or Label Studio.')
+]
+Image = Annotated[Path, Option("Image file.", argument=True)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Study:
-    """The size of the study that an interval is about."""
+class StudySize:
+    """The size of a study; an interval says which shares such a study would measure."""
 
-    observers: Annotated[int, Option("Number of observers in the study that the interval is about.", minimum=1)] = 15
-    fixations: Annotated[
-        int, Option("Number of fixations of each observer on the picture in that study.", minimum=1)
-    ] = 6
-    level: Annotated[float, Option("Level of the interval.", above=0, below=1)] = 0.95
+    observers: Annotated[int, Option("Number of observers in a study that would measure the shares.", minimum=1)] = 15
+    fixations: Annotated[int, Option("Number of fixations of each observer on the image in that study.", minimum=1)] = 6
+    level: Annotated[float, Option("Level of the interval, for example 0.95.", above=0, below=1)] = 0.95
 
     def __post_init__(self) -> None:
         check(self)
 
 
 @dataclass(frozen=True, kw_only=True)
-class AoiOptions(Study, ModelOptions):
+class AoiOptions(StudySize, ModelOptions):
     """Options of ``mrsal aoi``."""
 
-    image: Picture
+    image: Image
     boxes: Boxes
-    compare: Annotated[Path | None, Option("Another design, to compare with.")] = None
+    compare: Annotated[Path | None, Option("Image of a second design to compare with.")] = None
     compare_boxes: Annotated[
-        Path | None, Option("Areas of the other design. Default: those of the first, pixel for pixel.")
+        Path | None, Option("Areas of the second design. Default: the areas of the first, pixel for pixel.")
     ] = None
-    out: Annotated[Sequence[Path], Option("Write a picture (.png, .jpg) or table (.csv). May be repeated.")] = ()
+    out: Annotated[Sequence[Path], Option("Picture (.png, .jpg) or table (.csv) to write. May be repeated.")] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.compare_boxes and not self.compare:
-            raise InputError("--compare_boxes are the areas of another design; give that one with --compare")
+            raise InputError("--compare_boxes needs a second design; give its image with --compare")
 
     @property
-    def study(self) -> Study:
-        """The study alone."""
-        return Study(observers=self.observers, fixations=self.fixations, level=self.level)
+    def study(self) -> StudySize:
+        """The size of the study alone, without the other options."""
+        return StudySize(observers=self.observers, fixations=self.fixations, level=self.level)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckOptions(ModelOptions):
     """Options of ``mrsal check``."""
 
-    image: Picture
+    image: Image
     boxes: Boxes
     rule: Annotated[
         Sequence[str],
-        Option("A rule such as 'cta>=0.15', 'cta>=15%', 'cta>logo'; with >=, >, <= or <. May be repeated."),
+        Option("Rule with >=, >, <= or <, such as 'cta>=0.15', 'cta>=15%' or 'cta>logo'. May be repeated."),
     ]

@@ -1,4 +1,4 @@
-"""Rules about areas, such as ``cta>=15%`` or ``cta>logo``: text flows in, whether it holds flows out."""
+"""Rules about the shares of areas, such as ``cta>=15%`` or ``cta>logo``."""
 
 import operator
 import re
@@ -16,16 +16,16 @@ _ROUNDING = 1e-6  # a map is float32, so a share that should be 0.15 may be 0.14
 
 @dataclass(frozen=True)
 class Rule:
-    """What an area's share of attention is to be.
+    """A condition for the share of attention of an area.
 
     Parameters
     ----------
     area : str
-        Name of the area on the left.
+        The name of the area on the left.
     sign : str
-        One of ``>=``, ``>``, ``<=``, ``<``.
+        The operator: ``>=``, ``>``, ``<=`` or ``<``.
     limit : float or str
-        A share in [0, 1], or the name of another area.
+        The right side: a share in [0, 1], or the name of another area.
     """
 
     area: str
@@ -38,7 +38,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A rule and what came of it: the shares on its two sides, in [0, 1]."""
+    """A rule and the shares on its two sides, in [0, 1]."""
 
     rule: Rule
     left: float
@@ -46,7 +46,7 @@ class Outcome:
 
     @property
     def holds(self) -> bool:
-        """Whether it does; shares closer than 1e-6 are equal."""
+        """Whether the rule holds. Shares that differ by less than 1e-6 are equal."""
         if abs(self.left - self.right) <= _ROUNDING:
             return "=" in self.rule.sign
         return bool(_OPERATORS[self.rule.sign](self.left, self.right))
@@ -58,19 +58,20 @@ class Outcome:
 
 
 def parse_rule(text: str, names: Iterable[str]) -> Rule:
-    """Understand a rule.
+    """Read a rule from text.
 
     Parameters
     ----------
     text : str
-        An area's name, one of ``>=``, ``>``, ``<=``, ``<``, and a number in [0, 1], a percentage, or another area's name.
+        The name of an area, then ``>=``, ``>``, ``<=`` or ``<``, then a number in [0, 1], a percentage, or the name of
+        another area.
     names : iterable of str
-        Of the areas there are.
+        The names of all areas.
 
     Raises
     ------
     InputError
-        If it is none, names an area that is not there, or asks for a share that cannot be.
+        If the text is not a rule, names an unknown area, or has a share outside [0, 1].
 
     Examples
     --------
@@ -96,7 +97,7 @@ def parse_rule(text: str, names: Iterable[str]) -> Rule:
 
 
 def check_rules(rules: Iterable[Rule], shares: Iterable[AreaShare]) -> list[Outcome]:
-    """Hold rules against the shares of an image."""
+    """Check rules against the shares of an image."""
     attention = {share.area.name: share.attention for share in shares}
     return [
         Outcome(rule, attention[rule.area], attention[rule.limit] if isinstance(rule.limit, str) else rule.limit)
@@ -106,4 +107,4 @@ def check_rules(rules: Iterable[Rule], shares: Iterable[AreaShare]) -> list[Outc
 
 def _require(area: str, names: list[str], text: str) -> None:
     if area not in names:
-        raise InputError(f"rule {text!r}: there is no area {area!r}; there are {', '.join(names)}")
+        raise InputError(f"rule {text!r}: there is no area {area!r}; the areas are {', '.join(names)}")

@@ -1,7 +1,4 @@
-"""The strongest spots of a map, in the order in which inhibition of return would visit them.
-
-A map flows in; spots flow out, the most salient first.
-"""
+"""The strongest spots of a map, in the order in which attention with inhibition of return would visit them."""
 
 from dataclasses import dataclass
 
@@ -12,20 +9,20 @@ from scipy.ndimage import maximum_filter
 from mrsal.errors import InputError
 
 _RADIUS = 1 / 6  # of the shorter side, as in the paper below
-_HILLTOP = 1 / 3  # of the radius
-_FAINT = 0.05  # what is left of the map below this part of its range is no spot
+_PEAK = 1 / 3  # of the radius
+_FAINT = 0.05  # of the range of the map; weaker places are not spots
 
 
 @dataclass(frozen=True)
 class Spot:
-    """A place that stands out.
+    """A strong place of a map.
 
     Parameters
     ----------
     x, y : float
-        Centre of its pixel, in pixels from the upper left corner.
+        The centre of its pixel, in pixels from the upper left corner.
     strength : float
-        The map there, stretched to [0, 1], before anything was inhibited.
+        The value of the map there, with the map scaled to [0, 1] and before inhibition.
     """
 
     x: float
@@ -34,33 +31,33 @@ class Spot:
 
 
 def strongest_spots(saliency_map: ArrayLike, *, count: int = 5, radius: float | None = None) -> list[Spot]:
-    """The places that attention visits if it goes to the strongest and then avoids where it has been.
+    """The places that attention visits if it always goes to the strongest place and avoids earlier ones.
 
     Parameters
     ----------
     saliency_map : array
-        ``(H, W)``, finite, of any range.
+        The map, ``(H, W)``, finite, with any range.
     count : int
-        The most spots to find; fewer where the rest of the map is faint, none where it is constant.
+        The largest number of spots. There are fewer if the rest of the map is weak, and none if the map is constant.
     radius : float, optional
-        Of the inhibition, in pixels. None: a sixth of the shorter side.
+        The radius of the inhibition in pixels. None: a sixth of the shorter side.
 
     Returns
     -------
     list of Spot
-        In their order.
+        The spots in their order.
 
     Raises
     ------
     InputError
-        If the map is not finite or empty, or a number is out of its range.
+        If the map is empty or not finite, or a number is out of range.
 
     Notes
     -----
-    Only hilltops of the map itself, the highest places within a third of the radius, are spots. After each, the map is
-    multiplied by one minus a Gaussian of that standard deviation around it. The paper inhibits a disc with a sharp edge and
-    takes any place, so that the next spot often lies on the rim of the last. The order is the model's and no measured
-    scanpath: nothing here knows time, or how far eyes jump.
+    Only peaks of the map, the highest places within a third of the radius, are spots. After each spot, the map is multiplied
+    by one minus a Gaussian around it whose standard deviation is the radius. The paper inhibits a disc with a sharp edge and
+    accepts any place, so the next spot often lies on the edge of the last disc. The order comes from the model and is not a
+    measured scanpath: neither time nor the length of eye movements is modelled.
 
     References
     ----------
@@ -75,7 +72,7 @@ def strongest_spots(saliency_map: ArrayLike, *, count: int = 5, radius: float | 
     """
     values = np.asarray(saliency_map, np.float64)
     if values.ndim != 2 or 0 in values.shape or not np.isfinite(values).all():
-        raise InputError(f"expected a finite map of shape (H, W), got {values.shape}; mend NaN and infinities first")
+        raise InputError(f"expected a finite map of shape (H, W), got {values.shape}; replace NaN and infinities first")
     if count < 0:
         raise InputError(f"expected a count of 0 or more, got {count}")
     height, width = values.shape
@@ -84,16 +81,16 @@ def strongest_spots(saliency_map: ArrayLike, *, count: int = 5, radius: float | 
         raise InputError(f"expected a radius above 0 pixels, got {radius}")
     span = np.ptp(values)
     strength = (values - values.min()) / (span if span > 0 else 1)
-    around = 2 * max(1, round(sigma * _HILLTOP)) + 1
-    hilltops = strength == maximum_filter(strength, size=around, mode="nearest")
-    left = np.where(hilltops, strength, 0)
+    window = 2 * max(1, round(sigma * _PEAK)) + 1
+    peaks = strength == maximum_filter(strength, size=window, mode="nearest")
+    remaining = np.where(peaks, strength, 0)
     spots: list[Spot] = []
-    while len(spots) < count and left.max() > _FAINT:
-        row, column = np.unravel_index(int(left.argmax()), left.shape)
+    while len(spots) < count and remaining.max() > _FAINT:
+        row, column = np.unravel_index(int(remaining.argmax()), remaining.shape)
         spots.append(Spot(float(column + 0.5), float(row + 0.5), float(strength[row, column])))
-        left *= 1 - _bump(height, int(row), sigma)[:, None] * _bump(width, int(column), sigma)
+        remaining *= 1 - _gaussian(height, int(row), sigma)[:, None] * _gaussian(width, int(column), sigma)
     return spots
 
 
-def _bump(side: int, at: int, sigma: float) -> NDArray[np.float64]:
-    return np.exp(-(((np.arange(side) - at) / sigma) ** 2) / 2)
+def _gaussian(side: int, centre: int, sigma: float) -> NDArray[np.float64]:
+    return np.exp(-(((np.arange(side) - centre) / sigma) ** 2) / 2)

@@ -1,7 +1,4 @@
-"""The jobs behind ``mrsal aoi`` and ``mrsal check``.
-
-An image, boxes and a model flow in; shares, tables and pictures flow out.
-"""
+"""The jobs of ``mrsal aoi`` and ``mrsal check``: measuring the areas of an image, tables, pictures and files of results."""
 
 import csv
 import io
@@ -19,9 +16,9 @@ from rich.table import Table
 from mrsal.aoi.areas import Area, AreaDifference, AreaShare, attention_shares
 from mrsal.aoi.box_files import read_areas
 from mrsal.aoi.drawing import side_by_side, with_areas
-from mrsal.aoi.options import Study
+from mrsal.aoi.options import StudySize
 from mrsal.errors import InputError
-from mrsal.files import atomic_path
+from mrsal.files import atomic_path, write_text
 from mrsal.images import read_image
 from mrsal.inference import SaliencyMap, SaliencyModel
 
@@ -31,19 +28,19 @@ COLUMNS = ("area", "x", "y", "width", "height", "attention", "low", "high", "sur
 
 @dataclass(frozen=True)
 class Attention:
-    """An image, its map, and what its areas get."""
+    """The map of an image and the shares of its areas."""
 
     name: str
     saliency: SaliencyMap
     shares: list[AreaShare]
 
     def picture(self) -> NDArray[np.uint8]:
-        """The heatmap on the image with labelled boxes: ``(H, W, 3)`` uint8."""
+        """The heatmap over the image with labelled areas: ``(H, W, 3)`` uint8."""
         labels = [f"{share.area.name} {100 * share.attention:.1f}%" for share in self.shares]
         return with_areas(self.saliency.overlay(), [share.area for share in self.shares], labels)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A dict per area with the :data:`COLUMNS`; shares in [0, 1], boxes in pixels; low and high may be None."""
+        """A dict with the :data:`COLUMNS` for each area: shares in [0, 1], boxes in pixels; low and high may be None."""
         return [
             {
                 "area": share.area.name,
@@ -62,25 +59,26 @@ class Attention:
 
 
 def measure(
-    image: Path, boxes: Path | Sequence[Area], model: SaliencyModel, *, study: Study | None = None
+    image: Path, boxes: Path | Sequence[Area], model: SaliencyModel, *, study: StudySize | None = None
 ) -> Attention:
-    """Predict an image and share its attention among areas.
+    """Predict an image and measure the shares of its areas.
 
     Parameters
     ----------
     image : Path
+        The file of the image.
     boxes : Path or sequence of Area
-        A file for :func:`read_areas`, or the areas themselves.
+        A file that :func:`read_areas` reads, or the areas.
     model : SaliencyModel
-        Its calibration, if it has one, gives the intervals.
-    study : Study, optional
-        What the intervals are about.
+        The model. If it is calibrated, the shares have intervals.
+    study : StudySize, optional
+        The size of the study for the intervals.
     """
     pixels = read_image(image)
     areas = read_areas(boxes, image=image, shape=pixels.shape[:2]) if isinstance(boxes, Path) else boxes
-    attention_shares(np.ones(pixels.shape[:2]), areas)  # what is wrong with the boxes is said before the network runs
+    attention_shares(np.ones(pixels.shape[:2]), areas)  # finds mistakes in the boxes before the network runs
     saliency = model.predict(pixels, name=image.name)
-    size = study or Study()
+    size = study or StudySize()
     shares = attention_shares(
         saliency,
         areas,
@@ -93,7 +91,7 @@ def measure(
 
 
 def share_table(attention: Attention, *, level: float) -> Table:
-    """What each area gets, most first; with a column for the intervals if there are any."""
+    """A table of the shares, largest first, with a column for the intervals if there are any."""
     table = Table(title=escape(attention.name), title_justify="left")
     table.add_column("area")
     spans = [f"{100 * level:g} %"] if any(share.interval for share in attention.shares) else []
@@ -112,7 +110,7 @@ def share_table(attention: Attention, *, level: float) -> Table:
 
 
 def difference_table(a: Attention, b: Attention, differences: Sequence[AreaDifference], *, level: float) -> Table:
-    """The shares of two designs side by side, in the order of the boxes; with a column for the intervals if there are any."""
+    """A table of the shares in two designs, in the order of the boxes, with a column for the intervals if there are any."""
     table = Table()
     table.add_column("area")
     spans = [f"{100 * level:g} %"] if any(pair.interval for pair in differences) else []
@@ -140,35 +138,34 @@ def csv_text(attentions: Sequence[Attention]) -> str:
 
 
 def json_dict(attentions: Sequence[Attention], differences: Sequence[AreaDifference] = ()) -> dict[str, Any]:
-    """The same, with the differences of two designs, for ``--json``."""
-    found: dict[str, Any] = {
-        "images": [{"image": one.name, "areas": [_rounded(row) for row in one.rows()]} for one in attentions]
-    }
+    """The areas of one or more images, and the differences between two designs, for ``--json``."""
+    images = [{"image": each.name, "areas": [_rounded(row) for row in each.rows()]} for each in attentions]
+    result: dict[str, Any] = {"images": images}
     if differences:
-        found["differences"] = [
+        result["differences"] = [
             _rounded({"area": pair.a.area.name, "difference": pair.difference, **_ends(pair.interval)})
             for pair in differences
         ]
-    return found
+    return result
 
 
 def check_out(paths: Sequence[Path], *, inputs: Sequence[Path] = ()) -> None:
-    """Refuse endings that :func:`write_out` does not know, and to overwrite what is read, before anything is computed."""
+    """Refuse unknown file endings and files that are inputs, before anything is computed."""
     for path in paths:
-        if path.resolve() in [read.resolve() for read in inputs]:
-            raise InputError(f"--out {path} would overwrite what is read; choose another name")
+        if path.resolve() in [file.resolve() for file in inputs]:
+            raise InputError(f"--out {path} would overwrite an input; choose another name")
         if path.suffix.lower() not in (*PICTURES, ".csv"):
-            raise InputError(f"--out writes {', '.join((*PICTURES, '.csv'))}, by the ending; got {path.name!r}")
+            raise InputError(f"--out must end in one of {', '.join((*PICTURES, '.csv'))}, got {path.name!r}")
 
 
 def write_out(path: Path, attentions: Sequence[Attention]) -> None:
-    """Write a picture, two designs side by side, or a table, by the ending of ``path``."""
+    """Write a picture, with two designs side by side, or a table; the ending of ``path`` decides."""
     check_out([path])
     suffix = path.suffix.lower()
+    if suffix == ".csv":
+        write_text(path, csv_text(attentions))
+        return
     with atomic_path(path) as temporary:
-        if suffix == ".csv":
-            temporary.write_text(csv_text(attentions), encoding="utf-8")
-            return
         pictures = [attention.picture() for attention in attentions]
         picture = pictures[0] if len(pictures) == 1 else side_by_side(*pictures)
         Image.fromarray(picture).save(temporary, format="PNG" if suffix == ".png" else "JPEG", quality=92)

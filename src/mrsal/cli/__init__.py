@@ -1,8 +1,7 @@
-"""The command line: ``mrsal prepare``, ``train``, ``evaluate``, ``compare`` and so on; and what ``train.py``, ``eval.py`` run.
+"""The command line: the commands of ``mrsal``, and the scripts ``train.py`` and ``eval.py``.
 
-Options are spelled with underscores, as users of the method know them; hyphens do as well.
-
-A file per family of commands, which are plain functions; here they are registered.
+The files of this package define the commands, and this one puts them together. Options are written with underscores, as in
+earlier implementations of the method, or with hyphens.
 """
 
 import faulthandler
@@ -18,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from mrsal._version import __version__
-from mrsal.cli._options import CONTEXT, Command, Terminal, console, errors, log, speak_normally
+from mrsal.cli._options import CONTEXT, Command, Commands, Terminal, console, errors, log, reset_console
 from mrsal.cli.areas import aoi, check
 from mrsal.cli.checking import doctor
 from mrsal.cli.evaluating import compare, evaluate, submit
@@ -28,25 +27,29 @@ from mrsal.cli.serving import serve
 from mrsal.cli.training import demo, prepare, train
 from mrsal.errors import MrsalError, Stopped, TrainingError
 
-STOPPED = 75  # EX_TEMPFAIL of sysexits.h: worth another try
+STOPPED = 75  # EX_TEMPFAIL of sysexits.h: the run can be continued
 
 app = typer.Typer(
-    help="Predict where people look in a picture; train, evaluate and compare models that do.",
+    cls=Commands,
+    help="Predict where people look in images, and train, evaluate and compare models.",
     context_settings=CONTEXT,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
-_USING = (demo, predict, serve, aoi, check)
-_SCIENCE = (prepare, train, evaluate, compare, submit, export, doctor)
-for command in (*_USING, *_SCIENCE):
-    app.command(cls=Command)(command)
+_GROUPS = {
+    "Use a model": (demo, predict, serve, aoi, check, export, doctor),
+    "Train and evaluate": (prepare, train, evaluate, compare, submit),
+}
+for heading, commands in _GROUPS.items():
+    for command in commands:
+        app.command(cls=Command, rich_help_panel=heading)(command)
 
 
 @app.callback(invoke_without_command=True)
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
         console.print(__version__)
@@ -64,12 +67,12 @@ def train_script() -> None:
 
 
 def evaluate_script() -> None:
-    """Entry point of ``eval.py``, which adds the score that users of the method know."""
+    """Entry point of ``eval.py``, where ``--agreement`` is on by default."""
     _run(_single(evaluate, agreement=True))
 
 
 def _single(command: Callable[..., Any], **defaults: Any) -> typer.Typer:
-    """A command by itself, with other defaults for some of its options."""
+    """A program with one command, which has ``defaults`` for some of its options."""
     alone = typer.Typer(
         add_completion=False, context_settings=CONTEXT, rich_markup_mode=None, pretty_exceptions_enable=False
     )
@@ -78,26 +81,26 @@ def _single(command: Callable[..., Any], **defaults: Any) -> typer.Typer:
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    """Exit so that unfinished files are removed; if that takes too long, a second signal ends it at once."""
+    """Exit in a way that removes unfinished files. A second signal ends the process at once."""
     signal.signal(number, signal.SIG_DFL)
     sys.exit(128 + number)
 
 
 def _run(application: typer.Typer) -> None:
-    """Run with one line of explanation instead of a traceback.
+    """Run, and print one line instead of a traceback if there is an error.
 
     The exit status is 0 if all went well, 1 if something failed or the answer is no, 2 if the command or its input is wrong,
-    75 if a run was told to stop and is saved, 130 if the user stopped it, and 143 if something else ended it.
+    75 if a signal stopped a training run that can be continued, 130 if the user pressed Ctrl-C, and 143 after SIGTERM.
     """
     if not faulthandler.is_enabled() and sys.__stderr__:
-        faulthandler.enable(sys.__stderr__)  # a memory-mapped file that shrinks under us is a bus error: say where
+        faulthandler.enable(sys.__stderr__)  # shows where, if a memory-mapped file shrinks and causes a bus error
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # not every console and pipe takes ↑ or a name in Greek
     handler = Terminal(logging.INFO)
-    speak_normally()
+    reset_console()
     log.addHandler(handler)
-    log.setLevel(logging.DEBUG)  # the log files of the jobs hold more than the terminal shows
+    log.setLevel(logging.DEBUG)  # the log files of the jobs contain more than the terminal shows
     before = signal.signal(signal.SIGTERM, _end)
     try:
         with warnings.catch_warnings():

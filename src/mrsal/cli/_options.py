@@ -1,7 +1,6 @@
-"""What all commands share: the console, how loud it is, and how a dataclass of options becomes a command.
+"""What all commands share: the console, ``--quiet`` and ``--json``, and how a dataclass of options becomes a command.
 
-``--quiet`` and ``--json`` work wherever a command takes them: what a command and its jobs print and log goes through
-:data:`console`, which they silence or send to standard error.
+Commands and jobs print and log through :data:`console`, which ``--quiet`` silences and ``--json`` sends to standard error.
 """
 
 import inspect
@@ -17,7 +16,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from mrsal.options import Setting, from_flags, settings_of
 
@@ -25,7 +24,7 @@ console = Console(highlight=False)
 errors = Console(highlight=False, stderr=True)
 log = logging.getLogger("mrsal")
 
-_results: TextIO | None = None  # standard output, as --json found it
+_results: TextIO | None = None  # standard output before --json redirected it
 
 CONTEXT = {
     "help_option_names": ["-h", "--help"],
@@ -34,18 +33,18 @@ CONTEXT = {
 
 
 class Terminal(logging.Handler):
-    """The log on the terminal, above any progress bar; a line stays a line when the output is a file."""
+    """Prints the log on the terminal, above the progress bar. A message is one line, which is not wrapped."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        is_wrong = record.levelno >= logging.WARNING
-        if console.quiet and not is_wrong:
+        is_warning = record.levelno >= logging.WARNING
+        if console.quiet and not is_warning:
             return
         where = errors if console.quiet else console
-        where.print(record.getMessage(), style="yellow" if is_wrong else None, markup=False, soft_wrap=True)
+        where.print(record.getMessage(), style="yellow" if is_warning else None, markup=False, soft_wrap=True)
 
 
-def speak_normally() -> None:
-    """Before a command says otherwise; one process may run several."""
+def reset_console() -> None:
+    """Undo ``--quiet`` and ``--json`` of an earlier command in the same process."""
     console.quiet = console.stderr = False
 
 
@@ -63,7 +62,7 @@ def _leave_stdout(context: typer.Context, wanted: bool) -> bool:
 
 @contextmanager
 def _only_results_on_stdout() -> Iterator[None]:
-    """What other libraries print goes to standard error, too: Ray, for one, tells of workers that died."""
+    """Send what libraries print to standard error, too; Ray, for example, reports workers that died."""
     global _results
     _results = sys.stdout
     try:
@@ -74,7 +73,7 @@ def _only_results_on_stdout() -> Iterator[None]:
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """The result of a command for a program: one object, the only thing on standard output; what is not a number is null."""
+    """Print the result of a command as a JSON object, alone on standard output. NaN and infinities become null."""
     out = _results or sys.stdout
     escaped = (out.encoding or "").lower() not in ("utf-8", "utf8")
     text = json.dumps(_plain(value), indent=1, ensure_ascii=escaped, allow_nan=False, default=str)
@@ -83,14 +82,14 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def one_of(*sources: Callable[[], list[str]]) -> Callable[[str], list[str]]:
-    """Names that a shell offers to complete; where none fits, it offers files."""
+    """A function that completes names for the shell. Where no name fits, the shell offers files."""
 
     def fitting(incomplete: str) -> list[str]:
         return [name for names in sources for name in names() if name.startswith(incomplete)]
@@ -104,14 +103,14 @@ def networks() -> list[str]:
 
 
 def baselines() -> list[str]:
-    """Names of the models that need no learning."""
+    """Names of the baselines."""
     from mrsal.inference import BASELINES
 
     return list(BASELINES)
 
 
 def protocols() -> list[str]:
-    """Names of the sets of conventions."""
+    """Names of the protocols of evaluation."""
     from mrsal.metrics import PROTOCOLS
 
     return list(PROTOCOLS)
@@ -130,7 +129,7 @@ _QUIET = inspect.Parameter(
     "quiet",
     inspect.Parameter.KEYWORD_ONLY,
     default=False,
-    annotation=Annotated[bool, typer.Option("--quiet", help="Say only what went wrong.", callback=_be_quiet)],
+    annotation=Annotated[bool, typer.Option("--quiet", help="Print only warnings and errors.", callback=_be_quiet)],
 )
 _JSON = inspect.Parameter(
     "json",
@@ -138,22 +137,21 @@ _JSON = inspect.Parameter(
     default=False,
     annotation=Annotated[
         bool,
-        typer.Option(
-            "--json", help="Print the result as JSON, and all else on standard error.", callback=_leave_stdout
-        ),
+        typer.Option("--json", help="Print the result as JSON, and the log to standard error.", callback=_leave_stdout),
     ],
 )
 
 
 def command(options: type[Any], *, quiet: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a command of a dataclass of options (see :mod:`mrsal.options`) and a function that is called with one of them.
+    """Make a command from a dataclass of options (see :mod:`mrsal.options`) and the decorated function, which gets the options.
 
-    Name and help of the command are those of the function. If it takes ``json``, the command has ``--json``.
+    The command has the name of the function, and its docstring as help. If the function takes ``json``, the command has
+    ``--json``.
 
     Parameters
     ----------
     options : type
-        The dataclass.
+        The dataclass of options.
     quiet : bool
         Whether the command has ``--quiet``.
     """
@@ -176,20 +174,20 @@ def command(options: type[Any], *, quiet: bool = False) -> Callable[[Callable[..
 
 
 def _parameter(setting: Setting) -> inspect.Parameter:
-    """A setting as typer takes it."""
+    """The parameter from which typer makes an option or argument."""
     option, flag, default = setting.option, setting.flag, setting.default
     value: Any = setting.type
     about: dict[str, Any] = {"help": option.help}
     name = f"--{flag}/--no_{flag}" if option.negatable or default is True else f"--{flag}"
     if option.switch:
         value, default = int, int(default)
-        about |= {"help": f"{option.help} The name alone means 1.", "metavar": _ZERO_OR_ONE, "parser": _zero_or_one}
+        about |= {"help": f"{option.help} Without a value: 1.", "metavar": _ZERO_OR_ONE, "parser": _zero_or_one}
     if setting.type in (int, float):
         about |= {"min": option.minimum, "max": option.maximum}
     if option.complete:
         about["autocompletion"] = one_of(*(_COMPLETE[source] for source in option.complete))
     if setting.is_sequence:
-        # typer knows no lists of Literals
+        # typer does not support lists of Literals
         value = list[StrEnum(flag, {choice: choice for choice in setting.choices}) if setting.choices else value]  # type: ignore[misc]
         default = default if setting.is_required else list(default) or None
     if setting.is_optional or default is None:
@@ -203,13 +201,13 @@ def _parameter(setting: Setting) -> inspect.Parameter:
 
 
 def _from_typer(setting: Setting, value: Any) -> Any:
-    """What typer made of the words, in the type of the field."""
+    """A value from typer, converted to the type of the field."""
     if setting.is_sequence:
         return tuple(dict.fromkeys(map(str, value or ()))) if setting.choices else tuple(value or ())
     return bool(value) if setting.option.switch else value
 
 
-_ZERO_OR_ONE = "[0|1]"  # what help shows behind a switch, and what tells a switch from other options
+_ZERO_OR_ONE = "[0|1]"  # help shows it after a switch, and Command recognises switches by it
 
 
 def _zero_or_one(text: str) -> int:
@@ -219,14 +217,14 @@ def _zero_or_one(text: str) -> int:
 
 
 class Command(TyperCommand):
-    """A command that may have switches, which are on with ``--name``, ``--name 1`` or ``--name=1``, and off with 0.
+    """A command that may have switches: ``--name``, ``--name 1`` and ``--name=1`` turn one on, and 0 turns it off.
 
-    Typer has no option whose value can be left out. A command that takes arguments should have no switch: the argument behind
-    a bare switch would be read as its value.
+    Typer has no option with an optional value. A command with arguments should have no switch, because the argument after a
+    switch without a value would be read as its value.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Give a 1 to each switch that stands at the end or before another option."""
+        """Add the value 1 to each switch at the end or before another option."""
         normalise = ctx.token_normalize_func or str
         switches = {normalise(name) for option in self.params if option.metavar == _ZERO_OR_ONE for name in option.opts}
         completed = []
@@ -234,3 +232,19 @@ class Command(TyperCommand):
             is_bare = normalise(argument) in switches and following.startswith("-")
             completed.append(f"{argument}=1" if is_bare else argument)
         return super().parse_args(ctx, completed)
+
+
+class Commands(TyperGroup):
+    """Several commands, which help lists under the headings of their groups.
+
+    A heading is the ``rich_help_panel`` of a command, which typer shows only if it uses Rich.
+    """
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a list for each heading; a line is the first line of the command's docstring."""
+        commands: list[tuple[str, Any]] = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        widest = max(len(name) for name, _ in commands)
+        for heading in dict.fromkeys(command.rich_help_panel for _, command in commands):
+            with formatter.section(heading):
+                lines = [(name, command) for name, command in commands if command.rich_help_panel == heading]
+                formatter.write_dl([(name.ljust(widest), command.get_short_help_str(100)) for name, command in lines])

@@ -12,10 +12,11 @@ from mrsal.errors import InputError
 
 @command(AoiOptions)
 def aoi(options: AoiOptions, *, json: bool) -> None:
-    """Share the attention that a picture gets among areas of interest; compare two designs.
+    """Measure the share of attention that areas of an image get.
 
-    The interval is where the share would lie that a study with so many observers and fixations measures. It covers the model's
-    error and chance in the sample. Only models that were calibrated have one: those that ship with mrsal.
+    With --compare, two designs are compared. The interval is where a study with the given numbers of observers and fixations
+    would measure the share. It covers the error of the model and the chance in such a sample. Only calibrated models have
+    intervals: the networks that ship with mrsal.
     """
     from mrsal.aoi import check_out, compare_shares, difference_table, json_dict, measure, share_table, write_out
     from mrsal.images import image_size
@@ -24,38 +25,39 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
     image, boxes, compare, compare_boxes = options.image, options.boxes, options.compare, options.compare_boxes
     check_out(options.out, inputs=[path for path in (image, boxes, compare, compare_boxes) if path])
     if compare and not compare_boxes and image_size(image) != image_size(compare):
-        raise InputError(f"{image} and {compare} differ in size; give the second one's areas with --compare_boxes")
-    with warnings.catch_warnings(record=json, action="always" if json else None) as complaints:
+        raise InputError(f"{image} and {compare} differ in size; give the areas of the second one with --compare_boxes")
+    with warnings.catch_warnings(record=json, action="always" if json else None) as caught:
         opened = open_model(options.model, mode=options.mode, precision=options.precision, device=options.device)
-        found = [measure(image, boxes, opened, study=options.study)]
+        attentions = [measure(image, boxes, opened, study=options.study)]
         if compare:
-            of_other = compare_boxes or [share.area for share in found[0].shares]
-            found.append(measure(compare, of_other, opened, study=options.study))
+            second_boxes = compare_boxes or [share.area for share in attentions[0].shares]
+            attentions.append(measure(compare, second_boxes, opened, study=options.study))
     study, calibration = asdict(options.study), opened.calibration
-    shares = [attention.shares for attention in found]
+    shares = [attention.shares for attention in attentions]
     differences = compare_shares(*shares, calibration=calibration, **study) if compare else []
     for path in options.out:
-        write_out(path, found)
+        write_out(path, attentions)
     if json:
         settings = {
             "model": options.model,
             "mode": opened.mode or None,
             **study,
             "calibration": calibration and asdict(calibration),
-            "warnings": [str(c.message) for c in complaints or []],
+            "warnings": [str(c.message) for c in caught or []],
         }
-        print_json({**json_dict(found, differences), **settings})
+        print_json({**json_dict(attentions, differences), **settings})
         return
-    for one in found:
-        console.print(share_table(one, level=options.level))
+    for attention in attentions:
+        console.print(share_table(attention, level=options.level))
     if compare:
-        console.print(difference_table(found[0], found[1], differences, level=options.level))
+        console.print(difference_table(attentions[0], attentions[1], differences, level=options.level))
     if calibration is None:
-        console.print("interval: not calibrated for this model")
+        console.print("no intervals: this model is not calibrated")
     else:
         console.print(
-            f"{100 * options.level:g} %: where a study of {options.observers} observers with {options.fixations} fixations "
-            "would measure it; covers the model's error and chance in the sample",
+            f"{100 * options.level:g} %: the interval in which a study with {options.observers} observers and "
+            f"{options.fixations} fixations each would measure the share; it covers the error of the model and the chance in "
+            "such a sample",
             soft_wrap=True,
         )
     for path in options.out:
@@ -64,22 +66,25 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
 
 @command(CheckOptions)
 def check(options: CheckOptions, *, json: bool) -> None:
-    """Check that areas get the attention they should; for scripts.
+    """Check whether areas get the attention they should.
 
-    The exit status is 0 if all rules hold, 1 if one fails, and 2 if the rules, the boxes or the image are wrong.
+    The exit status is 0 if all rules hold, 1 if one does not, and 2 if the rules, the boxes or the image are wrong.
     """
     from mrsal.aoi import check_rules, measure, parse_rule, read_areas
     from mrsal.images import image_size
     from mrsal.inference import open_model
 
-    with warnings.catch_warnings(record=json, action="always" if json else None) as complaints:
+    with warnings.catch_warnings(record=json, action="always" if json else None) as caught:
         areas = read_areas(options.boxes, image=options.image, shape=image_size(options.image))
         rules = [parse_rule(text, [area.name for area in areas]) for text in options.rule]
         opened = open_model(options.model, mode=options.mode, precision=options.precision, device=options.device)
         outcomes = check_rules(rules, measure(options.image, areas, opened).shares)
     if json:
-        results = [{"rule": str(o.rule), "holds": o.holds, "left": o.left, "right": o.right} for o in outcomes]
-        report = {"image": str(options.image), "rules": results, "warnings": [str(c.message) for c in complaints or []]}
+        results = [
+            {"rule": str(outcome.rule), "holds": outcome.holds, "left": outcome.left, "right": outcome.right}
+            for outcome in outcomes
+        ]
+        report = {"image": str(options.image), "rules": results, "warnings": [str(c.message) for c in caught or []]}
         print_json(report)
     else:
         for outcome in outcomes:

@@ -14,14 +14,17 @@ from mrsal.options import Option
 class DoctorOptions:
     """Options of ``mrsal doctor``."""
 
-    data_dir: Annotated[Path | None, Option("Folder of the data sets. Default: the one that MRSAL_DATA names.")] = None
+    data_dir: Annotated[
+        Path | None, Option("Folder of the data sets. Default: the environment variable MRSAL_DATA.")
+    ] = None
 
 
 @command(DoctorOptions)
 def doctor(options: DoctorOptions, *, json: bool) -> None:
-    """Say what mrsal finds on this machine, and whether it works: versions, devices, weights, data, a short self-test.
+    """Check the installation: versions, devices, weights and data.
 
-    The exit status is 1 if something fails that mrsal cannot do without.
+    Shows what mrsal finds on this machine, and runs a short self-test. The exit status is 1 if something that mrsal needs is
+    missing or broken.
     """
     from mrsal.cli.doctor_checks import examine
 
@@ -33,8 +36,8 @@ def doctor(options: DoctorOptions, *, json: bool) -> None:
         style = {"fine": "green", "missing": "yellow", "broken": "red"}
         for finding in findings:
             console.print(f"[{style[finding.state]}]{finding.state:8}[/] {finding.name:19}", end="")
-            mend = f"; {finding.mend}" if finding.mend else ""
-            console.print(f"{finding.value}{mend}", markup=False, soft_wrap=True)
-        console.print(f"{len(broken)} things to mend" if broken else "mrsal works on this machine")
+            advice = f"; {finding.mend}" if finding.mend else ""
+            console.print(f"{finding.value}{advice}", markup=False, soft_wrap=True)
+        console.print(f"problems to fix: {len(broken)}" if broken else "mrsal works on this machine")
     if broken:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""The whole way in one command: make scenes, prepare, train, evaluate, draw. Needs no data and no network."""
+"""The job of ``mrsal demo``: generate scenes, train a network on them, evaluate it, and draw the results."""
 
 import time
 from pathlib import Path
@@ -32,32 +32,33 @@ SCENES, EPOCHS = 60, 3
 
 
 def run_demo(options: DemoOptions, *, console: Console, scenes: int = SCENES, epochs: int = EPOCHS) -> Path:
-    """Make a small data set, train on it, evaluate and draw.
+    """Generate a small data set, train a network, evaluate it, and draw the results.
 
     Parameters
     ----------
     options : DemoOptions
-        ``out`` is the folder for ``data/``, ``archive/``, ``trained/<time>/`` and the results: ``comparisons.jpg``,
-        ``curves.png``, ``scores.csv``, ``scores.md``, and ``photograph_overlay.jpg`` by the network that ships with mrsal.
+        The options; ``out`` is the folder for ``data/``, ``archive/``, ``trained/<time>/`` and the results:
+        ``comparisons.jpg``, ``curves.png``, ``scores.csv``, ``scores.md``, and ``photograph_overlay.jpg``, which the network
+        that ships with mrsal predicts.
     console : Console
-        Where progress and the table of scores go.
+        The console for the progress and the table of scores.
     scenes, epochs : int
-        Smaller numbers make it quicker and worse.
+        The number of scenes and epochs. Fewer are faster and give worse results.
 
     Returns
     -------
     Path
-        ``out``.
+        The folder ``out``.
     """
     out, seed = options.out, options.seed
     began = time.monotonic()
     with progress_bar(console) as bar:
-        task = bar.add_task("making scenes", total=scenes, note="")
+        task = bar.add_task("generating scenes", total=scenes, note="")
         write_synthetic(out / "data", scenes=scenes, seed=seed, progress=lambda n: bar.update(task, advance=n))
         dataset = datasets.load("folder", out / "data")
         task = bar.add_task("preparing", total=scenes, note="")
         write_native(dataset, out / "archive", seed=seed, progress=lambda n: bar.update(task, advance=n))
-    console.print(f"made {scenes} scenes with {len(dataset.fixations)} fixations and prepared them for training")
+    console.print(f"generated {scenes} scenes with {len(dataset.fixations)} fixations")
 
     training = TrainOptions(data_dir=out / "archive", out_dir=out, epochs=epochs, batch_size=32, devices=1, seed=seed)
     run = train_job(training, console=console)
@@ -66,9 +67,11 @@ def run_demo(options: DemoOptions, *, console: Console, scenes: int = SCENES, ep
     predictor = load_model(run / f"cnn_epoch_{epochs}.pth", mode="fast")
     pictures: list[NDArray[np.uint8]] = []
 
-    def on_image(example: Example, map_: NDArray, row: dict[str, float]) -> None:
+    def on_image(example: Example, saliency_map: NDArray, row: dict[str, float]) -> None:
         pictures.append(
-            comparison_picture(example.stimulus(), map_, example.ground_truth(), caption=f"sAUC {row['sAUC']:.2f}")
+            comparison_picture(
+                example.stimulus(), saliency_map, example.ground_truth(), caption=f"sAUC {row['sAUC']:.2f}"
+            )
         )
 
     results: dict[str, Scores] = {name: evaluate(baseline, examples) for name, baseline in BASELINES.items()}
@@ -78,10 +81,10 @@ def run_demo(options: DemoOptions, *, console: Console, scenes: int = SCENES, ep
     save_curves(read_history(run), out / "curves.png")
     write_text(out / "scores.md", "\n".join([*table_lines(results), "", PROTOCOLS["tuebingen"].description, ""]))
 
-    photograph = get_sample_data("grace_hopper.jpg", asfileobj=False)  # public domain; in matplotlib's wheel
+    photograph = get_sample_data("grace_hopper.jpg", asfileobj=False)  # public domain, part of matplotlib
     save_jpeg(load_model().predict(photograph, mode="fast").overlay(), out / "photograph_overlay.jpg")
 
-    console.print(score_table(results, title=f"{len(examples)} test scenes that the network has not seen"))
-    told = f"done in {time.monotonic() - began:.0f} s; open {out / 'comparisons.jpg'} and {out / 'curves.png'}"
-    console.print(told, markup=False)
+    console.print(score_table(results, title=f"{len(examples)} test scenes that were not used for training"))
+    summary = f"done in {time.monotonic() - began:.0f} s; open {out / 'comparisons.jpg'} and {out / 'curves.png'}"
+    console.print(summary, markup=False)
     return out

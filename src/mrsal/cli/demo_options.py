@@ -1,4 +1,4 @@
-"""Options of ``mrsal demo``. Apart from the job, which is slow to import."""
+"""Options of ``mrsal demo``, in a file of their own because the job is slow to import."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,8 @@ from mrsal.options import Option, check
 class DemoOptions:
     """Options of ``mrsal demo``."""
 
-    out: Annotated[Path, Option("Folder for everything the demo makes.")] = Path("mrsal-demo")
-    seed: Annotated[int, Option("Random seed for the scenes, the observers and the training.", minimum=0)] = 0
+    out: Annotated[Path, Option("Folder for the data, the network and the results.")] = Path("mrsal-demo")
+    seed: Annotated[int, Option("Random seed.", minimum=0)] = 0
 
     def __post_init__(self) -> None:
         check(self)

@@ -1,6 +1,6 @@
-"""What a machine offers, and whether mrsal works on it; nothing flows in, :class:`Finding` objects flow out.
+"""The checks of ``mrsal doctor``: what mrsal finds on this machine, and whether it works.
 
-Each check stands for itself: one that breaks is reported, and the others go on, so that the list can be sent with a question.
+A check that raises an error is reported and the others continue, so the list is complete and can be sent with a question.
 """
 
 import hashlib
@@ -26,21 +26,21 @@ from mrsal.errors import first_line
 _PACKAGES = ("torch", "numpy", "scipy", "pillow", "lightning-fabric", "safetensors")
 _NOT_EXTRAS = ("dev", "docs", "test")
 _SMALL_DISK = 5e9  # bytes; a training run with its archive takes about that
-_LOOSE, _CLOSE = 0.2, 1e-3  # between maps: of fast and exact, and of exact and crop by crop
+_LOOSE, _CLOSE = 0.2, 1e-3  # largest differences between maps: fast and exact, exact and crop by crop
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """A result of a check.
 
     Parameters
     ----------
     name, value : str
-        What it is, and what was found.
+        What was checked, and the result.
     state : str
-        ``"fine"``; ``"missing"``, where mrsal does without; or ``"broken"``, where it does not.
+        ``"fine"``, ``"missing"`` if mrsal works without it, or ``"broken"`` if it does not.
     mend : str
-        What to do, where something should be done.
+        What to do about it; empty if nothing.
     """
 
     name: str
@@ -50,14 +50,14 @@ class Finding:
 
 
 def examine(data_dir: Path | None = None) -> list[Finding]:
-    """Look at everything; ``data_dir`` is the folder of the data sets, by default what ``MRSAL_DATA`` says."""
+    """Run all checks; ``data_dir`` is the folder of the data sets, by default the environment variable ``MRSAL_DATA``."""
     findings: list[Finding] = []
     for name, check in CHECKS.items():
         try:
             findings += check()
-        except Exception as error:  # whatever is wrong with an installation: to say so is the purpose
+        except Exception as error:  # an installation can be broken in any way, and this is where users learn it
             reason = f"{type(error).__name__}: {first_line(error)}"
-            findings.append(Finding(name, reason, "broken", "install mrsal anew: pip install --force-reinstall mrsal"))
+            findings.append(Finding(name, reason, "broken", "install mrsal again: pip install --force-reinstall mrsal"))
     return [*findings, *_data(data_dir)]
 
 
@@ -72,7 +72,7 @@ def _versions() -> Iterator[Finding]:
 
 
 def _version(package: str) -> str:
-    """Of an installed package; empty if it is not."""
+    """The version of a package; empty if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -80,11 +80,11 @@ def _version(package: str) -> str:
 
 
 def _extras() -> Iterator[Finding]:
-    """By what the installed mrsal says of itself."""
+    """The optional libraries, as listed in the metadata of the installed mrsal."""
     try:
         requirements = importlib.metadata.requires("mrsal") or []
     except importlib.metadata.PackageNotFoundError:
-        yield Finding("extras", "not known, since mrsal runs without being installed", "missing", "pip install -e .")
+        yield Finding("extras", "not known, because mrsal is not installed", "missing", "pip install -e .")
         return
     extras: dict[str, list[str]] = {}
     for requirement in requirements:
@@ -92,12 +92,12 @@ def _extras() -> Iterator[Finding]:
         if package and which and which[1] not in _NOT_EXTRAS:
             extras.setdefault(which[1], []).append(package[0])
     for extra, packages in extras.items():
-        found = {name: _version(name) for name in packages}
-        absent = [name for name, version in found.items() if not version]
+        versions = {name: _version(name) for name in packages}
+        absent = [name for name, version in versions.items() if not version]
         if absent:
             yield Finding(f"extra {extra}", f"without {', '.join(absent)}", "missing", f"pip install 'mrsal[{extra}]'")
         else:
-            yield Finding(f"extra {extra}", ", ".join(f"{name} {version}" for name, version in found.items()))
+            yield Finding(f"extra {extra}", ", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
 def _devices() -> Iterator[Finding]:
@@ -124,19 +124,20 @@ def _weights() -> Iterator[Finding]:
     for name, file in BUNDLED.items():
         expected = json.loads((WEIGHTS / f"{name}.json").read_text(encoding="utf-8"))["file"]["sha256"]
         if hashlib.sha256((WEIGHTS / file).read_bytes()).hexdigest() == expected:
-            yield Finding(f"weights {name}", f"checksum {expected[:12]} as in the manifest")
+            yield Finding(f"weights {name}", f"checksum {expected[:12]}, as in the manifest")
         else:
-            mend = "install mrsal anew: pip install --force-reinstall mrsal"
-            yield Finding(f"weights {name}", "another checksum than in the manifest", "broken", mend)
+            advice = "install mrsal again: pip install --force-reinstall mrsal"
+            yield Finding(f"weights {name}", "the checksum differs from the manifest", "broken", advice)
 
 
 def _disk() -> Iterator[Finding]:
     free = shutil.disk_usage(Path.cwd()).free
-    state, mend = ("missing", "a training run may not fit") if free < _SMALL_DISK else ("fine", "")
-    yield Finding("disk", f"{free / 1e9:.0f} GB free at {Path.cwd()}", state, mend)
+    state, advice = ("missing", "a training run may not fit") if free < _SMALL_DISK else ("fine", "")
+    yield Finding("disk", f"{free / 1e9:.0f} GB free at {Path.cwd()}", state, advice)
 
 
 def _self_test() -> Iterator[Finding]:
+<<<<<<< HEAD
     """The three modes of Mr-CNN on a made-up picture: finite, varied, and alike as far as they should be."""
     from mrsal.inference import Predictor
     from mrsal.model import Grid, MrCNN, Pyramid, load_network
@@ -149,6 +150,18 @@ def _self_test() -> Iterator[Finding]:
     predictor = Predictor(network, device="cpu", precision="fp32")
     fast = predictor.predict(picture, mode="fast").values
     pyramid = Pyramid.from_image(picture)
+=======
+    """Predict a generated image in the three modes; the maps must be finite, not constant, and agree."""
+    from mrsal.inference import load_model
+    from mrsal.model import Grid, Pyramid
+
+    began = time.monotonic()
+    rng = np.random.default_rng(0)
+    image = np.kron(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8), np.ones((20, 20, 1), np.uint8))
+    predictor = load_model(device="cpu", precision="fp32")
+    fast = predictor.predict(image, mode="fast").values
+    pyramid = Pyramid.from_image(image)
+>>>>>>> core
     few = Grid.cells(pyramid.shape, 3)
     exact, crops = (predictor.with_mode(mode).grid_map(pyramid, few) for mode in ("exact", "crops"))
     cells = predictor.with_mode("fast").grid_map(pyramid, few)
@@ -158,19 +171,19 @@ def _self_test() -> Iterator[Finding]:
     wrong += [f"exact and crop by crop differ by {close:.1g}"] if not close <= _CLOSE else []
     wrong += [f"exact and fast differ by {loose:.1g}"] if not loose <= _LOOSE else []
     if wrong:
-        mend = "this machine's arithmetic or torch is at fault; try another version of torch"
-        yield Finding("self-test", ", ".join(wrong), "broken", mend)
+        advice = "the hardware or torch computes wrong values; try another version of torch"
+        yield Finding("self-test", ", ".join(wrong), "broken", advice)
     else:
-        alike = f"exact is crop by crop to {close:.0e}, fast is exact to {loose:.0e}"
-        yield Finding("self-test", f"{alike}; {seconds:.1f} s with loading")
+        agreement = f"exact and crop by crop differ by {close:.0e}, fast and exact by {loose:.0e}"
+        yield Finding("self-test", f"{agreement}; {seconds:.1f} s including loading")
 
 
 def _data(folder: Path | None) -> Iterator[Finding]:
     text = os.environ.get("MRSAL_DATA", "")
     root = folder or (Path(text) if text else None)
     if root is None:
-        mend = "set MRSAL_DATA to their folder, or give --data_dir, if you have some"
-        yield Finding("data", "no folder of data sets was named", "missing", mend)
+        advice = "if you have data sets, set MRSAL_DATA to their folder, or use --data_dir"
+        yield Finding("data", "no folder of data sets was given", "missing", advice)
     elif not root.is_dir():
         yield Finding("data", f"no folder at {root}", "missing", "correct MRSAL_DATA or --data_dir")
     else:
@@ -178,8 +191,8 @@ def _data(folder: Path | None) -> Iterator[Finding]:
         known = [name for name in inside if name in LOADERS]
         archives = [path.parent for path in sorted([*root.glob("archive.json"), *root.glob("*/archive.json")])]
         found = [*known, *(f"archive {path}" for path in archives)]
-        mend = "" if found else f"unpack data sets there, as {', '.join(LOADERS)}"
-        yield Finding("data", f"{', '.join(found) or 'nothing known'} in {root}", "fine" if found else "missing", mend)
+        advice = "" if found else f"put data sets into folders called {', '.join(LOADERS)}"
+        yield Finding("data", f"{', '.join(found) or 'no data sets'} in {root}", "fine" if found else "missing", advice)
 
 
 CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {

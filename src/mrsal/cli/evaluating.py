@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @command(EvaluateOptions, quiet=True)
 def evaluate(options: EvaluateOptions, *, json: bool) -> None:
-    """Score a model and draw comparisons with the ground truth."""
+    """Score a model on a data set, and write a report.
+
+    The report compares the maps of the model with the ground truth.
+    """
     from mrsal.evaluation import evaluate_job, score_table
     from mrsal.inference import Execute, execute_here, on_ray
 
@@ -38,11 +41,11 @@ def evaluate(options: EvaluateOptions, *, json: bool) -> None:
 
 
 def _means(scores: "Scores") -> dict[str, dict[str, float]]:
-    """For JSON: of each metric the mean, its 95 % interval, and over how many images."""
-    spans, counts, nowhere = scores.intervals(), scores.counts(), (float("nan"),) * 2
+    """For each metric the mean, its 95 % interval, and the number of images."""
+    spans, counts, unknown = scores.intervals(), scores.counts(), (float("nan"),) * 2
     return {
         metric: dict(
-            zip(("mean", "low", "high", "images"), (mean, *spans.get(metric, nowhere), counts[metric]), strict=True)
+            zip(("mean", "low", "high", "images"), (mean, *spans.get(metric, unknown), counts[metric]), strict=True)
         )
         for metric, mean in scores.mean().items()
     }
@@ -50,27 +53,35 @@ def _means(scores: "Scores") -> dict[str, dict[str, float]]:
 
 @command(CompareOptions, quiet=True)
 def compare(options: CompareOptions, *, json: bool) -> None:
-    """Compare models by their scores on the same images: paired bootstrap and Wilcoxon tests, a table and charts."""
+    """Test whether models differ in their scores on the same images.
+
+    Runs paired bootstrap and Wilcoxon tests, and writes a table and charts.
+    """
     from mrsal.evaluation import compare_job
 
-    folder, found = compare_job(options)
+    folder, comparison = compare_job(options)
     if json:
-        print_json({**found.to_dict(), "folder": folder})
+        print_json({**comparison.to_dict(), "folder": folder})
         return
-    console.print(found.mean_table())
-    console.print(found.legend(), markup=False)
-    if len(found.pairs) <= 40:
-        console.print(found.pair_table())
+    console.print(comparison.mean_table())
+    console.print(comparison.legend(), markup=False)
+    if len(comparison.pairs) <= 40:
+        console.print(comparison.pair_table())
     else:
-        console.print(f"{len(found.pairs)} pairs of models are in comparison.md; --reference makes them fewer")
-    for line in found.explanation():
+        console.print(
+            f"{len(comparison.pairs)} pairs of models are in comparison.md; use --reference to compare with one model only"
+        )
+    for line in comparison.explanation():
         console.print(line, markup=False)
     console.print(str(folder), markup=False, soft_wrap=True)
 
 
 @command(SubmitOptions, quiet=True)
 def submit(options: SubmitOptions, *, json: bool) -> None:
-    """Write log-densities for the MIT/Tuebingen benchmark, and check them; or only check a file (--dry_run)."""
+    """Write and check a submission to the MIT/Tuebingen benchmark.
+
+    The file contains log-densities. With --dry_run, an existing file is checked and nothing is written.
+    """
     from mrsal.evaluation import find_stimuli, report_problems, submit_job
 
     stimuli = find_stimuli(options.paths)
@@ -80,7 +91,7 @@ def submit(options: SubmitOptions, *, json: bool) -> None:
     problems = report_problems(file, stimuli)
     ready = not any(problem.fatal for problem in problems)
     if json:
-        found = [{**asdict(problem), "text": str(problem)} for problem in problems]
-        print_json({"file": file, "stimuli": len(stimuli), "ready": ready, "problems": found})
+        reports = [{**asdict(problem), "text": str(problem)} for problem in problems]
+        print_json({"file": file, "stimuli": len(stimuli), "ready": ready, "problems": reports})
     if not ready:
         raise typer.Exit(1)

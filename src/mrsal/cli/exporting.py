@@ -6,7 +6,11 @@ from mrsal.inference import ExportOptions
 
 @command(ExportOptions, quiet=True)
 def export(options: ExportOptions, *, json: bool) -> None:
-    """Write a network as ONNX, which runs without torch and is verified, or as safetensors with its configuration."""
+    """Save a network as ONNX or safetensors.
+
+    An ONNX file runs without torch; its maps are compared with those of the network. A safetensors file contains the
+    configuration, too.
+    """
     from mrsal.inference import export_model
 
     out = options.out

@@ -12,12 +12,12 @@ from mrsal.inference import PredictOptions
 def predict(options: PredictOptions, *, json: bool) -> None:
     """Predict where people look, for images, folders and videos.
 
-    The exit status is 0 if all went well, 1 if something failed, and 2 if nothing could be done.
+    The exit status is 0 if all inputs were predicted, 1 if some failed, and 2 if all failed.
     """
     if options.engine == "ray":
         from mrsal.inference import predict_on_ray as job
     else:
-        from mrsal.inference import predict_job as job  # which needs no torch for an exported network
+        from mrsal.inference import predict_job as job  # imports no torch for an exported network
     summary = job(options, console=console)
     if json:
         print_json({"out": options.out, **asdict(summary)})

@@ -8,7 +8,7 @@ from mrsal.training import TrainOptions
 
 @command(PrepareOptions, quiet=True)
 def prepare(options: PrepareOptions, *, json: bool) -> None:
-    """Turn raw eye-tracking data into an archive for training and evaluation."""
+    """Turn eye-tracking data into an archive for the other commands."""
     from mrsal.datasets import prepare_job
 
     about = prepare_job(options, console=console)
@@ -18,7 +18,7 @@ def prepare(options: PrepareOptions, *, json: bool) -> None:
 
 @command(TrainOptions, quiet=True)
 def train(options: TrainOptions, *, json: bool) -> None:
-    """Train Mr-CNN and keep a checkpoint per epoch."""
+    """Train Mr-CNN and save a checkpoint after every epoch."""
     from mrsal.evaluation import read_history
     from mrsal.training import first_only, train_job
 
@@ -29,7 +29,10 @@ def train(options: TrainOptions, *, json: bool) -> None:
 
 @command(DemoOptions, quiet=True)
 def demo(options: DemoOptions) -> None:
-    """Make a small data set, train on it, evaluate and draw: the whole way in under 3 minutes, offline."""
+    """Try mrsal: generate data, train, evaluate and draw the results.
+
+    It takes less than 3 minutes and needs neither data nor an internet connection.
+    """
     from mrsal.cli.demo_job import run_demo
 
     run_demo(options, console=console)

@@ -1,7 +1,7 @@
-"""Eye-movement data: images, the fixations of observers on them, and the archives that are prepared from them.
+"""Load data sets of fixations, and prepare archives from them.
 
-There is one file per published data set, ``folder.py`` for your own data, and ``pysaliency.py`` for HDF5 files of that
-library. ``archives/`` reads and writes what ``mrsal prepare`` makes.
+Each published data set has a file of its own. ``folder.py`` loads your own data, and ``pysaliency.py`` loads HDF5 files of that
+library. ``archives/`` writes and reads the archives of ``mrsal prepare``.
 """
 
 import lazy_loader

@@ -1,8 +1,8 @@
-"""What a data set of eye fixations is: stimuli, fixations, the size of a degree, and how it is split."""
+"""The data set classes, and what the loaders of data sets share: splits, tables of fixations, pixels per degree."""
 
 import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +13,23 @@ from mrsal.errors import DataError, FileError, InputError
 from mrsal.images import image_size, read_image
 
 SPLITS = ("train", "val", "test")
+DEGREE_FILE = "pixels_per_degree.txt"
 
 
 @dataclass(frozen=True)
 class Stimulus:
-    """One picture that was shown.
+    """An image of a data set, which was shown to observers.
 
     Parameters
     ----------
     name : str
-        File name, such as ``"1001.jpg"``; unique in its data set.
+        The file name, such as ``"1001.jpg"``. It is unique in the data set.
     path : Path
-        Where the file is.
+        The path of the file.
     shape : (int, int)
-        Height and width in pixels.
+        The height and width in pixels.
     density_path : Path or None
-        The authors' own 8-bit density map, where they publish one.
+        The path of the authors' 8-bit density map, if they published one.
     """
 
     name: str
@@ -38,10 +39,11 @@ class Stimulus:
 
     @classmethod
     def from_file(cls, path: Path, density_path: Path | None = None) -> "Stimulus":
+        """Describe an image file; its height and width are read from the header."""
         return cls(path.name, path, image_size(path), density_path)
 
     def read(self) -> NDArray[np.uint8]:
-        """The picture as ``(H, W, 3)`` uint8 RGB."""
+        """Read the image as ``(H, W, 3)`` uint8 RGB."""
         return read_image(self.path)
 
 
@@ -52,14 +54,15 @@ class FixationDataset:
     Parameters
     ----------
     name : str
-        Short name, such as ``"osie"``.
+        The short name, such as ``"osie"``.
     stimuli : tuple of Stimulus
+        The images.
     fixations : Fixations
-        ``fixations.n`` indexes ``stimuli``; all lie inside their stimulus.
+        The fixations on all stimuli. ``fixations.n`` is an index into ``stimuli``; every fixation lies inside its stimulus.
     pixels_per_degree : float
-        Pixels per degree of visual angle; the width of the Gaussian that makes a density.
+        The number of pixels per degree of visual angle. It is also the standard deviation of the Gaussian for densities.
     splits : mapping of str to int array
-        Indices into ``stimuli`` for ``"train"``, ``"val"`` and ``"test"``.
+        The indices into ``stimuli`` for ``"train"``, ``"val"`` and ``"test"``.
     """
 
     name: str
@@ -72,18 +75,18 @@ class FixationDataset:
         return len(self.stimuli)
 
     def fixations_of(self, index: int) -> Fixations:
-        """The fixations on one stimulus, of all observers."""
+        """Return the fixations of all observers on one stimulus."""
         return self.fixations.where(self.fixations.n == index)
 
     def density(self, index: int) -> NDArray[np.float64]:
-        """Fixation density of one stimulus: ``(H, W)`` float64 that sums to 1, Gaussian of one degree."""
-        points = self.fixations_of(index)
-        if not len(points):
-            raise DataError(f"{self.name}: no fixation on {self.stimuli[index].name}, so it has no density map")
-        return fixation_density(points.x, points.y, self.stimuli[index].shape, sigma=self.pixels_per_degree)
+        """Compute the fixation density of a stimulus: ``(H, W)`` float64 that sums to 1, with a Gaussian of one degree."""
+        fixations, stimulus = self.fixations_of(index), self.stimuli[index]
+        if not len(fixations):
+            raise DataError(f"{self.name}: expected fixations on {stimulus.name}, got none; leave this stimulus out")
+        return fixation_density(fixations.x, fixations.y, stimulus.shape, sigma=self.pixels_per_degree)
 
     def split(self, name: str) -> NDArray[np.int64]:
-        """Indices of the stimuli of a split; ``"all"`` is every stimulus."""
+        """Return the indices of the stimuli of a split; ``"all"`` gives every stimulus."""
         if name == "all":
             return np.arange(len(self))
         if name not in self.splits:
@@ -91,16 +94,34 @@ class FixationDataset:
         return self.splits[name]
 
     def without_first_fixations(self) -> "FixationDataset":
-        """The same data without the first fixation of each trial, which falls where the start marker was."""
-        kept = self.fixations.where(self.fixations.order > 0)
-        return FixationDataset(self.name, self.stimuli, kept, self.pixels_per_degree, self.splits)
+        """Return the data set without the first fixation of each trial, which is usually on the start marker."""
+        return replace(self, fixations=self.fixations.where(self.fixations.order > 0))
 
 
 def random_split(count: int, *, val: int, test: int, seed: int = 0) -> dict[str, NDArray[np.int64]]:
-    """Split ``count`` stimuli at random, each part sorted."""
+    """Split ``count`` stimuli at random into sorted arrays of indices."""
     order = np.random.default_rng(seed).permutation(count)
     parts = {"test": order[:test], "val": order[test : test + val], "train": order[test + val :]}
     return {name: np.sort(parts[name]).astype(np.int64) for name in SPLITS}
+
+
+def split_in_tenths(count: int, seed: int) -> dict[str, NDArray[np.int64]]:
+    """Split ``count`` stimuli at random into 80 % for training, 10 % for validation and 10 % for testing."""
+    tenth = max(1, count // 10)
+    return random_split(count, val=tenth, test=tenth, seed=seed)
+
+
+def read_pixels_per_degree(folder: Path, default: float) -> float:
+    """Read the pixels per degree from ``pixels_per_degree.txt`` in a folder, or return the default if there is no such file."""
+    path, value = folder / DEGREE_FILE, default
+    if path.is_file():
+        try:
+            value = float(path.read_text())
+        except ValueError as error:
+            raise DataError(f"expected one number in {path}, got other text ({error}); correct it") from error
+    if not value > 0:
+        raise InputError(f"expected pixels per degree above 0, got {value}; correct it in {path}")
+    return value
 
 
 def read_fixations_csv(path: Path, stems: Iterable[str]) -> Fixations:
@@ -109,15 +130,16 @@ def read_fixations_csv(path: Path, stems: Iterable[str]) -> Fixations:
     Parameters
     ----------
     path : Path
-        CSV with a header. x and y in stimulus pixels, 0-based; ``stimulus`` is a file name with or without its ending;
-        the rows of a trial in order of time.
+        The path of a CSV file with a header. x and y are in pixels of the stimulus, 0-based. ``stimulus`` is a file name with
+        or without its extension. The rows of a trial are in the order of time.
     stems : iterable of str
-        File names without ending; row ``i`` of the result refers to the i-th of these, rows of other stimuli are left out.
+        The file names of the stimuli without extension. ``n`` of the result is the place in this list; rows of other stimuli
+        are left out.
 
     Raises
     ------
     FileError, DataError
-        If the file is missing, a column is missing, or a value is no number (with the line number).
+        If the file or a column is missing, or a value is not a number. The message names the line.
     """
     needed = {"stimulus", "subject", "x", "y"}
     index = {stem: i for i, stem in enumerate(stems)}
@@ -129,10 +151,14 @@ def read_fixations_csv(path: Path, stems: Iterable[str]) -> Fixations:
             rows = csv.DictReader(file)
             missing = needed - set(rows.fieldnames or ())
             if missing:
-                raise DataError(f"{path} lacks the column(s) {', '.join(sorted(missing))}; found {rows.fieldnames}")
+                raise DataError(
+                    f"expected the column(s) {', '.join(sorted(missing))} in {path}, got only {rows.fieldnames}; add them"
+                )
             for row in rows:
                 if any(row[column] is None for column in needed):
-                    raise DataError(f"{path}, line {rows.line_num}: fewer values than the header has columns")
+                    raise DataError(
+                        f"{path}, line {rows.line_num}: expected a value for each column, got fewer; correct the line"
+                    )
                 stem = row["stimulus"] if row["stimulus"] in index else Path(row["stimulus"]).stem
                 if stem not in index:
                     continue
@@ -144,20 +170,23 @@ def read_fixations_csv(path: Path, stems: Iterable[str]) -> Fixations:
                     columns["y"].append(float(row["y"]))
                     columns["duration"].append(float(end) - float(start) if start and end else np.nan)
                 except (TypeError, ValueError) as error:
-                    raise DataError(f"{path}, line {rows.line_num}: expected numbers, {error}") from error
+                    raise DataError(
+                        f"{path}, line {rows.line_num}: expected numbers, got other text ({error}); correct the line"
+                    ) from error
                 columns["n"].append(index[stem])
                 columns["subject"].append(subjects.setdefault(row["subject"], len(subjects)))
                 columns["order"].append(trials[trial])
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is not a CSV table: {error}") from error
+        raise DataError(
+            f"expected a CSV table in UTF-8 in {path}, got something else ({error}); save it as CSV"
+        ) from error
     return Fixations.create(**columns)
 
 
 def keep_inside(fixations: Fixations, stimuli: Iterable[Stimulus]) -> Fixations:
-    """Drop the fixations that fall outside their stimulus, as trackers report some."""
+    """Remove the fixations outside their stimulus, since eye trackers report some."""
     shapes = np.array([stimulus.shape for stimulus in stimuli]).reshape(-1, 2)
-    height, width = shapes[fixations.n].T if len(fixations) else (0, 0)
-    x, y = fixations.x, fixations.y
-    return fixations.where((x >= 0) & (y >= 0) & (x < width) & (y < height))
+    height, width = shapes[fixations.n].T if len(fixations) else np.zeros((2, 0), np.int64)
+    return fixations.where(fixations.inside(height, width))

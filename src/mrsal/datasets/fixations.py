@@ -1,6 +1,6 @@
-"""Fixations in, maps out: where observers looked, as points, as a count map, as a density.
+"""Where observers looked: fixations as arrays, as counts per pixel, and as a density.
 
-Coordinates are pixels of the stimulus, 0-based: x to the right, y down. Pixel ``i`` covers ``[i, i + 1)``.
+Coordinates are in pixels of the stimulus, 0-based: x to the right, y down. Pixel ``i`` covers ``[i, i + 1)``.
 """
 
 from dataclasses import dataclass, fields
@@ -14,22 +14,22 @@ from mrsal.errors import InputError
 
 @dataclass(frozen=True)
 class Fixations:
-    """Fixations of several observers on several stimuli, one entry per fixation.
+    """Fixations of several observers on several stimuli, with one entry per fixation.
 
-    All fields are 1-D arrays of one length; with fewer fields than :class:`pysaliency.Fixations` but its names.
+    All fields are 1-D arrays of the same length. Their names are those of :class:`pysaliency.Fixations`, which has more fields.
 
     Parameters
     ----------
     x, y : array of float64
-        Position in stimulus pixels, 0-based.
+        The position in pixels of the stimulus, 0-based.
     n : array of int64
-        Index of the stimulus.
+        The index of the stimulus.
     subject : array of int64
-        Index of the observer.
+        The index of the observer.
     order : array of int64
-        Position within the trial; 0 is the first fixation, which often only mirrors the start marker.
+        The place in the trial, from 0. The first fixation is often on the start marker.
     duration : array of float64
-        Seconds; NaN where it is not known.
+        The duration in seconds; NaN if it is not known.
     """
 
     x: NDArray[np.float64]
@@ -50,16 +50,18 @@ class Fixations:
         order: ArrayLike = 0,
         duration: ArrayLike = np.nan,
     ) -> Self:
-        """Build from anything array-like; a single value stands for all fixations."""
+        """Make fixations from array-likes; a single value is used for all fixations."""
         xs = np.array(x, np.float64, ndmin=1)
         if xs.ndim > 1:
-            raise InputError(f"expected x in one row, got shape {xs.shape}")
+            raise InputError(f"expected x as a 1-D array, got shape {xs.shape}; flatten it")
         columns = {"y": y, "n": n, "subject": subject, "order": order, "duration": duration}
         arrays: dict[str, NDArray[Any]] = {}
         for name, column in columns.items():
             values = np.asarray(column, np.float64 if name in ("y", "duration") else np.int64)
             if values.ndim and values.shape != xs.shape:
-                raise InputError(f"expected as many {name} as x, {xs.shape}, got {values.shape}")
+                raise InputError(
+                    f"expected as many values of {name} as of x, {xs.shape}, got {values.shape}; give one for each fixation"
+                )
             arrays[name] = np.broadcast_to(values, xs.shape).copy()
         return cls(x=xs, **arrays)
 
@@ -67,11 +69,11 @@ class Fixations:
         return len(self.x)
 
     def where(self, keep: NDArray) -> "Fixations":
-        """The fixations selected by a boolean mask or an index array."""
+        """Select fixations with a boolean mask or an array of indices."""
         return Fixations(**{field.name: getattr(self, field.name)[keep] for field in fields(self)})
 
-    def inside(self, height: int, width: int) -> NDArray[np.bool_]:
-        """Mask of the fixations that lie on an image of this size."""
+    def inside(self, height: int | NDArray, width: int | NDArray) -> NDArray[np.bool_]:
+        """Return a mask of the fixations inside an image of this size; the size may differ between fixations."""
         return (self.x >= 0) & (self.y >= 0) & (self.x < width) & (self.y < height)
 
 
@@ -81,28 +83,28 @@ def fixation_map(x: ArrayLike, y: ArrayLike, shape: tuple[int, int]) -> NDArray[
     Parameters
     ----------
     x, y : array-like of float
-        Positions in pixels, 0-based; all inside the image.
+        The positions in pixels, 0-based. All must be inside the image.
     shape : (int, int)
-        Height and width in pixels.
+        The height and width in pixels.
 
     Returns
     -------
     ndarray
-        ``(H, W)`` float64; sums to the number of fixations.
+        ``(H, W)`` float64; its sum is the number of fixations.
 
     Raises
     ------
     InputError
-        If a fixation lies outside the image, or there are not as many x as y.
+        If a fixation is outside the image, or the numbers of x and y differ.
     """
     xs, ys = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if xs.shape != ys.shape:
-        raise InputError(f"expected as many y as x, {xs.shape}, got {ys.shape}")
+        raise InputError(f"expected as many y as x, {xs.shape}, got {ys.shape}; give one pair for each fixation")
     height, width = shape
     outside = ~((xs >= 0) & (ys >= 0) & (xs < width) & (ys < height))
     if outside.any():
         raise InputError(
-            f"{outside.sum()} of {xs.size} fixations lie outside the {width}x{height} image; drop them first"
+            f"{outside.sum()} of {xs.size} fixations lie outside the {width}x{height} image; remove them first"
         )
     counts = np.zeros(shape)
     np.add.at(counts, (ys.astype(np.int64), xs.astype(np.int64)), 1.0)
@@ -110,37 +112,37 @@ def fixation_map(x: ArrayLike, y: ArrayLike, shape: tuple[int, int]) -> NDArray[
 
 
 def fixation_density(x: ArrayLike, y: ArrayLike, shape: tuple[int, int], *, sigma: float) -> NDArray[np.float64]:
-    """Fixation density: the fixation map blurred by a Gaussian.
+    """Compute the fixation density: the fixation map, blurred with a Gaussian and divided by its sum.
 
     Parameters
     ----------
     x, y, shape
-        As for :func:`fixation_map`; at least one fixation.
+        The parameters of :func:`fixation_map`, with at least one fixation.
     sigma : float
-        Standard deviation in pixels; one degree of visual angle is the usual choice.
+        The standard deviation in pixels, usually one degree of visual angle.
 
     Returns
     -------
     ndarray
-        ``(H, W)`` float64, non-negative, sums to 1. What the Gaussian spreads over the border is lost and made up for
-        by the normalisation.
+        ``(H, W)`` float64, non-negative, with the sum 1. The part of a Gaussian beyond the border is cut off before the
+        division by the sum.
     """
     counts = fixation_map(x, y, shape)
     if not counts.any():
-        raise InputError("a density needs at least one fixation, got none")
+        raise InputError("expected at least one fixation for a density, got none; leave this image out")
     if not sigma > 0:
-        raise InputError(f"sigma must be positive, in pixels, got {sigma}")
-    # a Gaussian is the product of one along y and one along x, so the sum over fixations is a product of two matrices: the
-    # values of a convolution, for a fraction of the time since there are far fewer fixations than pixels
+        raise InputError(f"expected a positive sigma in pixels, got {sigma}; one degree of visual angle is usual")
+    # a Gaussian is the product of one along y and one along x, so the sum over fixations is a product of two matrices. This has
+    # the values of a convolution and is much faster, since there are far fewer fixations than pixels
     rows, columns = np.nonzero(counts)
     along_y = _gaussians(rows, shape[0], sigma) * counts[rows, columns][:, None]  # (N, H)
     blurred = along_y.T @ _gaussians(columns, shape[1], sigma)  # (H, W)
     return blurred / blurred.sum()
 
 
-def _gaussians(at: NDArray[np.int64], side: int, sigma: float) -> NDArray[np.float64]:
-    """A Gaussian around each of N pixels, cut off at 4 sigma, on a line of ``side`` pixels: ``(N, side)``."""
-    distance = np.abs(np.arange(side) - at[:, None])
+def _gaussians(centres: NDArray[np.int64], side: int, sigma: float) -> NDArray[np.float64]:
+    """Make a Gaussian around each of N pixels, cut off at 4 sigma, on a line of ``side`` pixels: ``(N, side)``."""
+    distance = np.abs(np.arange(side) - centres[:, None])
     curve = np.exp(-0.5 * (np.arange(max(side, 1)) / sigma) ** 2)
     curve[int(4 * sigma + 0.5) + 1 :] = 0
     return curve[distance]

@@ -1,42 +1,45 @@
-"""The user's own data: a folder with ``stimuli/`` and ``fixations.csv``."""
+"""Load your own data: a folder with ``stimuli/`` and ``fixations.csv``."""
 
 from pathlib import Path
 
-from mrsal.datasets.dataset import FixationDataset, Stimulus, keep_inside, random_split, read_fixations_csv
-from mrsal.errors import DataError, FileError, InputError
+from mrsal.datasets.dataset import (
+    FixationDataset,
+    Stimulus,
+    keep_inside,
+    read_fixations_csv,
+    read_pixels_per_degree,
+    split_in_tenths,
+)
+from mrsal.errors import DataError, FileError
 from mrsal.images import find_images
 
 
 def load(root: Path, *, pixels_per_degree: float = 35.0, seed: int = 0) -> FixationDataset:
-    """Load a folder of one's own.
+    """Load a folder with your own data.
 
     Parameters
     ----------
     root : Path
-        Holds ``stimuli/`` with image files, ``fixations.csv`` (:func:`mrsal.datasets.dataset.read_fixations_csv`) and, if one
-        degree is not 35 pixels, ``pixels_per_degree.txt`` with that number.
+        The folder. It has ``stimuli/`` with image files, ``fixations.csv`` (:func:`mrsal.datasets.dataset.read_fixations_csv`)
+        and, if one degree is not 35 pixels, ``pixels_per_degree.txt`` with the number of pixels.
     pixels_per_degree : float
-        Used where that file is absent.
+        The pixels per degree of visual angle if there is no ``pixels_per_degree.txt``.
     seed : int
-        Of the random split into 80 % training, 10 % validation and 10 % test images.
+        The seed of the random split into 80 % training, 10 % validation and 10 % test images.
     """
     stimuli = [Stimulus.from_file(path) for path in find_images(root / "stimuli")]
     if not stimuli:
-        raise FileError(f"no images in {root / 'stimuli'}; put the stimuli there")
+        raise FileError(f"expected images in {root / 'stimuli'}, found none; put the stimuli there")
     if len(stimuli) < 3:
-        raise DataError(f"{root / 'stimuli'} holds {len(stimuli)} image(s); 3 are the fewest that can be split")
+        raise DataError(f"expected at least 3 images in {root / 'stimuli'} to split, got {len(stimuli)}; add more")
     stems = [stimulus.path.stem for stimulus in stimuli]
     if len(set(stems)) < len(stems):
-        raise DataError(f"two stimuli in {root / 'stimuli'} differ only in their ending; rename one")
-    note = root / "pixels_per_degree.txt"
-    if note.is_file():
-        try:
-            pixels_per_degree = float(note.read_text())
-        except ValueError as error:
-            raise DataError(f"{note} must hold one number: {error}") from error
-    if not pixels_per_degree > 0:
-        raise InputError(f"pixels per degree must be positive, got {pixels_per_degree}")
+        raise DataError(f"two stimuli in {root / 'stimuli'} differ only in their extension; rename one of them")
     fixations = keep_inside(read_fixations_csv(root / "fixations.csv", stems), stimuli)
-    tenth = max(1, len(stimuli) // 10)
-    splits = random_split(len(stimuli), val=tenth, test=tenth, seed=seed)
-    return FixationDataset(root.resolve().name, tuple(stimuli), fixations, pixels_per_degree, splits)
+    return FixationDataset(
+        root.resolve().name,
+        tuple(stimuli),
+        fixations,
+        read_pixels_per_degree(root, pixels_per_degree),
+        split_in_tenths(len(stimuli), seed),
+    )

@@ -1,4 +1,4 @@
-"""The job behind ``mrsal prepare``: a data set as it was published flows in, an archive flows out."""
+"""The job of ``mrsal prepare``: make an archive of a data set."""
 
 import logging
 from collections.abc import Callable
@@ -17,7 +17,7 @@ log = logging.getLogger("mrsal")
 
 
 def prepare_job(options: PrepareOptions, *, console: Console) -> dict[str, Any]:
-    """Write the archive; returns what ``mrsal prepare --json`` prints about it."""
+    """Write the archive, and return what ``mrsal prepare --json`` prints about it."""
     dataset = datasets.load(options.name, options.root)
     splits = {split: len(members) for split, members in dataset.splits.items()}
     counts = ", ".join(f"{count} {split}" for split, count in splits.items())

@@ -1,4 +1,4 @@
-"""The data sets that can be loaded by name.
+"""Load a data set by its name.
 
 >>> sorted(LOADERS)
 ['crowd', 'folder', 'mit1003', 'osie', 'pysaliency', 'sun']
@@ -32,13 +32,14 @@ def load(name: str, root: str | Path) -> FixationDataset:
     Parameters
     ----------
     name : str
-        One of :data:`LOADERS`; capitals do not matter.
+        A key of :data:`LOADERS`, in lower or upper case.
     root : str or Path
-        The folder into which it was unpacked.
+        The folder into which the data set was extracted.
 
     Returns
     -------
     FixationDataset
+        The stimuli, fixations and splits.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def load(name: str, root: str | Path) -> FixationDataset:
         If files are missing or damaged.
     """
     if name.lower() not in LOADERS:
-        raise InputError(f"no data set is called {name!r}; choose one of {', '.join(sorted(LOADERS))}")
+        raise InputError(f"expected the name of a data set, got {name!r}; choose one of {', '.join(sorted(LOADERS))}")
     if not Path(root).is_dir():
-        raise FileError(f"{root} is not a folder; give the one into which {name} was unpacked")
+        raise FileError(f"expected a folder at {root}, found none; give the folder into which {name} was extracted")
     return LOADERS[name.lower()](Path(root))

@@ -1,6 +1,6 @@
-"""MIT1003: 1003 photographs, 15 observers, 3 s of free viewing.
+"""Load MIT1003: 1003 photographs, 15 observers, 3 s of free viewing.
 
-Judd, Ehinger, Durand and Torralba, "Learning to predict where humans look", ICCV 2009. For research.
+Judd, Ehinger, Durand and Torralba, "Learning to predict where humans look", ICCV 2009. For research only.
 """
 
 from pathlib import Path
@@ -20,20 +20,20 @@ _TEST_LIST = "coursework_test_split.txt"
 def load(root: Path) -> FixationDataset:
     """Load ``ALLSTIMULI/*.jpeg``, ``ALLFIXATIONMAPS/*_fixMap.jpg`` and ``fixations.csv`` under ``root``.
 
-    A part of the stimuli is enough. Without ``fixations.csv`` (stimulus, subject, x, y, start_s, end_s; fixations cut from
-    the authors' gaze traces) the published maps still serve for training, but nothing can be scored at fixations.
+    Some of the stimuli are enough. ``fixations.csv`` has the columns stimulus, subject, x, y, start_s and end_s, with fixations
+    detected in the authors' gaze data. Without it, training uses the published maps, and metrics of fixations are not possible.
 
     Notes
     -----
-    Split: 100 test images, those of ``coursework_test_split.txt`` where that file is there, otherwise drawn; 100 validation
-    images drawn from the rest; 803 for training. Drawn with a fixed seed.
+    The split has 100 test images, 100 validation images and 803 training images. The test images are listed in
+    ``coursework_test_split.txt``, if there is such a file. Everything else is drawn at random with a fixed seed.
     """
     stimuli = []
     for path in find_images(root / "ALLSTIMULI"):
         published = root / "ALLFIXATIONMAPS" / f"{path.stem}_fixMap.jpg"
         stimuli.append(Stimulus.from_file(path, published if published.is_file() else None))
     if not stimuli:
-        raise FileError(f"no images in {root / 'ALLSTIMULI'}; unpack MIT1003's stimuli there")
+        raise FileError(f"expected images in {root / 'ALLSTIMULI'}, found none; extract MIT1003's stimuli there")
     table = root / "fixations.csv"
     stems = [stimulus.path.stem for stimulus in stimuli]
     fixations = read_fixations_csv(table, stems) if table.is_file() else Fixations.create([], [])

@@ -1,4 +1,4 @@
-"""Options of ``mrsal prepare``, and the one with which all commands name an archive."""
+"""The options of ``mrsal prepare``, and the option ``--data_dir`` of several commands."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from mrsal.options import Option, check
 
-DataDir = Annotated[Path, Option("Folder with the *.pth.tar files or a native archive.")]
+DataDir = Annotated[Path, Option("Folder of the archive, native or with *.pth.tar files.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,14 +16,14 @@ class PrepareOptions:
     name: Annotated[
         str,
         Option(
-            "osie, mit1003, folder (your own data), or pysaliency (its HDF5 files).",
+            "Data set: osie, mit1003, folder (your own data) or pysaliency (HDF5 files).",
             argument=True,
             complete=("data_sets",),
         ),
     ]
-    root: Annotated[Path, Option("Where the data set was unpacked.")]
+    root: Annotated[Path, Option("Folder of the unpacked data set.")]
     out: Annotated[Path, Option("Folder for the archive.")]
-    format: Annotated[Literal["native", "pth"], Option("native: small and fast; pth: the *.pth.tar files.")] = "native"
+    format: Annotated[Literal["native", "pth"], Option("native: small and fast; pth: *.pth.tar files.")] = "native"
     seed: Annotated[int, Option("Random seed for the sampled locations.", minimum=0)] = 0
 
     def __post_init__(self) -> None:

@@ -1,6 +1,6 @@
-"""A data set that pysaliency wrote: a folder with ``stimuli.hdf5`` and ``fixations.hdf5``.
+"""Load and save data sets in the form of pysaliency: a folder with ``stimuli.hdf5`` and ``fixations.hdf5``.
 
-pysaliency can fetch many published data sets (MIT1003, CAT2000, COCO-Freeview, ...) and leaves them in this form.
+pysaliency can download many published data sets (MIT1003, CAT2000, COCO-Freeview, ...) and stores them in this form.
 """
 
 from collections.abc import Sequence
@@ -9,71 +9,75 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mrsal.datasets.dataset import FixationDataset, Stimulus, keep_inside, random_split
+from mrsal.datasets.dataset import (
+    DEGREE_FILE,
+    FixationDataset,
+    Stimulus,
+    keep_inside,
+    read_pixels_per_degree,
+    split_in_tenths,
+)
 from mrsal.datasets.pysaliency_hdf5 import StoredStimuli, read_fixations, read_stimuli, write_fixations, write_stimuli
-from mrsal.errors import DataError, FileError, InputError
-from mrsal.files import atomic_path, make_folder
+from mrsal.errors import DataError, FileError
+from mrsal.files import atomic_path, make_folder, write_text
 
-STIMULI, FIXATIONS, DEGREE = "stimuli.hdf5", "fixations.hdf5", "pixels_per_degree.txt"
+STIMULI, FIXATIONS = "stimuli.hdf5", "fixations.hdf5"
 
 
 def load(root: Path, *, pixels_per_degree: float = 35.0, seed: int = 0) -> FixationDataset:
-    """Load what pysaliency wrote.
+    """Load a data set that pysaliency wrote.
 
     Parameters
     ----------
     root : Path
-        Holds ``stimuli.hdf5`` (the image files of ``FileStimuli`` lie where it says), ``fixations.hdf5`` and, if one degree
-        is not 35 pixels, ``pixels_per_degree.txt`` with that number, which pysaliency does not keep.
+        The folder. It has ``stimuli.hdf5`` (with the paths of the image files, if its type is ``FileStimuli``),
+        ``fixations.hdf5`` and, if one degree is not 35 pixels, ``pixels_per_degree.txt`` with the number of pixels, which
+        pysaliency does not store.
     pixels_per_degree : float
-        Used where that file is absent.
+        The pixels per degree of visual angle if there is no ``pixels_per_degree.txt``.
     seed : int
-        Of the random split into 80 % training, 10 % validation and 10 % test images.
+        The seed of the random split into 80 % training, 10 % validation and 10 % test images.
 
     Notes
     -----
-    A stimulus is named by the shortest path that tells it from the others, such as ``Action/001.jpg``. Pictures that are in
-    ``stimuli.hdf5`` itself are unpacked once into ``images/`` beside it, as PNG.
+    The name of a stimulus is the shortest path that is unique, such as ``Action/001.jpg``. Images inside ``stimuli.hdf5`` are
+    extracted once to PNG files in ``images/`` beside it.
     """
     stored = read_stimuli(root / STIMULI)
     if len(stored) < 3:
-        raise DataError(f"{root / STIMULI} holds {len(stored)} image(s); 3 are the fewest that can be split")
+        raise DataError(f"expected at least 3 images in {root / STIMULI} to split, got {len(stored)}; add more")
     stimuli = _files(stored, root) if stored.paths else _unpacked(stored, root / "images")
     fixations = read_fixations(root / FIXATIONS)
     if len(fixations) and not (fixations.n.min() >= 0 and fixations.n.max() < len(stimuli)):
         raise DataError(
-            f"{root / FIXATIONS} speaks of stimulus {fixations.n.max()}, but {STIMULI} holds {len(stimuli)}; "
-            "take both from the same data set"
+            f"expected stimuli 0 to {len(stimuli) - 1} in {root / FIXATIONS}, since {STIMULI} has {len(stimuli)}, "
+            f"got {fixations.n.min()} to {fixations.n.max()}; take both files from the same data set"
         )
-    note = root / DEGREE
-    if note.is_file():
-        try:
-            pixels_per_degree = float(note.read_text())
-        except ValueError as error:
-            raise DataError(f"{note} must hold one number: {error}") from error
-    if not pixels_per_degree > 0:
-        raise InputError(f"pixels per degree must be positive, got {pixels_per_degree}")
-    tenth = max(1, len(stimuli) // 10)
-    splits = random_split(len(stimuli), val=tenth, test=tenth, seed=seed)
-    return FixationDataset(root.resolve().name, stimuli, keep_inside(fixations, stimuli), pixels_per_degree, splits)
+    return FixationDataset(
+        root.resolve().name,
+        stimuli,
+        keep_inside(fixations, stimuli),
+        read_pixels_per_degree(root, pixels_per_degree),
+        split_in_tenths(len(stimuli), seed),
+    )
 
 
 def save(dataset: FixationDataset, root: str | Path, *, embed: bool = False) -> Path:
-    """Write a data set for pysaliency, so that :func:`load` and ``pysaliency.read_hdf5`` both read it.
+    """Write a data set so that both :func:`load` and ``pysaliency.read_hdf5`` can read it.
 
     Parameters
     ----------
     dataset : FixationDataset
+        The data set to write.
     root : str or Path
-        Folder for ``stimuli.hdf5``, ``fixations.hdf5`` and ``pixels_per_degree.txt``.
+        The folder for ``stimuli.hdf5``, ``fixations.hdf5`` and ``pixels_per_degree.txt``.
     embed : bool
-        Store the pictures too; otherwise ``stimuli.hdf5`` refers to the files where they are.
+        Whether to store the images in ``stimuli.hdf5``. By default it has the paths of the image files.
     """
     root = make_folder(root)
     write_stimuli(root / STIMULI, [stimulus.path for stimulus in dataset.stimuli], embed=embed)
     write_fixations(root / FIXATIONS, dataset.fixations)
-    with atomic_path(root / DEGREE) as temporary:
-        temporary.write_text(f"{dataset.pixels_per_degree}\n")
+    write_text(root / DEGREE_FILE, f"{dataset.pixels_per_degree}\n")
     return root
 
 
@@ -82,13 +86,16 @@ def _files(stored: StoredStimuli, root: Path) -> tuple[Stimulus, ...]:
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise FileError(
-            f"{len(missing)} of {len(paths)} stimuli of {root / STIMULI} are not where it says, such as {missing[0]}; "
-            "put the images there"
+            f"expected {len(paths)} images at the paths in {root / STIMULI}, but {len(missing)} are missing, such as "
+            f"{missing[0]}; put them there"
         )
     stimuli = tuple(Stimulus(n, path, s) for n, path, s in zip(stored.names, paths, stored.shapes, strict=True))
     for stimulus in stimuli:
         if (actual := Stimulus.from_file(stimulus.path).shape) != stimulus.shape:
-            raise DataError(f"{stimulus.path} is {actual}, but {root / STIMULI} says {stimulus.shape} (height, width)")
+            raise DataError(
+                f"expected height and width {stimulus.shape} of {stimulus.path}, as in {root / STIMULI}, got {actual}; "
+                "replace the image"
+            )
     return stimuli
 
 
@@ -98,14 +105,16 @@ def _unpacked(stored: StoredStimuli, folder: Path) -> tuple[Stimulus, ...]:
         name = f"{i:04d}" if name == str(i) else name
         path = folder / f"{name}.png"
         if folder.resolve() not in path.resolve().parents:
-            raise DataError(f"{stored.source} names a stimulus {name!r}, which lies outside its folder; rename it")
+            raise DataError(
+                f"expected names of files inside {folder} in {stored.source}, got {name!r}; rename this stimulus"
+            )
         if not path.is_file():
-            picture = stored.picture(i)
-            if picture.dtype != np.uint8:
+            image = stored.image(i)
+            if image.dtype != np.uint8:
                 raise DataError(
-                    f"{stored.source}, stimulus {i}: expected uint8 pixels, got {picture.dtype}; convert them"
+                    f"{stored.source}, stimulus {i}: expected uint8 pixels, got {image.dtype}; convert them"
                 )
             with atomic_path(path) as temporary:
-                Image.fromarray(picture.squeeze()).save(temporary, format="PNG")
+                Image.fromarray(image.squeeze()).save(temporary, format="PNG")
         stimuli.append(Stimulus(name, path, shape))
     return tuple(stimuli)

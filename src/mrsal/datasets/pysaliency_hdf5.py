@@ -1,8 +1,8 @@
-"""Stimuli and fixations as pysaliency keeps them in HDF5: read every version of its layout, write what all of them read.
+"""Read and write the HDF5 files in which pysaliency stores stimuli and fixations.
 
-A file that pysaliency wrote flows in and names, shapes and :class:`Fixations` flow out, or the other way round. Needs h5py,
-the extra ``mrsal[hdf5]``; pysaliency itself is not needed. The layouts are
-those of ``to_hdf5`` in pysaliency 0.2.22 and in its development version, which calls fixation trains ``ScanpathFixations``.
+All versions of the layout can be read, and the version that is written can be read by all versions of pysaliency. This needs
+h5py, the extra ``mrsal[hdf5]``, and not pysaliency itself. The layouts are those of ``to_hdf5`` in pysaliency 0.2.22 and in its
+development version, which calls fixation trains ``ScanpathFixations``.
 """
 
 import json
@@ -19,7 +19,7 @@ from PIL import Image
 
 from mrsal._extras import optional
 from mrsal.datasets.fixations import Fixations
-from mrsal.errors import DataError, FileError, InputError
+from mrsal.errors import DataError, FileError, InputError, MrsalError
 from mrsal.files import atomic_path
 from mrsal.images import image_size, read_image
 
@@ -42,12 +42,12 @@ class StoredStimuli:
     Parameters
     ----------
     names : tuple of str
-        The shortest paths that tell them apart (:func:`minimal_unique_names`), by which maps are stored; the numbers 0, 1, ...
-        for pictures without file names.
+        The shortest unique paths (:func:`minimal_unique_names`), under which maps are stored; the numbers 0, 1, ... for images
+        without file names.
     shapes : tuple of (int, int)
-        Height and width in pixels.
+        The height and width of each stimulus in pixels.
     paths : tuple of Path, or None
-        The image files; None where the pictures are in the HDF5 file itself.
+        The image files; None if the images are in the HDF5 file itself.
     source : Path
         The HDF5 file.
     """
@@ -60,8 +60,8 @@ class StoredStimuli:
     def __len__(self) -> int:
         return len(self.names)
 
-    def picture(self, index: int) -> NDArray[np.uint8]:
-        """A picture as it is stored: ``(H, W, 3)`` or ``(H, W)``, mostly uint8."""
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """Read a stimulus as it is stored: ``(H, W, 3)`` or ``(H, W)``, usually uint8."""
         if self.paths is not None:
             return read_image(self.paths[index])
         with reading(self.source) as file:
@@ -69,7 +69,7 @@ class StoredStimuli:
 
 
 def minimal_unique_names(paths: Sequence[str | Path]) -> list[str]:
-    """What is left of paths without the leading folders that all share: the keys of a benchmark submission.
+    """Remove the leading folders that all paths share; the results are the keys of a benchmark submission.
 
     >>> minimal_unique_names(["data/Action/001.jpg", "data/Art/001.jpg"])
     ['Action/001.jpg', 'Art/001.jpg']
@@ -86,25 +86,25 @@ def minimal_unique_names(paths: Sequence[str | Path]) -> list[str]:
 
 
 def load_h5py() -> Any:
-    """The module h5py; :class:`InputError` says how to install it."""
+    """Import h5py; if it is not installed, an :class:`InputError` says how to install it."""
     return optional("h5py", extra="hdf5", purpose="HDF5 files")
 
 
 @contextmanager
 def reading(path: str | Path) -> Iterator[Any]:
-    """An HDF5 file open for reading; whatever is wrong with its content becomes a :class:`DataError`."""
+    """Open an HDF5 file for reading; any error of its content, here and in the block, becomes a :class:`DataError`."""
     h5py, path = load_h5py(), Path(path)
     if not path.is_file():
-        raise FileError(f"no file at {path}; check the path")
+        raise FileError(f"expected a file at {path}, found none; check the path")
     if not h5py.is_hdf5(path):
-        raise DataError(f"{path} is no HDF5 file, or is cut off; write it again")
+        raise DataError(f"expected an HDF5 file, but {path} has another format or is truncated; write it again")
     try:
         with h5py.File(path, "r") as file:
             yield file
+    except MrsalError:
+        raise
     except (KeyError, ValueError, TypeError, IndexError, OSError, RuntimeError, AttributeError) as error:
-        if isinstance(error, DataError | FileError | InputError):
-            raise
-        raise DataError(f"{path} does not hold what its type promises ({error}); write it again") from error
+        raise DataError(f"{path} does not have the layout of its type ({error}); write it again") from error
 
 
 def read_stimuli(path: str | Path) -> StoredStimuli:
@@ -113,20 +113,22 @@ def read_stimuli(path: str | Path) -> StoredStimuli:
     Raises
     ------
     FileError, DataError
-        If it is missing, or holds something else.
+        If the file is missing, or holds something else.
     """
     path = Path(path)
     with reading(path) as file:
         type_, version = _type_and_version(file, path, ("FileStimuli", "Stimuli"))
         if type_ == "FileStimuli":
             files = [_text(name) for name in file["filenames"][...]]
-            # since 2.0 they are relative to the HDF5 file
+            # since version 2.0, the names are relative to the HDF5 file
             paths = tuple(
                 Path(name) if version == "1.0" else Path(os.path.normpath(path.parent / name)) for name in files
             )
             shapes = tuple((int(shape[0]), int(shape[1])) for shape in file["shapes"][...])
             if len(shapes) != len(paths):
-                raise DataError(f"{path}: {len(paths)} file names but {len(shapes)} shapes; write it again")
+                raise DataError(
+                    f"{path}: expected as many shapes as file names, {len(paths)}, got {len(shapes)}; write it again"
+                )
             return StoredStimuli(tuple(minimal_unique_names(paths)), shapes, paths, path)
         count = int(file.attrs["size"])
         shapes = tuple((int(file[str(n)].shape[0]), int(file[str(n)].shape[1])) for n in range(count))
@@ -138,27 +140,27 @@ def read_stimuli(path: str | Path) -> StoredStimuli:
 
 
 def write_stimuli(path: str | Path, files: Sequence[str | Path], *, embed: bool = False) -> Path:
-    """Write a list of image files as pysaliency's ``FileStimuli`` 2.1, or with the pictures in it as ``Stimuli`` 1.1.
+    """Write a list of image files as pysaliency's ``FileStimuli`` 2.1, or the images themselves as ``Stimuli`` 1.1.
 
     Parameters
     ----------
     path : str or Path
-        Ends in ``.hdf5``.
+        The file to write; it ends in ``.hdf5``.
     files : sequence of paths
-        They are kept relative to ``path``, so move both together.
+        The image files. Their paths are stored relative to ``path``, so move them together.
     embed : bool
-        Store the pixels too, so that the file stands alone.
+        Whether to store the pixels, so that the image files are not needed.
 
     Raises
     ------
     InputError
         If there are no files.
     DataError
-        If an image is turned by its EXIF orientation, which pysaliency does not apply: save it upright.
+        If an image has an EXIF orientation that swaps its sides, which pysaliency does not apply.
     """
     h5py, path = load_h5py(), Path(path)
     if not files:
-        raise InputError("expected at least one image file to write, got none")
+        raise InputError("expected at least one image file to write, got none; check the paths")
     text = h5py.string_dtype()
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         attributes = []
@@ -187,8 +189,8 @@ def read_fixations(path: str | Path) -> Fixations:
     Returns
     -------
     Fixations
-        ``order`` is the place in the scanpath; ``duration`` is the attribute ``durations`` where there is one, taken as
-        seconds, else NaN.
+        The fixations. ``order`` is the place in the scanpath. ``duration`` is the attribute ``durations``, in seconds, or NaN
+        if there is none.
     """
     path = Path(path)
     with reading(path) as file:
@@ -217,7 +219,7 @@ def read_fixations(path: str | Path) -> Fixations:
             subject = paths["scanpath_attributes/subject"][...]
             per_fixation = paths["fixation_attributes"]
         place = np.broadcast_to(np.arange(xs.shape[1]), xs.shape)
-        real = place < np.asarray(lengths)[:, None]  # (scanpaths, longest); the rest is padding
+        real = place < np.asarray(lengths)[:, None]  # (scanpaths, longest scanpath); False where there is padding
         names = [name for name in ("durations", "duration") if name in per_fixation]
         return Fixations.create(
             x=xs[real],
@@ -230,31 +232,32 @@ def read_fixations(path: str | Path) -> Fixations:
 
 
 def write_fixations(path: str | Path, fixations: Fixations) -> Path:
-    """Write pysaliency's ``FixationTrains`` 1.2, which 0.2.22 and every later version reads.
+    """Write fixations as ``FixationTrains`` 1.2, which pysaliency 0.2.22 and every later version reads.
 
     Notes
     -----
-    A train is the fixations of one subject on one stimulus, for as long as their order rises. Where fixations were dropped
-    the train closes up in pysaliency; the original ``order`` is kept beside it. Times (``train_ts``), which mrsal does not
-    keep, are the order too; durations are written where all are known.
+    A train has the fixations of one subject on one stimulus, as long as their order increases. If some fixations were removed,
+    pysaliency numbers the others without gaps; the original ``order`` is stored as an attribute. mrsal has no times, so the
+    times (``train_ts``) are the order too. Durations are written if all are known.
     """
     h5py, path = load_h5py(), Path(path)
     if not len(fixations):
-        raise InputError("expected at least one fixation to write, got none")
-    points = fixations.where(np.lexsort((fixations.subject, fixations.n)))  # stable, so trials keep their order
-    same = (np.diff(points.n) == 0) & (np.diff(points.subject) == 0) & (np.diff(points.order) > 0)
+        raise InputError("expected at least one fixation to write, got none; load fixations first")
+    # a stable sort, so the order in a trial is unchanged
+    ordered = fixations.where(np.lexsort((fixations.subject, fixations.n)))
+    same = (np.diff(ordered.n) == 0) & (np.diff(ordered.subject) == 0) & (np.diff(ordered.order) > 0)
     starts = np.concatenate([[0], np.flatnonzero(~same) + 1])
-    lengths = np.diff([*starts, len(points)])
-    order = points.order.astype(np.float64)
-    columns = {"xs": points.x, "ys": points.y, "ts": order}
+    lengths = np.diff([*starts, len(ordered)])
+    order = ordered.order.astype(np.float64)
+    columns = {"xs": ordered.x, "ys": ordered.y, "ts": order}
     extra, mapping = {"order": order}, {}
-    if not np.isnan(points.duration).any():
-        extra["durations"], mapping["durations"] = points.duration, "duration"
+    if not np.isnan(ordered.duration).any():
+        extra["durations"], mapping["durations"] = ordered.duration, "duration"
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         for name, values in columns.items():
             file.create_dataset(f"train_{name}", data=_padded(values, lengths))
-        file.create_dataset("train_ns", data=points.n[starts])
-        file.create_dataset("train_subjects", data=points.subject[starts])
+        file.create_dataset("train_ns", data=ordered.n[starts])
+        file.create_dataset("train_subjects", data=ordered.subject[starts])
         _write_group(file, "scanpath_attributes", {})
         _write_group(file, "scanpath_fixation_attributes", {k: _padded(v, lengths) for k, v in extra.items()})
         file.attrs["type"] = np.bytes_("FixationTrains")
@@ -272,16 +275,18 @@ def _write_group(parent: Any, name: str, columns: dict[str, NDArray]) -> None:
 
 
 def _type_and_version(group: Any, path: Path, types: tuple[str, ...]) -> tuple[str, str]:
-    wanted = " or ".join(types)
+    expected = " or ".join(types)
     if "type" not in group.attrs:
-        raise DataError(f"{path}: expected {wanted} as pysaliency writes them, but the file names no type")
+        raise DataError(
+            f"{path}: expected {expected} of pysaliency, got a file without a type; write it with pysaliency"
+        )
     type_, version = _text(group.attrs["type"]), _text(group.attrs.get("version", b""))
     if type_ not in types:
-        raise DataError(f"{path}: expected {wanted}, got {type_}; give the file that holds them")
+        raise DataError(f"{path}: expected {expected}, got {type_}; give the file with {expected}")
     if version not in _READABLE[type_]:
         known = ", ".join(_READABLE[type_])
         raise DataError(
-            f"{path}: {type_} of version {version!r}, known are {known}; upgrade with: pip install -U mrsal"
+            f"{path}: expected {type_} of version {known}, got {version!r}; upgrade with: pip install -U mrsal"
         )
     return type_, version
 
@@ -291,28 +296,31 @@ def _text(value: Any) -> str:
 
 
 def _numbers(subject: NDArray) -> NDArray[np.int64]:
-    """Observers as numbers, also where they have names."""
+    """Convert observers to numbers, even if they have names."""
     return subject.astype(np.int64) if subject.dtype.kind in "iuf" else np.unique(subject, return_inverse=True)[1]
 
 
 def _lengths(xs: NDArray) -> NDArray[np.int64]:
-    """Entries before the trailing NaN of each row."""
+    """Count the entries before the trailing NaN of each row."""
     known = ~np.isnan(xs)
     return np.where(known.any(axis=1), xs.shape[1] - np.argmax(known[:, ::-1], axis=1), 0)
 
 
 def _padded(values: NDArray, lengths: NDArray) -> NDArray[np.float64]:
-    """One row per scanpath, NaN behind its end."""
+    """Make a table with a row for each scanpath and NaN after its end."""
     table = np.full((len(lengths), lengths.max()), np.nan)
     table[np.arange(lengths.max()) < lengths[:, None]] = values
     return table
 
 
 def _stored_shape(path: Path) -> tuple[int, ...]:
+    """Return the shape of the array that pysaliency reads from an image file."""
     upright = image_size(path)
     with Image.open(path) as image:
         width, height = image.size
         channels = len(image.getbands())
     if (height, width) != upright:
-        raise DataError(f"{path} is turned by its EXIF orientation, which pysaliency ignores; save it upright first")
+        raise DataError(
+            f"expected an upright image, but {path} has an EXIF orientation, which pysaliency ignores; save it upright"
+        )
     return (height, width) if channels == 1 else (height, width, channels)

@@ -1,8 +1,8 @@
-"""Scenes made up on the spot, with observers who look at what stands out; for the demo and for tests.
+"""Generate a data set of random scenes with simulated observers, for the demo and for tests.
 
-A scene is a textured ground with a few vivid objects and more dull ones. Observers look at the vivid objects, the more
-contrast the more often, and sometimes elsewhere; where an object lies is random, so a centre bias does not help. Written
-as a folder for :mod:`mrsal.datasets.folder`.
+A scene is a textured ground with a few vivid objects and more dull objects. Observers look at the vivid objects, more often the
+higher their contrast is, and sometimes elsewhere. The objects are at random places, so a centre bias does not help. The data
+set has the layout of :mod:`mrsal.datasets.folder`.
 """
 
 import csv
@@ -21,7 +21,7 @@ HEIGHT, WIDTH = 240, 320
 PIXELS_PER_DEGREE = 14.0
 
 _SHAPES = ("disc", "ring", "square", "triangle", "star")
-_ELSEWHERE = 0.08  # share of fixations that follow nothing
+_ELSEWHERE = 0.08  # the share of fixations at random places
 
 
 def write_synthetic(
@@ -33,17 +33,18 @@ def write_synthetic(
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Path:
-    """Write a data set of one's own making.
+    """Generate a data set and write it to a folder.
 
     Parameters
     ----------
     out : str or Path
-        Folder for ``stimuli/*.png``, ``fixations.csv`` and ``pixels_per_degree.txt``; replaced if it is there.
+        The folder for ``stimuli/*.png``, ``fixations.csv`` and ``pixels_per_degree.txt``. An existing folder is replaced.
     scenes, observers, fixations : int
-        How many scenes, observers, and fixations per trial; the first of a trial is near the centre.
+        The number of scenes, of observers, and of fixations per trial. The first fixation of a trial is near the centre.
     seed : int
+        The seed of the random numbers.
     progress : callable, optional
-        Called with 1 after each scene.
+        A function that is called with 1 after each scene.
 
     Returns
     -------
@@ -71,17 +72,17 @@ def write_synthetic(
 
 
 def make_scene(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """One scene and what attracts the eye in it.
+    """Generate a scene and the objects in it that attract fixations.
 
     Returns
     -------
     image : array
         ``(240, 320, 3)`` uint8.
     targets : array
-        ``(K, 4)``: x, y, radius in pixels, and share of the fixations, which sum to 1.
+        ``(K, 4)``: x, y and radius of each vivid object in pixels, and its share of the fixations. The shares sum to 1.
     """
     ground = _ground(rng)
-    page = Image.fromarray(ground)
+    canvas = Image.fromarray(ground)
     vivid, dull = int(rng.integers(1, 4)), int(rng.integers(5, 9))
     places = _places(vivid + dull, rng)
     mean = ground.reshape(-1, 3).mean(axis=0)
@@ -91,17 +92,17 @@ def make_scene(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.
         contrast = rng.uniform(0.75, 1.0) if k < vivid else rng.uniform(0.06, 0.13)
         away = np.where(mean > 127, 0, 255) if rng.random() < 0.4 else rng.permutation([255, 40, 40 + 180 * (k % 2)])
         colour = mean + contrast * (away - mean)
-        _draw(page, str(rng.choice(_SHAPES)), x, y, radius, tuple(int(c) for c in colour))
+        _draw(canvas, str(rng.choice(_SHAPES)), x, y, radius, tuple(int(c) for c in colour))
         if k < vivid:
             targets.append((x, y, radius, contrast**2 * rng.uniform(0.7, 1.3)))
     attracting = np.array(targets)
     attracting[:, 3] /= attracting[:, 3].sum()
     noise = rng.normal(0, 4, (HEIGHT, WIDTH, 1))
-    return np.clip(np.asarray(page) + noise, 0, 255).astype(np.uint8), attracting
+    return np.clip(np.asarray(canvas) + noise, 0, 255).astype(np.uint8), attracting
 
 
 def _ground(rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A soft, coloured texture with a light gradient."""
+    """Generate a soft, coloured texture with a brightness gradient."""
     texture = sum(
         weight * gaussian_filter(rng.standard_normal((HEIGHT, WIDTH)), sigma) * sigma
         for weight, sigma in ((10, 2), (18, 8), (30, 30))
@@ -112,7 +113,7 @@ def _ground(rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _places(count: int, rng: np.random.Generator) -> list[tuple[float, float]]:
-    """Positions that keep a distance from each other and from the border."""
+    """Draw positions with a distance from each other and from the border."""
     chosen: list[tuple[float, float]] = []
     while len(chosen) < count:
         x, y = rng.uniform(22, WIDTH - 22), rng.uniform(22, HEIGHT - 22)
@@ -121,8 +122,8 @@ def _places(count: int, rng: np.random.Generator) -> list[tuple[float, float]]:
     return chosen
 
 
-def _draw(page: Image.Image, shape: str, x: float, y: float, radius: float, colour: tuple[int, ...]) -> None:
-    pen = ImageDraw.Draw(page)
+def _draw(canvas: Image.Image, shape: str, x: float, y: float, radius: float, colour: tuple[int, ...]) -> None:
+    pen = ImageDraw.Draw(canvas)
     box = (x - radius, y - radius, x + radius, y + radius)
     if shape == "disc":
         pen.ellipse(box, fill=colour)
@@ -139,14 +140,14 @@ def _draw(page: Image.Image, shape: str, x: float, y: float, radius: float, colo
 
 
 def _trial(targets: NDArray[np.float64], count: int, rng: np.random.Generator) -> list[tuple[float, float]]:
-    """One observer's fixations: from the centre to the targets, with some wandering."""
-    points = [(WIDTH / 2 + rng.normal(0, 8), HEIGHT / 2 + rng.normal(0, 8))]
-    while len(points) < count:
+    """Draw the fixations of an observer: the first near the centre, then most of them on the targets."""
+    fixations = [(WIDTH / 2 + rng.normal(0, 8), HEIGHT / 2 + rng.normal(0, 8))]
+    while len(fixations) < count:
         if rng.random() < _ELSEWHERE:
-            points.append((rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT)))
+            fixations.append((rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT)))
             continue
         x, y, radius, _ = targets[rng.choice(len(targets), p=targets[:, 3])]
         x, y = x + rng.normal(0, radius / 2), y + rng.normal(0, radius / 2)
         if 0 <= x < WIDTH and 0 <= y < HEIGHT:
-            points.append((x, y))
-    return points
+            fixations.append((x, y))
+    return fixations

@@ -1,7 +1,8 @@
 """Scores for any model on any data set, comparisons between models, reports and benchmark submissions.
 
-``evaluator.py`` scores a model, ``baselines/`` has the models that need no learning, and ``report/`` shows the results.
-The files ``job.py``, ``comparison_job.py`` and ``submission_job.py`` are ``mrsal evaluate``, ``compare`` and ``submit``.
+``evaluator.py`` scores a model, ``baselines/`` has the models that are fitted to fixations, and ``report/`` shows the
+results. The files ``job.py``, ``comparison_job.py`` and ``submission_job.py`` do the work of ``mrsal evaluate``,
+``mrsal compare`` and ``mrsal submit``.
 """
 
 import lazy_loader

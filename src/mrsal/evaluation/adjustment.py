@@ -1,6 +1,7 @@
-"""A blur and a centre bias for the maps of any model, fitted on validation images and never on those that are scored.
+"""A blur and a centre bias that are applied to the maps of any model.
 
-Both raise most scores of most models, so a table says where they were used: print the :class:`Adjustment`.
+They are fitted on validation images, never on the images that are scored. Both raise most scores of most models, so a table of
+scores has to say where they were used: print the :class:`Adjustment`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,19 +23,20 @@ WEIGHTS = tuple(round(0.1 * step, 1) for step in range(10))
 
 @dataclass(frozen=True)
 class Adjustment:
-    """What is done to each map: blur it, scale it to [0, 1], and take the weighted mean with the centre bias.
+    """How each map is adjusted: it is blurred, scaled to [0, 1], and averaged with the centre bias.
 
     Parameters
     ----------
     blur : float
-        Standard deviation of the Gaussian in pixels; 0 for none.
+        The standard deviation of the Gaussian in pixels; 0 means no blur.
     centre_weight : float
-        Part of the centre bias, itself scaled to [0, 1]; 0 for none.
+        The weight of the centre bias, which is scaled to [0, 1] too, in the mean; 0 means no centre bias.
     centre_bias : CentreBias
+        The centre bias.
     images : int
-        The number of images it was fitted on.
+        The number of validation images.
     nss_before, nss_after : float
-        Mean NSS on those images without and with it.
+        The mean NSS on the validation images without and with the adjustment.
     """
 
     blur: float
@@ -51,7 +53,7 @@ class Adjustment:
         )
 
     def apply(self, map_: NDArray, *, name: str) -> NDArray[np.float64]:
-        """The adjusted map of the image with this name: ``(H, W)`` float64 in [0, 1]."""
+        """Adjust the map of the image with this name; returns ``(H, W)`` float64 in [0, 1]."""
         blurred = min_max_scaled(_blurred(map_, self.blur))
         if not self.centre_weight:
             return blurred
@@ -65,8 +67,9 @@ class Adjusted(SaliencyModel):
     Parameters
     ----------
     model : SaliencyModel
+        The model.
     adjustment : Adjustment
-        Fitted on the same model's maps of validation images.
+        The adjustment, fitted on this model's maps of validation images.
     """
 
     def __init__(self, model: SaliencyModel, adjustment: Adjustment) -> None:
@@ -76,10 +79,8 @@ class Adjusted(SaliencyModel):
         return self.model.prepare(image, name=name)
 
     def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
-        maps = self.model.predict_prepared(images)
-        return [
-            image.map(self.adjustment.apply(m.values, name=image.name)) for image, m in zip(images, maps, strict=True)
-        ]
+        pairs = zip(images, self.model.predict_prepared(images), strict=True)
+        return [image.map(self.adjustment.apply(map_.values, name=image.name)) for image, map_ in pairs]
 
     def require(self, names: Iterable[str]) -> None:
         self.model.require(names)
@@ -101,15 +102,16 @@ def fit_adjustment(
     Parameters
     ----------
     maps : iterable of array
-        A model's map of each example, ``(H, W)``, any range; may be computed as they are asked for.
+        A model's map of each example, ``(H, W)``, with values of any range. A generator may compute them one by one.
     examples : iterable of Example
-        Validation images with fixations: none of those that will be scored.
+        Validation images with fixations. None of them may be scored later.
     blurs : sequence of float
-        Standard deviations to try, in pixels. 0, none, is always among them.
+        The standard deviations to try, in pixels. 0 is always tried.
     weights : sequence of float
-        Weights of the centre bias to try, in [0, 1]; above 0.9 little of the model is left. 0 is always among them.
+        The weights of the centre bias to try, in [0, 1]; above 0.9 little of the model is left. 0 is always tried.
     centre_bias : CentreBias, optional
-        None: fitted to ``examples``, each of which is then adjusted with that of the others.
+        The centre bias. By default it is fitted to ``examples``, and each example is adjusted with the centre bias of the
+        other examples.
 
     Returns
     -------
@@ -118,17 +120,17 @@ def fit_adjustment(
     Raises
     ------
     InputError
-        If there are not as many maps as examples, a map has another shape than its image or is not finite, or an option is
-        out of its range.
+        If the numbers of maps and examples differ, if a map has another shape than its image or is not finite, or if an
+        option is out of its range.
     DataError
         If an example has no fixations.
 
     Notes
     -----
-    NSS, because it is defined for maps of any range, where a likelihood is for densities only, and because unlike AUC it
-    ranks blurs reliably on few images. Ties go to the weaker adjustment. A weighted mean with a centre map after a blur is
-    how Judd, Durand and Torralba, "A Benchmark of Computational Models of Saliency to Predict Human Fixations", 2012, adjust
-    every model; they fit both on the benchmark's own images, which is what this avoids.
+    NSS decides, because it is defined for maps of any range, while a likelihood needs densities, and because it ranks blurs
+    reliably on few images, which AUC does not. If two adjustments are equally good, the weaker one is taken. Judd, Durand and
+    Torralba, "A Benchmark of Computational Models of Saliency to Predict Human Fixations", 2012, adjust every model in the same
+    way, by a blur and a weighted mean with a centre map, but they fit both on the images that are scored.
     """
     examples = list(examples)
     blurs, weights = sorted({0.0, *map(float, blurs)}), sorted({0.0, *map(float, weights)})
@@ -139,7 +141,7 @@ def fit_adjustment(
     for example in examples:
         if example.fixations is None or not len(example.fixations):
             raise DataError(
-                f"{example.name}: an adjustment is fitted to fixations, there are none; leave the image out"
+                f"{example.name}: expected fixations, to which an adjustment is fitted, got none; leave the image out"
             )
     bias = CentreBias(examples) if centre_bias is None else centre_bias
     total, images = np.zeros((len(blurs), len(weights))), 0
@@ -153,7 +155,7 @@ def fit_adjustment(
         total += [_nss(min_max_scaled(_blurred(map_, blur)), centre, np.array(weights), example) for blur in blurs]
         images += 1
     if next(remaining, None) is not None:
-        raise InputError(f"there are more maps than the {len(examples)} examples; give one for each")
+        raise InputError(f"expected a map for each of {len(examples)} examples, got more maps; leave the others out")
     if not images:
         raise InputError("expected at least one validation image, got none")
     mean = total / images
@@ -171,11 +173,11 @@ def fit_adjustment(
 def _nss(
     map_: NDArray[np.float64], centre: NDArray[np.float64], weights: NDArray[np.float64], example: Example
 ) -> NDArray[np.float64]:
-    """NSS of the mixtures for all W weights from the moments of the two maps, without mixing pixels: ``(W,)``."""
-    points = example.fixations
-    assert points is not None
-    at = points.y.astype(int), points.x.astype(int)
-    gains = np.array([map_[at].mean() - map_.mean(), centre[at].mean() - centre.mean()])
+    """NSS of the weighted means with all W weights: ``(W,)``, computed from moments of the two maps instead of pixels."""
+    fixations = example.fixations
+    assert fixations is not None
+    fixated = fixations.y.astype(int), fixations.x.astype(int)
+    gains = np.array([map_[fixated].mean() - map_.mean(), centre[fixated].mean() - centre.mean()])
     covariance = np.cov(map_.ravel(), centre.ravel(), bias=True)
     mixtures = np.stack([1 - weights, weights], axis=1)  # (W, 2)
     variance = np.einsum("wi,ij,wj->w", mixtures, covariance, mixtures)
@@ -184,8 +186,8 @@ def _nss(
 
 
 def _blurred(map_: NDArray, blur: float) -> NDArray[np.float64]:
-    values = np.asarray(map_, np.float64)
-    return gaussian_filter(values, blur) if blur else values
+    map_ = np.asarray(map_, np.float64)
+    return gaussian_filter(map_, blur) if blur else map_
 
 
 def _check(map_: NDArray, example: Example) -> None:
@@ -194,4 +196,4 @@ def _check(map_: NDArray, example: Example) -> None:
             f"{example.name}: expected a map of {example.shape}, got {np.shape(map_)}; resize it to the image"
         )
     if not np.isfinite(map_).all():
-        raise InputError(f"{example.name}: the map holds values that are NaN or infinite; replace them first")
+        raise InputError(f"{example.name}: expected a map of finite values, got NaN or infinity; replace them first")

@@ -1,13 +1,12 @@
-"""Which of several models is better, and how sure can one be: paired tests over images.
+"""Comparisons of models by their scores on the same images, with paired tests over images.
 
-``Scores`` of each model on the same images flow in; a ``Comparison`` with a row per metric and pair of models flows out.
+:func:`compare` takes the ``Scores`` of each model and returns a :class:`Comparison`, which has a :class:`Pair` for each metric
+and pair of models.
 """
 
-import csv
-import io
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, fields
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -21,32 +20,33 @@ from mrsal.errors import InputError
 from mrsal.evaluation.options import Bootstrap
 from mrsal.evaluation.scores import Scores
 from mrsal.evaluation.statistics import bootstrap_means, bootstrap_p, holm, percentile_interval, wilcoxon_p
-from mrsal.files import write_text
+from mrsal.evaluation.table_text import markdown_table, metric_title, write_csv
 from mrsal.metrics import HIGHER_IS_BETTER
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two models on one metric.
+    """The comparison of two models by one metric.
 
     Parameters
     ----------
     metric, a, b : str
-        The metric and the names of the models.
+        The metric, and the names of the models.
     images : int
-        M, on how many images all models of the comparison have a value.
+        The number M of images on which the metric is defined for all models of the comparison.
     mean_a, mean_b, difference : float
-        Means over these images, and ``mean_a - mean_b``.
+        The means over these images, and ``mean_a - mean_b``.
     low, high : float
-        Paired bootstrap percentile interval of the difference.
+        The ends of the paired bootstrap percentile interval of the difference.
     p_bootstrap, p_wilcoxon : float
-        Two-sided: the mean of the differences is 0; the differences lie symmetrically about 0.
+        Two-sided p-values. The hypothesis of the bootstrap is that the mean of the differences is 0, and that of Wilcoxon's
+        test that the differences are symmetric about 0.
     holm_bootstrap, holm_wilcoxon : float
-        The same, corrected over all pairs of the metric.
+        The same p-values, corrected for all pairs of the metric.
     a_better : float
-        Share of images on which ``a`` is better, in [0, 1]; where both are the same it counts one half.
+        The share of images on which ``a`` is better, in [0, 1]; a tie counts one half.
     winner : str
-        The better one where ``holm_bootstrap`` is below 1 - level, else empty.
+        The better model if ``holm_bootstrap`` is below ``1 - level``, otherwise empty.
     """
 
     metric: str
@@ -68,27 +68,30 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What :func:`compare` found.
+    """The result of :func:`compare`.
 
     Parameters
     ----------
     models, metrics : tuple of str
+        The names of the models and of the metrics.
     means : dict
-        ``means[metric][model]``, over the images on which the metric is defined for every model.
+        ``means[metric][model]``, the mean over the images on which the metric is defined for every model.
     intervals : dict
-        ``intervals[metric][model]``: (low, high), bootstrap percentile intervals of the means.
+        ``intervals[metric][model]``, the bootstrap percentile interval (low, high) of the mean.
     higher_is_better : dict of str to bool
-        For each metric.
+        The direction of each metric.
     pairs : tuple of Pair
-        Metric by metric.
+        The pairs of models, sorted by metric.
     reference : str
-        The model that all others are compared with; empty: every pair.
+        The model that all others are compared with; empty if every pair is compared.
     level : float
+        The confidence level of intervals and tests.
     resamples, seed : int
+        The number of bootstrap resamples and their random seed.
     protocol, dataset : str
-        Of the scores; empty where their files do not say.
+        The protocol and the data set of the scores; empty if they are not known.
     notes : tuple of str
-        What a reader has to know, such as images left out.
+        Remarks for the reader, for example about images that are left out.
     """
 
     models: tuple[str, ...]
@@ -106,50 +109,38 @@ class Comparison:
     notes: tuple[str, ...]
 
     def leaders(self, metric: str) -> tuple[str, ...]:
-        """The best model, and all that are not significantly worse than it."""
+        """The best model by a metric, and all models that are not significantly worse than it."""
         sign = 1 if self.higher_is_better[metric] else -1
         best = max(self.models, key=lambda model: sign * self.means[metric][model])
-        beaten = {pair.a if pair.winner == pair.b else pair.b for pair in self.of(metric) if pair.winner == best}
-        return tuple(model for model in self.models if model not in beaten)
+        worse = {pair.a if pair.winner == pair.b else pair.b for pair in self.of(metric) if pair.winner == best}
+        return tuple(model for model in self.models if model not in worse)
 
     def of(self, metric: str) -> tuple[Pair, ...]:
         """The pairs of one metric."""
         return tuple(pair for pair in self.pairs if pair.metric == metric)
 
     def table(self) -> Iterator[str]:
-        """Markdown: a row per model, then a row per pair, then how it was computed."""
-        yield "| model | " + " | ".join(self._title(metric) for metric in self.metrics) + " |"
-        yield "| --- |" + " ---: |" * len(self.metrics)
-        for model in self.models:
-            cells = []
-            for metric in self.metrics:
-                low, high = self.intervals[metric][model]
-                mark = self._mark(metric, model)
-                mean = f"{self.means[metric][model]:.3f}"
-                mean = f"**{mean}**" if mark == "*" else f"{mean} {mark}".strip()
-                cells.append(f"{mean} [{low:.3f}, {high:.3f}]")
-            yield f"| {_escaped(model)} | " + " | ".join(cells) + " |"
+        """The lines of a text in Markdown: a table of models, a table of pairs, and how they were computed."""
+        header = ["model", *(self._title(metric) for metric in self.metrics)]
+        yield from markdown_table(header, ([model, *self._mean_cells(model)] for model in self.models))
         yield from ("", self.legend("bold"), "")
-        header = self._pair_header()
-        yield "| " + " | ".join(header) + " |"
-        yield "| --- | --- |" + " ---: |" * (len(header) - 2)
-        for pair in self.pairs:
-            yield "| " + " | ".join(_escaped(cell) for cell in self._pair_cells(pair)) + " |"
+        yield from markdown_table(self._pair_header(), map(self._pair_cells, self.pairs), text_columns=2)
         yield from ("", *self.explanation())
 
     def mean_table(self) -> Table:
-        """For the terminal: a row per metric with the means of all models; names keep their room where it is narrow."""
+        """A table for the terminal, with a row per metric and a column per model; on narrow ones, names are folded."""
         table = Table(title=escape(self._subject()), title_justify="left")
         table.add_column("", no_wrap=True)
         for model in self.models:
             table.add_column(escape(model), justify="right", overflow="fold")
         for metric in self.metrics:
-            cells = (f"{self.means[metric][m]:.3f}{self._mark(metric, m) or ' '}" for m in self.models)
+            marks = {model: self._mark(metric, model) or " " for model in self.models}
+            cells = (f"{self.means[metric][model]:.3f}{mark}" for model, mark in marks.items())
             table.add_row(self._title(metric), *cells)
         return table
 
     def pair_table(self) -> Table:
-        """For the terminal: a row per metric and pair of models."""
+        """A table for the terminal, with a row per metric and pair of models."""
         table = Table()
         for i, name in enumerate(self._pair_header()):
             table.add_column(name, justify="left" if i < 2 else "right", overflow="fold")
@@ -158,26 +149,22 @@ class Comparison:
         return table
 
     def explanation(self) -> list[str]:
-        """What was computed, and the notes."""
+        """How the numbers were computed, and the notes."""
         family = f"the comparisons with {self.reference}" if self.reference else "all pairs of models"
         return [
             f"Intervals: {self.level:.0%}, paired bootstrap over images, {self.resamples} resamples, seed {self.seed}. "
-            f"p: two-sided, Holm's correction over {family} within a metric, none across metrics. "
-            "“A better on”: share of images, ties one half. "
-            "Images are what is drawn: nothing here speaks of other observers or of another training run.",
+            f"p: two-sided, with Holm's correction for {family} within a metric, without a correction across metrics. "
+            "“A better on”: share of images; a tie counts one half. "
+            "The bootstrap draws images, so it does not tell how scores differ with other observers or another training run.",
             *self.notes,
         ]
 
     def save(self, path: str | Path) -> None:
-        """Write the pairs as CSV, a row each, a column per field of :class:`Pair`."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, [f.name for f in fields(Pair)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(pair) for pair in self.pairs)
-        write_text(path, text.getvalue())
+        """Write the pairs as CSV, with a row per pair and a column per field of :class:`Pair`."""
+        write_csv(Path(path), [field.name for field in fields(Pair)], map(astuple, self.pairs))
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it; what is not a number is None."""
+        """All fields and the leaders in a form that JSON can hold; NaN and infinity become None."""
         leaders = {} if self.reference else {"leaders": {metric: self.leaders(metric) for metric in self.metrics}}
         return _plain({**asdict(self), **leaders})
 
@@ -188,10 +175,10 @@ class Comparison:
         return ("▲" if won[0] == model else "▼") if won else ""
 
     def legend(self, best: str = "*") -> str:
-        """What the marks beside the means say."""
+        """The meaning of the marks beside the means; ``best`` is the mark of the best models."""
         if self.reference:
             return f"▲ significantly better than {self.reference}, ▼ significantly worse; ↑ higher is better, ↓ lower."
-        return f"{best}: the best, and what is not significantly worse than it; ↑ higher is better, ↓ lower."
+        return f"{best}: the best model, and models that are not significantly worse; ↑ higher is better, ↓ lower."
 
     def _subject(self) -> str:
         images = {pair.images for pair in self.pairs}
@@ -199,7 +186,14 @@ class Comparison:
         return ", ".join(text for text in (self.dataset, f"{count} images", self.protocol) if text)
 
     def _title(self, metric: str) -> str:
-        return f"{metric} {'↑' if self.higher_is_better[metric] else '↓'}"
+        return metric_title(metric, self.higher_is_better)
+
+    def _mean_cells(self, model: str) -> Iterator[str]:
+        for metric in self.metrics:
+            low, high = self.intervals[metric][model]
+            mark, mean = self._mark(metric, model), f"{self.means[metric][model]:.3f}"
+            mean = f"**{mean}**" if mark == "*" else f"{mean} {mark}".strip()
+            yield f"{mean} [{low:.3f}, {high:.3f}]"
 
     def _pair_header(self) -> tuple[str, ...]:
         interval = f"{self.level:.0%} interval"
@@ -231,101 +225,64 @@ def compare(
     Parameters
     ----------
     scores : mapping of str to Scores
-        By the models' names. Rows are paired by the names of the images, in whatever order they stand.
+        The scores by the names of the models. Images are paired by their names, so their order does not matter.
     reference : str, optional
-        Compare every other model with this one only; by default all pairs are compared, which costs power.
+        Compare every other model with this one only. By default all pairs are compared, which needs larger differences.
     higher_is_better : mapping of str to bool, optional
-        Directions of metrics that mrsal does not know.
+        The directions of metrics that mrsal does not know.
     level : float
-        Of confidence; a difference is significant where the corrected p is below ``1 - level``.
+        The confidence level, in (0, 1). A difference is significant if its corrected p-value is below ``1 - level``.
     resamples, seed : int
-        Of the bootstrap. No p can be below ``2 / (resamples + 1)``.
+        The number of bootstrap resamples and their random seed. A p-value is at least ``2 / (resamples + 1)``.
 
     Returns
     -------
     Comparison
-        Over the metrics that all models have. An image on which a metric is NaN for some model is left out of that
-        metric for all, so that means, differences and intervals speak of the same images.
+        The comparison by the metrics that all models have. If a metric is NaN on an image for some model, the image is left out
+        of this metric for all models, so that means, differences and intervals are over the same images.
 
     Raises
     ------
     InputError
-        With fewer than two models; if the images, the data sets or the protocols differ; if no metric is common; if a score
-        is infinite.
+        If there are fewer than two models; if the images, the data sets or the protocols differ; if there is no metric that all
+        models have; or if a score is infinite.
 
     Notes
     -----
-    The tests and their sources are in ``statistics.py``. The winner is decided by the bootstrap, since it is the
-    means that one reads; Wilcoxon's test, which asks about ranks, stands beside it: where they disagree, a few images decide.
+    The tests and their sources are in ``statistics.py``. The bootstrap decides on the winner, since its hypothesis is about the
+    means that are shown. Wilcoxon's test is about ranks; if the two disagree, a few images decide the mean.
     """
     models = tuple(scores)
     if len(models) < 2:
         raise InputError(f"expected at least two models to compare, got {len(models)}")
     if reference is not None and reference not in scores:
-        raise InputError(f"no model is called {reference!r}; choose the reference from {', '.join(models)}")
-    Bootstrap(level=level, resamples=resamples, seed=seed)  # refuses impossible ones
+        raise InputError(f"expected a reference out of {', '.join(models)}, got {reference!r}")
+    bootstrap = Bootstrap(level=level, resamples=resamples, seed=seed)
     names = _common_images(scores)
     notes: list[str] = []
     protocol = _common_text(scores, "protocol", notes)
     dataset = _common_text(scores, "dataset", notes)
-    stacked = _common_metrics(scores, names, notes)
+    columns = _common_metrics(scores, names, notes)
     directions = {**HIGHER_IS_BETTER, **(higher_is_better or {})}
-    unknown = [metric for metric in stacked if metric not in directions]
+    unknown = [metric for metric in columns if metric not in directions]
     if unknown:
         raise InputError(
-            f"is higher better for {', '.join(unknown)}? say so in higher_is_better={{{unknown[0]!r}: True}}"
+            f"expected the directions of all metrics, got none for {', '.join(unknown)}; "
+            f"add them, such as higher_is_better={{{unknown[0]!r}: True}}"
         )
 
-    if reference is None:
-        chosen = list(itertools.combinations(range(len(models)), 2))
-    else:
-        chosen = [(i, models.index(reference)) for i in range(len(models)) if models[i] != reference]
-    # one column per model, then one per pair and metric: all share the draws
-    columns = {m: np.hstack([t, np.stack([t[:, i] - t[:, j] for i, j in chosen], axis=1)]) for m, t in stacked.items()}
-    width = len(models) + len(chosen)
-    drawn = bootstrap_means(np.hstack(list(columns.values())), resamples=resamples, seed=seed)
-
-    means, intervals, pairs = {}, {}, []
-    for k, (metric, table) in enumerate(columns.items()):
-        table = table[~np.isnan(table).any(axis=1)]
-        draws = drawn[:, k * width : (k + 1) * width]
-        draws = draws[~np.isnan(draws).any(axis=1)]
-        spans = [percentile_interval(column, level) for column in draws.T]
-        means[metric] = dict(zip(models, table.mean(axis=0).tolist(), strict=False))
-        intervals[metric] = dict(zip(models, spans, strict=False))
-        differences = table[:, len(models) :]
-        p_bootstrap = [bootstrap_p(column) for column in draws.T[len(models) :]]
-        p_wilcoxon = [wilcoxon_p(column) for column in differences.T]
-        holm_bootstrap, holm_wilcoxon = holm(p_bootstrap), holm(p_wilcoxon)
-        for n, (i, j) in enumerate(chosen):
-            a, b, difference = models[i], models[j], float(differences[:, n].mean())
-            gain = differences[:, n] if directions[metric] else -differences[:, n]
-            a_wins = (difference > 0) == directions[metric]
-            pair = Pair(
-                metric=metric,
-                a=a,
-                b=b,
-                images=len(table),
-                mean_a=means[metric][a],
-                mean_b=means[metric][b],
-                difference=difference,
-                low=spans[len(models) + n][0],
-                high=spans[len(models) + n][1],
-                p_bootstrap=p_bootstrap[n],
-                p_wilcoxon=p_wilcoxon[n],
-                holm_bootstrap=holm_bootstrap[n],
-                holm_wilcoxon=holm_wilcoxon[n],
-                a_better=float((np.sign(gain) + 1).mean() / 2),
-                winner=(a if a_wins else b) if holm_bootstrap[n] < 1 - level else "",
-            )
-            pairs.append(pair)
+    order = range(len(models))
+    pairs = list(itertools.combinations(order, 2))
+    if reference is not None:
+        pairs = [(i, models.index(reference)) for i in order if models[i] != reference]
+    compared = _compare_metrics(models, pairs, columns, directions, bootstrap)
     return Comparison(
         models=models,
-        metrics=tuple(stacked),
-        means=means,
-        intervals=intervals,
-        higher_is_better={metric: directions[metric] for metric in stacked},
-        pairs=tuple(pairs),
+        metrics=tuple(columns),
+        means={metric: dict(zip(models, each.means, strict=True)) for metric, each in compared.items()},
+        intervals={metric: dict(zip(models, each.intervals, strict=True)) for metric, each in compared.items()},
+        higher_is_better={metric: directions[metric] for metric in columns},
+        pairs=tuple(pair for each in compared.values() for pair in each.pairs),
         reference=reference or "",
         level=level,
         resamples=resamples,
@@ -336,82 +293,157 @@ def compare(
     )
 
 
-def _common_images(scores: Mapping[str, Scores]) -> list[str]:
-    """The images in the order of their names, so that nothing depends on the order of models or rows."""
-    (first, example), *_ = scores.items()
-    for model, those in scores.items():
-        if len(set(those.names)) < len(those.names):
-            twice = next(name for name in those.names if those.names.count(name) > 1)
+@dataclass(frozen=True)
+class _OneMetric:
+    """The means and intervals of the models by one metric, in the order of the models, and the pairs of models."""
+
+    means: list[float]
+    intervals: list[tuple[float, float]]
+    pairs: list[Pair]
+
+
+def _compare_metrics(
+    models: Sequence[str],
+    pairs: Sequence[tuple[int, int]],
+    columns: Mapping[str, NDArray[np.float64]],
+    directions: Mapping[str, bool],
+    bootstrap: Bootstrap,
+) -> dict[str, _OneMetric]:
+    """Compare pairs of models, given by their indices, by each metric; ``columns`` as in :func:`_common_metrics`."""
+    # for each metric a column per model, then one per pair: all are resampled together
+    tables = [
+        np.hstack([table, np.stack([table[:, i] - table[:, j] for i, j in pairs], axis=1)])
+        for table in columns.values()
+    ]
+    resampled = bootstrap_means(np.hstack(tables), resamples=bootstrap.resamples, seed=bootstrap.seed)
+    draws = np.split(resampled, len(tables), axis=1)
+    return {
+        metric: _compare_one(metric, models, pairs, table, drawn, directions[metric], bootstrap.level)
+        for metric, table, drawn in zip(columns, tables, draws, strict=True)
+    }
+
+
+def _compare_one(
+    metric: str,
+    models: Sequence[str],
+    pairs: Sequence[tuple[int, int]],
+    table: NDArray[np.float64],
+    draws: NDArray[np.float64],
+    higher_is_better: bool,
+    level: float,
+) -> _OneMetric:
+    """Compare models by one metric, from columns per image ``(M, K)`` and their resampled means ``(R, K)``."""
+    table, draws = (rows[~np.isnan(rows).any(axis=1)] for rows in (table, draws))
+    means = table.mean(axis=0).tolist()[: len(models)]
+    intervals = [percentile_interval(column, level) for column in draws.T]
+    differences = table[:, len(models) :]
+    p_bootstrap = [bootstrap_p(column) for column in draws.T[len(models) :]]
+    p_wilcoxon = [wilcoxon_p(column) for column in differences.T]
+    holm_bootstrap, holm_wilcoxon = holm(p_bootstrap), holm(p_wilcoxon)
+    compared = []
+    for n, (i, j) in enumerate(pairs):
+        difference = float(differences[:, n].mean())
+        low, high = intervals[len(models) + n]
+        gains = differences[:, n] if higher_is_better else -differences[:, n]
+        better = models[i] if (difference > 0) == higher_is_better else models[j]
+        pair = Pair(
+            metric=metric,
+            a=models[i],
+            b=models[j],
+            images=len(table),
+            mean_a=means[i],
+            mean_b=means[j],
+            difference=difference,
+            low=low,
+            high=high,
+            p_bootstrap=p_bootstrap[n],
+            p_wilcoxon=p_wilcoxon[n],
+            holm_bootstrap=holm_bootstrap[n],
+            holm_wilcoxon=holm_wilcoxon[n],
+            a_better=float((np.sign(gains) + 1).mean() / 2),
+            winner=better if holm_bootstrap[n] < 1 - level else "",
+        )
+        compared.append(pair)
+    return _OneMetric(means, intervals[: len(models)], compared)
+
+
+def _common_images(results: Mapping[str, Scores]) -> list[str]:
+    """The names of the images, sorted, so that no result depends on the order of models or images."""
+    first, *others = results
+    for model, scores in results.items():
+        if len(set(scores.names)) < len(scores.names):
+            repeated = next(name for name in scores.names if scores.names.count(name) > 1)
             raise InputError(
-                f"{model} has several scores for {twice}; images are paired by name, so names must be unique"
+                f"expected one score of {model} for each image, got several for {repeated}; give the images different names"
             )
-        for one, other, more, less in ((first, model, example, those), (model, first, those, example)):
-            missing = sorted(set(more.names) - set(less.names))
+    for other in others:
+        for more, fewer in ((first, other), (other, first)):
+            missing = sorted(set(results[more].names) - set(results[fewer].names))
             if missing:
                 shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
                 raise InputError(
-                    f"expected all models on the same images; {len(missing)} of {one} are missing in {other}: {shown}; "
+                    f"expected all models on the same images; {len(missing)} of {more} are missing in {fewer}: {shown}; "
                     "evaluate both on the same split"
                 )
-    if len(example.names) < 2:
-        raise InputError("expected at least two images, got 1; a comparison needs more than one")
-    return sorted(example.names)
+    names = sorted(results[first].names)
+    if len(names) < 2:
+        raise InputError(f"expected at least two images to compare models, got {len(names)}")
+    return names
 
 
-def _common_text(scores: Mapping[str, Scores], field: str, notes: list[str]) -> str:
-    told = {model: getattr(those, field) for model, those in scores.items() if getattr(those, field)}
-    if len(set(told.values())) > 1:
-        said = ", ".join(f"{model}: {text}" for model, text in told.items())
-        raise InputError(f"expected all models scored with the same {field}, got {said}; evaluate them alike")
-    silent = [model for model in scores if model not in told]
-    if told and silent:
-        notes.append(f"The scores of {', '.join(silent)} do not say their {field}; it was taken to be the others'.")
-    return next(iter(told.values()), "")
+def _common_text(results: Mapping[str, Scores], field: str, notes: list[str]) -> str:
+    """The protocol or the data set of all scores; empty if no model has one. Models without it are noted."""
+    texts = {model: getattr(scores, field) for model, scores in results.items() if getattr(scores, field)}
+    if len(set(texts.values())) > 1:
+        listed = ", ".join(f"{model}: {text}" for model, text in texts.items())
+        raise InputError(f"expected the same {field} for all models, got {listed}; evaluate them in the same way")
+    without = [model for model in results if model not in texts]
+    if texts and without:
+        notes.append(f"The scores of {', '.join(without)} have no {field}; the {field} of the others is assumed.")
+    return next(iter(texts.values()), "")
 
 
-def _common_metrics(scores: Mapping[str, Scores], names: list[str], notes: list[str]) -> dict[str, NDArray[np.float64]]:
-    """For each metric that all models have ``(M, models)``, with NaN all along a row or nowhere in it."""
-    seen = dict.fromkeys(metric for those in scores.values() for metric in those.values)
-    stacked = {}
-    for metric in seen:
-        without = [model for model, those in scores.items() if metric not in those.values]
+def _common_metrics(
+    results: Mapping[str, Scores], names: list[str], notes: list[str]
+) -> dict[str, NDArray[np.float64]]:
+    """For each metric that all models have, its scores ``(M, models)``; a row is NaN if it is NaN for any model."""
+    columns = {}
+    for metric in dict.fromkeys(metric for scores in results.values() for metric in scores.values):
+        without = [model for model, scores in results.items() if metric not in scores.values]
         if without:
-            notes.append(f"{metric} is left out: {', '.join(without)} does not have it.")
+            notes.append(f"{metric} is left out, because {', '.join(without)} does not have it.")
             continue
-        table = np.empty((len(names), len(scores)))
-        for i, (model, those) in enumerate(scores.items()):
-            by_name = dict(zip(those.names, those.values[metric], strict=True))
+        table = np.empty((len(names), len(results)))
+        for i, (model, scores) in enumerate(results.items()):
+            by_name = dict(zip(scores.names, scores.values[metric], strict=True))
             table[:, i] = [by_name[name] for name in names]
-            endless = np.flatnonzero(np.isinf(table[:, i]))
-            if endless.size:
+            infinite = np.flatnonzero(np.isinf(table[:, i]))
+            if infinite.size:
                 raise InputError(
-                    f"{metric} of {model} is infinite for {names[endless[0]]}; a mean over it says nothing"
+                    f"expected finite scores, got an infinite {metric} of {model} for {names[infinite[0]]}; "
+                    "leave the image or the metric out"
                 )
-        gaps = np.isnan(table).any(axis=1)
-        table[gaps] = np.nan
-        defined = int((~gaps).sum())
+        undefined = np.isnan(table).any(axis=1)
+        table[undefined] = np.nan
+        defined = int((~undefined).sum())
         if defined < 2:
-            notes.append(f"{metric} is left out: all models have it on {defined} of {len(names)} images only.")
+            notes.append(f"{metric} is left out, because all models have it on only {defined} of {len(names)} images.")
             continue
-        if gaps.any():
-            notes.append(f"{metric}: {defined} of {len(names)} images, those on which every model has it.")
-        stacked[metric] = table
-    if not stacked:
-        raise InputError("no metric is there for all models; " + " ".join(notes))
-    return stacked
+        if undefined.any():
+            notes.append(f"{metric} is compared on {defined} of {len(names)} images, on which every model has it.")
+        columns[metric] = table
+    if not columns:
+        raise InputError("expected a metric that all models have, got none. " + " ".join(notes))
+    return columns
 
 
-def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|")
+def _p(p_value: float) -> str:
+    return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
-def _p(value: float) -> str:
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
+def _plain(item: Any) -> Any:
+    if isinstance(item, dict):
+        return {key: _plain(inner) for key, inner in item.items()}
+    if isinstance(item, list | tuple):
+        return [_plain(inner) for inner in item]
+    return None if isinstance(item, float) and not isfinite(item) else item

@@ -1,6 +1,5 @@
-"""The job behind ``mrsal compare``: read score files, compare the models, write a table and charts."""
+"""The job of ``mrsal compare``: reads files of scores, compares the models, and writes tables and charts."""
 
-import logging
 from pathlib import Path
 
 from mrsal.errors import InputError
@@ -10,14 +9,19 @@ from mrsal.evaluation.report.charts import save_distributions, save_pairwise, sa
 from mrsal.evaluation.scores import Scores
 from mrsal.files import make_folder, new_folder, write_text
 
-log = logging.getLogger("mrsal")
-
 
 def compare_job(options: CompareOptions) -> tuple[Path, Comparison]:
-    """Compare the scores in files, or in folders of ``mrsal evaluate``, under ``names`` or the models they name.
+    """Compare models by the scores in files, or in folders that ``mrsal evaluate`` made.
 
-    Returns the folder ``out``, by default ``compare/<time>``, with ``comparison.csv``, ``comparison.md`` and the charts
-    ``comparison.png``, ``scores.png`` and ``distributions.png``; and the comparison.
+    The models have the names in ``options.names``, or those in the files.
+
+    Returns
+    -------
+    folder : Path
+        The folder ``options.out``, by default ``compare/<time>``, with ``comparison.csv``, ``comparison.md`` and the charts
+        ``comparison.png``, ``scores.png`` and ``distributions.png``.
+    comparison : Comparison
+        The comparison.
     """
     paths, out = options.paths, options.out
     loaded = [Scores.load(path) for path in paths]
@@ -30,19 +34,19 @@ def compare_job(options: CompareOptions) -> tuple[Path, Comparison]:
         raise InputError(
             f"expected models with different names, got {', '.join(names)}; tell them apart with --names A,B"
         )
-    by_name = dict(zip(names, loaded, strict=True))
+    results = dict(zip(names, loaded, strict=True))
     level, resamples, seed = options.level, options.resamples, options.seed
-    found = compare(by_name, reference=options.reference, level=level, resamples=resamples, seed=seed)
+    comparison = compare(results, reference=options.reference, level=level, resamples=resamples, seed=seed)
     folder = make_folder(out) if out else new_folder(Path("compare"))
-    found.save(folder / "comparison.csv")
-    write_text(folder / "comparison.md", "\n".join([*found.table(), ""]))
-    save_pairwise(found, folder / "comparison.png")
-    save_score_plot(by_name, folder / "scores.png", level=level, resamples=resamples, seed=seed)
-    save_distributions(by_name, folder / "distributions.png")
-    return folder, found
+    comparison.save(folder / "comparison.csv")
+    write_text(folder / "comparison.md", "\n".join([*comparison.table(), ""]))
+    save_pairwise(comparison, folder / "comparison.png")
+    save_score_plot(results, folder / "scores.png", level=level, resamples=resamples, seed=seed)
+    save_distributions(results, folder / "distributions.png")
+    return folder, comparison
 
 
 def _file_name(path: Path) -> str:
-    """``eval/<time>`` and ``eval/<time>/scores.csv`` are called ``<time>``, ``mine.csv`` is called ``mine``."""
+    """The name of a model by its path: ``<time>`` for ``eval/<time>`` and ``eval/<time>/scores.csv``, ``a`` for ``a.csv``."""
     path = path.resolve()
     return path.name if path.is_dir() else path.parent.name if path.stem == "scores" else path.stem

@@ -1,7 +1,7 @@
-"""Score any model on any examples: one row of metrics per image.
+"""Score any model on any examples.
 
-A model is a :class:`mrsal.inference.SaliencyModel`, or a function from an ``(H, W, 3)`` uint8 image to ``(H, W)`` numbers, so a
-baseline is scored exactly as a network is.
+A model is a :class:`mrsal.inference.SaliencyModel`, or a function from an ``(H, W, 3)`` uint8 image to ``(H, W)`` numbers.
+Baselines and networks are scored in the same way.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,8 +24,8 @@ __all__ = ["HIGHER_IS_BETTER", "Model", "Scores", "evaluate", "predict_example"]
 Model = SaliencyModel | Callable[[NDArray[np.uint8]], Any]
 OnImage = Callable[[Example, NDArray, dict[str, float]], None]
 MapOver = Callable[[Callable[[int], dict[str, float]], Sequence[int]], Iterable[dict[str, float]]]
-NEEDS_NO_FIXATIONS = ("CC", "KL", "SIM", "EMD", "agreement")  # a map of the ground truth is enough
-_AGREEMENT = "agreement"  # the historical score, which eval.py prints beside the metrics of any protocol
+NEEDS_NO_FIXATIONS = ("CC", "KL", "SIM", "EMD", "agreement")  # these metrics only need a map of the ground truth
+_AGREEMENT = "agreement"  # the historical score, which can be added to the metrics of any protocol
 
 
 def evaluate(
@@ -44,34 +44,34 @@ def evaluate(
     Parameters
     ----------
     model : SaliencyModel or callable
-        A :class:`mrsal.Predictor`, anything that :func:`mrsal.inference.open_model` opens, a baseline, or a function from an
-        image to a map of its size. A model that has ``leave_one_out``, as :class:`mrsal.evaluation.InterObserver` has, is
-        scored observer by observer: each one's fixations on the density of the others.
+        A :class:`mrsal.Predictor`, any model that :func:`mrsal.inference.open_model` opens, a baseline, or a function from an
+        image to a map of its size. A model with a method ``leave_one_out``, such as :class:`mrsal.evaluation.InterObserver`,
+        is scored observer by observer: the fixations of each observer with the density of the others.
     examples : iterable of Example
-        The images of an archive, as :meth:`mrsal.datasets.NativeArchive.examples` gives them.
+        The images of an archive, from :meth:`mrsal.datasets.NativeArchive.examples`.
     protocol : str
-        A name out of :data:`mrsal.metrics.protocols.PROTOCOLS`.
+        The name of a protocol in :data:`mrsal.metrics.protocols.PROTOCOLS`.
     optimal : bool
         Take the maps as densities and score each metric on the map that is best for it (Kümmerer et al., ECCV 2018).
     agreement : bool
         Add the historical agreement score to the metrics of any protocol, for comparison with older numbers.
     name : str
-        Of the model, for the files.
+        The name of the model, which is written into files of scores.
     on_image : callable, optional
-        Called with each example, its map and its scores, for pictures and progress.
+        Called with each example, its map and its scores, for example to draw them or to report progress.
     map_over : callable
-        What goes over the images: :class:`map`, or one like it that shares them out between processes.
+        Applies a function to all images: the built-in ``map``, or a similar function that uses several processes.
 
     Returns
     -------
     Scores
-        The protocol's metrics as far as the data allow: without fixations, those against a map; for one image, none that needs
-        the others. Where a metric is not defined for an image it is NaN.
+        The metrics of the protocol that the data allow. Without fixations there are only the metrics that compare two maps, and
+        with a single image there are none that need other images. A metric that is not defined for an image is NaN.
 
     Raises
     ------
     InputError
-        If there is nothing to score, or the model gives a map of another size or with values that are not finite.
+        If there are no examples, or the model gives a map of another size or with values that are not finite.
     """
     examples = list(examples)
     if not examples:
@@ -90,15 +90,16 @@ def collect_scores(
     agreement: bool,
     name: str,
 ) -> Scores:
-    """The rows of :func:`image_scorer`, one for each example in their order, as scores; parameters as for :func:`evaluate`."""
+    """Make scores of the rows of :func:`image_scorer`, one for each example in order; parameters as for :func:`evaluate`."""
     chosen = protocol_of(protocol)
     columns = dict.fromkeys((*chosen.metrics, *([_AGREEMENT] if agreement else [])))
-    names = [metric for metric in columns if any(metric in row for row in rows)]
-    values = {metric: np.array([row.get(metric, np.nan) for row in rows]) for metric in names}
-    datasets = {example.dataset for example in examples}
-    label = f"{chosen.name}, metric-optimal maps" if optimal else chosen.name
+    metrics = [metric for metric in columns if any(metric in row for row in rows)]
     return Scores(
-        tuple(e.name for e in examples), values, protocol=label, model=name, dataset=", ".join(sorted(datasets))
+        tuple(example.name for example in examples),
+        {metric: np.array([row.get(metric, np.nan) for row in rows]) for metric in metrics},
+        protocol=f"{chosen.name}, metric-optimal maps" if optimal else chosen.name,
+        model=name,
+        dataset=", ".join(sorted({example.dataset for example in examples})),
     )
 
 
@@ -110,16 +111,16 @@ def image_scorer(
     agreement: bool = False,
     on_image: OnImage | None = None,
 ) -> Callable[[int], dict[str, float]]:
-    """The part of :func:`evaluate` that can be shared out: a function from an image's index to its scores."""
+    """The part of :func:`evaluate` that several processes can do: a function from an image's index to its scores."""
     context = _Context.of(examples, protocol_of(protocol), optimal=optimal, agreement=agreement)
 
-    def row_of(i: int) -> dict[str, float]:
-        example = examples[i]
+    def row_of(index: int) -> dict[str, float]:
+        example = examples[index]
         map_ = predict_example(model, example)
         if isinstance(model, LeavesOneOut):
-            row = _score_observers(model, example, i, context)
+            row = _score_observers(model, example, index, context)
         else:
-            row = _score(map_, example, i, context)
+            row = _score(map_, example, index, context)
         if on_image:
             on_image(example, map_, row)
         return row
@@ -128,7 +129,7 @@ def image_scorer(
 
 
 def predict_example(model: SaliencyModel, example: Example) -> NDArray:
-    """A model's map of an example: ``(H, W)``."""
+    """The map that a model predicts for an example: ``(H, W)``."""
     return model.predict(example.image, name=example.name).values
 
 
@@ -137,12 +138,12 @@ class LeavesOneOut(Protocol):
     """A model that predicts each observer of an image from the others."""
 
     def leave_one_out(self, example: Example) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.bool_]]]:
-        """Each observer, the density of the others, and which fixations are that observer's."""
+        """For each observer: the observer, the density of the others, and a mask of this observer's fixations."""
 
 
 @dataclass(frozen=True)
 class _Context:
-    """What the scores of one image need to know of the others."""
+    """What the scores of one image need: the settings, and what is computed from the other images."""
 
     protocol: MetricProtocol
     optimal: bool
@@ -152,10 +153,11 @@ class _Context:
 
     @classmethod
     def of(cls, examples: Sequence[Example], protocol: MetricProtocol, *, optimal: bool, agreement: bool) -> "_Context":
-        located = [example.fixations is not None and len(example.fixations) > 0 for example in examples]
-        if any(located) and not all(located):
-            raise DataError(f"no fixations for {examples[located.index(False)].name}, but for other images there are")
-        several = all(located) and len({example.name for example in examples}) > 1
+        with_fixations = [example.fixations is not None and len(example.fixations) > 0 for example in examples]
+        if any(with_fixations) and not all(with_fixations):
+            name = examples[with_fixations.index(False)].name
+            raise DataError(f"expected fixations on all images or on none, got none on {name}; leave it out")
+        several = all(with_fixations) and len({example.name for example in examples}) > 1
         return cls(
             protocol,
             optimal,
@@ -166,70 +168,68 @@ class _Context:
 
 
 def _score(map_: NDArray, example: Example, index: int, context: _Context) -> dict[str, float]:
-    protocol, points = context.protocol, example.fixations
-    mass = np.clip(
-        map_, 0, None
-    )  # what is asked of a probability density is asked of the map without its negative part
-    mass = mass if mass.any() else np.ones_like(mass)
-    given: dict[str, Any] = {"protocol": protocol, "target": _target(example, protocol)}
-    if points is not None:
-        given |= {"x": points.x, "y": points.y}
-    if points is not None and context.others is not None:
-        given["other_x"], given["other_y"] = context.others.on(index, map_.shape, images=protocol.other_images)
+    protocol, fixations = context.protocol, example.fixations
+    density = np.clip(map_, 0, None)  # metrics of densities get the map without its negative part
+    density = density if density.any() else np.ones_like(density)
+    data: dict[str, Any] = {"protocol": protocol, "target": _ground_truth(example, protocol)}
+    if fixations is not None:
+        data |= {"x": fixations.x, "y": fixations.y}
+    if fixations is not None and context.others is not None:
+        data["other_x"], data["other_y"] = context.others.on(index, map_.shape, images=protocol.other_images)
     if context.centre_bias is not None:
-        given["baseline"] = context.centre_bias.density(example.shape, leave_out=example.name)
+        data["baseline"] = context.centre_bias.density(example.shape, leave_out=example.name)
     if context.optimal:
         sigma = protocol.sigma(example.dataset, example.pixels_per_degree)
-        scores = score_optimal(mass, sigma=sigma, shuffled_density=given.get("baseline"), **given)
+        row = score_optimal(density, sigma=sigma, shuffled_density=data.get("baseline"), **data)
     else:
-        scores = score(map_, density=mass, **given)
-    if context.agreement or protocol.name == "historical":  # of the published map, and never of a metric-optimal one
-        scores |= score(map_, protocol="historical", target=example.ground_truth())
-    return scores
+        row = score(map_, density=density, **data)
+    if context.agreement or protocol.name == "historical":  # it compares the model's own map with the published one
+        row |= score(map_, protocol="historical", target=example.ground_truth())
+    return row
 
 
 def _score_observers(model: LeavesOneOut, example: Example, index: int, context: _Context) -> dict[str, float]:
-    """Means over fixations; the metrics against a density are left out, since that of one observer is another truth."""
+    """Means over fixations, without the metrics that compare maps, since one observer's map is another ground truth."""
     assert example.fixations is not None
-    totals: dict[str, float] = {}
+    means: dict[str, float] = {}
     for _, map_, mask in model.leave_one_out(example):
-        alone = replace(example, fixations=example.fixations.where(mask))
-        for metric, value in _score(map_, alone, index, context).items():
+        one_observer = replace(example, fixations=example.fixations.where(mask))
+        for metric, score_ in _score(map_, one_observer, index, context).items():
             if metric not in NEEDS_NO_FIXATIONS:
-                totals[metric] = totals.get(metric, 0.0) + value * float(mask.mean())
-    return totals
+                means[metric] = means.get(metric, 0.0) + score_ * float(mask.mean())
+    return means
 
 
-def _target(example: Example, protocol: MetricProtocol) -> NDArray[np.float64]:
-    """The ground-truth density with the protocol's sigma, or the published map where only that is known."""
-    points = example.fixations
-    if points is None or not np.isfinite(example.pixels_per_degree):
+def _ground_truth(example: Example, protocol: MetricProtocol) -> NDArray[np.float64]:
+    """The ground truth with the protocol's sigma, or the published map if the fixations or the size of a degree are unknown."""
+    fixations = example.fixations
+    if fixations is None or not np.isfinite(example.pixels_per_degree):
         return example.ground_truth()
     sigma = protocol.sigma(example.dataset, example.pixels_per_degree)
-    return fixation_density(points.x, points.y, example.shape, sigma=sigma)
+    return fixation_density(fixations.x, fixations.y, example.shape, sigma=sigma)
 
 
 @dataclass(frozen=True)
 class _Relative:
-    """All fixations in units of the image's sides, with the example each is from."""
+    """All fixations, in units of the sides of their image, with the index ``n`` of their example."""
 
     x: NDArray
     y: NDArray
     n: NDArray
 
     def on(self, index: int, shape: Sequence[int], *, images: int | None = None) -> tuple[NDArray, NDArray]:
-        """Fixations of the other images, or of so many of them, rescaled to this one; repeats are kept."""
-        keep = self.n != index
-        others = np.unique(self.n[keep])
+        """The fixations on the other images, or on ``images`` of them, scaled to this image; repeated ones stay."""
+        chosen = self.n != index
+        others = np.unique(self.n[chosen])
         if images is not None and images < len(others):
-            keep = np.isin(self.n, np.random.default_rng(index).choice(others, images, replace=False))
-        return self.x[keep] * shape[1], self.y[keep] * shape[0]
+            chosen = np.isin(self.n, np.random.default_rng(index).choice(others, images, replace=False))
+        return self.x[chosen] * shape[1], self.y[chosen] * shape[0]
 
 
 def _relative_fixations(examples: Sequence[Example]) -> _Relative:
-    points = [(e.fixations, e.shape) for e in examples if e.fixations is not None]
+    located = [(example.fixations, example.shape) for example in examples if example.fixations is not None]
     return _Relative(
-        np.concatenate([f.x / shape[1] for f, shape in points]),
-        np.concatenate([f.y / shape[0] for f, shape in points]),
-        np.repeat(np.arange(len(points)), [len(f) for f, _ in points]),
+        np.concatenate([fixations.x / width for fixations, (_, width) in located]),
+        np.concatenate([fixations.y / height for fixations, (height, _) in located]),
+        np.repeat(np.arange(len(located)), [len(fixations) for fixations, _ in located]),
     )

@@ -16,7 +16,7 @@ ResizeMaps = Annotated[bool, Option("Resize stored maps to the size of the stimu
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions(MapOptions):
-    """Any model that :func:`mrsal.inference.open_model` opens."""
+    """Which model is used: any that :func:`mrsal.inference.open_model` opens."""
 
     model: Annotated[
         str,
@@ -29,7 +29,7 @@ class ModelOptions(MapOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Bootstrap:
-    """How sure a mean over images is."""
+    """How the uncertainty of a mean over images is computed."""
 
     level: Annotated[float, Option("Confidence level of intervals and tests.", above=0, below=1)] = 0.95
     resamples: Annotated[int, Option("Number of bootstrap resamples.", minimum=100)] = 10_000
@@ -44,10 +44,10 @@ class CompareOptions(Bootstrap):
     """Options of ``mrsal compare``."""
 
     paths: Annotated[
-        Sequence[Path], Option("Score files (.csv, .parquet), or folders of mrsal evaluate.", argument=True)
+        Sequence[Path], Option("Score files (.csv, .parquet), or folders that mrsal evaluate wrote.", argument=True)
     ]
-    names: Annotated[str, Option("Names for the models: A,B,... Default: the names in the files.")] = ""
-    reference: Annotated[str | None, Option("Compare all others with this model only.")] = None
+    names: Annotated[str, Option("Names for the models, separated by commas. Default: the names in the files.")] = ""
+    reference: Annotated[str | None, Option("Compare the other models with this one only.")] = None
     out: Annotated[Path | None, Option("Folder for the table and charts. Default: compare/<time>/.")] = None
 
 
@@ -59,43 +59,53 @@ class EvaluateOptions(RayOptions, MapOptions):
     model_path: Annotated[
         str,
         Option(
+<<<<<<< HEAD
             "A checkpoint (.pth, .safetensors, .onnx), mrsal or mrcnn, hf://owner/name, a baseline (uniform, centre), a "
             "folder or HDF5 file of maps, or package.module:function, which runs that code.",
+=======
+            "A checkpoint (.pth, .safetensors, .onnx), mrcnn-osie, hf://owner/name, a baseline (uniform, centre), a "
+            "folder or HDF5 file of maps, or package.module:function, which is run.",
+>>>>>>> core
             complete=("networks", "baselines"),
         ),
     ]
-    out_dir: Annotated[Path, Option("The result goes to OUT_DIR/eval/<time>/.")] = Path()
+    out_dir: Annotated[Path, Option("Folder for the results, which are written to OUT_DIR/eval/<time>/.")] = Path()
     improvements: Annotated[
         int | None,
         Option(
+<<<<<<< HEAD
             "0, 1 or 2: stop if the checkpoint holds another network. It says itself which one: 0 Mr-CNN, 1 with a blur, "
             "2 the improved network.",
+=======
+            "Stop if the checkpoint is not of this variant (0 or 1). Default: accept both.",
+>>>>>>> core
             minimum=0,
             maximum=2,
         ),
     ] = None
     num_saved_images: Annotated[
-        int, Option("Number of comparisons with the ground truth to draw; -1: all.", minimum=-1)
+        int, Option("Number of pictures that compare maps with the ground truth; -1: all.", minimum=-1)
     ] = -1
-    split: Annotated[str, Option("test, val, train, or (native archives) all.")] = "test"
+    split: Annotated[str, Option("Part of the data set: test, val, train, or all (native archives).")] = "test"
     skip_first: Annotated[bool, Option("Leave out the first fixation of each trial.")] = False
     protocol: Annotated[
         str,
         Option(
-            "Metric conventions: tuebingen, mit-matlab, mrcnn (shuffled AUC) or historical.", complete=("protocols",)
+            "Conventions of the metrics: tuebingen, mit-matlab, mrcnn (shuffled AUC) or historical.",
+            complete=("protocols",),
         ),
     ] = "tuebingen"
     optimal: Annotated[
-        bool, Option("Take maps as densities, and score each metric on the map that is best for it.")
+        bool, Option("Treat maps as densities, and score each metric on the map that is best for it.")
     ] = False
     agreement: Annotated[
-        bool, Option("Add the historical score, for comparison with older numbers; not an AUC.", negatable=True)
+        bool, Option("Also compute the historical score, to compare with older numbers; not an AUC.", negatable=True)
     ] = False
     adjust: Annotated[
-        bool, Option("Apply a blur and a centre bias, fitted on the validation images, to the model's maps.")
+        bool, Option("Fit a blur and a centre bias on the validation images, and apply them to the maps of the model.")
     ] = False
     limits: Annotated[bool, Option("Also score the uniform map, the centre bias and the inter-observer limit.")] = True
-    parquet: Annotated[bool, Option("Also write scores.parquet.")] = False
+    parquet: Annotated[bool, Option("Also write the scores as scores.parquet.")] = False
     resize_maps: ResizeMaps = False
 
 
@@ -103,12 +113,14 @@ class EvaluateOptions(RayOptions, MapOptions):
 class SubmitOptions(ModelOptions):
     """Options of ``mrsal submit``."""
 
-    paths: Annotated[Sequence[Path], Option("The benchmark's images: files, folders, or stimuli.hdf5.", argument=True)]
-    out: Annotated[Path | None, Option("HDF5 file to write; an interrupted one is continued.")] = None
-    dry_run: Annotated[Path | None, Option("Write nothing, but check this file as the benchmark does.")] = None
+    paths: Annotated[Sequence[Path], Option("Images of the benchmark: files, folders, or stimuli.hdf5.", argument=True)]
+    out: Annotated[Path | None, Option("HDF5 file to write. An interrupted file is continued.")] = None
+    dry_run: Annotated[Path | None, Option("HDF5 file to check as the benchmark does. Nothing is written.")] = None
     resize_maps: ResizeMaps = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.out is None) == (self.dry_run is None):
-            raise InputError("give either --out, the file to write, or --dry_run, the file to check")
+            raise InputError(
+                "expected either --out, the file to write, or --dry_run, the file to check; give one of them"
+            )

@@ -1,4 +1,4 @@
-"""Submissions as a job: the benchmark's images and a model flow in; a file, and what is wrong with it, flows out."""
+"""The job of ``mrsal submit``: finds the benchmark's images, writes a submission, and reports its problems."""
 
 import json
 import logging
@@ -19,29 +19,32 @@ log = logging.getLogger("mrsal")
 
 
 def find_stimuli(paths: Sequence[Path]) -> list[Stimulus]:
-    """Image files, folders of them with their subfolders, and pysaliency's ``stimuli.hdf5``, as stimuli.
+    """The stimuli in image files, in folders with their subfolders, and in pysaliency's ``stimuli.hdf5``.
 
-    Each is named by the shortest path that tells it from the others.
+    The name of a stimulus is the shortest end of its path that no other stimulus has.
     """
     files: list[Path] = []
     for path in paths:
         if path.suffix.lower() in SUFFIXES:
             stored = read_stimuli(path)
             if stored.paths is None:
-                raise InputError(f"{path} holds the pictures themselves; give the image files, or a FileStimuli file")
+                raise InputError(
+                    f"expected an HDF5 file with the paths of images, got {path}, which has the images themselves; "
+                    "give the image files, or a FileStimuli file"
+                )
             files += stored.paths
         elif path.is_dir():
             files += sorted(p for p in path.rglob("*") if p.suffix.lower() in EXTENSIONS and p.name[0] != ".")
         else:
             files.append(path)
     if not files:
-        raise InputError("no images found; give image files, or folders that hold some")
+        raise InputError("expected at least one image, got none; give image files, or folders with images")
     names = minimal_unique_names([file.resolve() for file in files])
     return [Stimulus(name, file, image_size(file)) for name, file in zip(names, files, strict=True)]
 
 
 def submit_job(stimuli: list[Stimulus], out: Path, options: SubmitOptions, *, console: Console) -> None:
-    """Write a submission of ``options.model``, which :func:`mrsal.inference.open_model` opens."""
+    """Write a submission of ``options.model``, a model that :func:`mrsal.inference.open_model` opens."""
     model = open_model(
         options.model,
         mode=options.mode,
@@ -57,7 +60,10 @@ def submit_job(stimuli: list[Stimulus], out: Path, options: SubmitOptions, *, co
 
 
 def report_problems(path: Path, stimuli: list[Stimulus]) -> list[Problem]:
-    """Check a submission, log what is wrong, three maps of each kind, and return it all; no fatal one: it can be sent."""
+    """Check a submission, log at most three problems of each kind, and return all of them.
+
+    If none of them is fatal, the submission can be sent.
+    """
     problems = check_submission(path, stimuli)
     kinds: dict[tuple[str, bool], list[Problem]] = {}
     for problem in problems:
@@ -68,6 +74,6 @@ def report_problems(path: Path, stimuli: list[Stimulus]) -> list[Problem]:
         if len(same) > 3:
             log.info("... and %d more like this", len(same) - 3)
     fatal_count = sum(problem.fatal for problem in problems)
-    verdict = f"{fatal_count} problems to mend before it is sent" if fatal_count else "ready to be sent"
-    log.info("%s, %d stimuli: %s", path, len(stimuli), verdict)
+    result = f"{fatal_count} problems must be solved before it is sent" if fatal_count else "ready to be sent"
+    log.info("%s, %d stimuli: %s", path, len(stimuli), result)
     return problems

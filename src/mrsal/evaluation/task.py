@@ -1,4 +1,4 @@
-"""What is scored, in plain values, so that another process, or another machine, can do a part of it."""
+"""The scoring of the images of an archive as a task that other processes, or other machines, can do a part of."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -23,112 +23,105 @@ from mrsal.model import everywhere
 
 @dataclass(frozen=True)
 class ScoringTask:
-    """Scores images, one at a time, in whatever process it is: a function from an image's index to its scores.
+    """A function from the index of an image to its scores, which works in any process.
 
-    Archive and model are opened when they are first needed.
+    A process that receives a task opens the archive and the model itself, when it needs them.
 
     Parameters
     ----------
-    data_dir, split, skip_first
-        The archive, and which part of it.
-    model : str
-        A model for :func:`mrsal.inference.open_model`, with the options in ``opening``; or, with ``is_limit``, a key of
-        :func:`limits_of`.
+    options : EvaluateOptions
+        The options of ``mrsal evaluate``; :meth:`of` makes their paths independent of the current folder.
+    limit : str
+        The name of the limit that is scored instead of the model, a key of :func:`limits_of`; empty: the model.
     adjustment : Adjustment, optional
-        Applied to the model's maps.
-    protocol, optimal, agreement
-        As for :func:`mrsal.evaluate`.
+        The adjustment of the model's maps.
     pictures : Path, optional
-        Folder for comparisons with the ground truth.
-    num_saved_images : int
-        The number of images, from the first on, whose comparisons are drawn; -1: all.
+        The folder for comparisons with the ground truth, of the first ``options.num_saved_images`` images.
     """
 
-    data_dir: Path
-    split: str
-    skip_first: bool
-    model: str
-    opening: dict[str, Any]
-    protocol: str
-    optimal: bool
-    agreement: bool = False
-    is_limit: bool = False
+    options: EvaluateOptions
+    limit: str = ""
     adjustment: Adjustment | None = None
     pictures: Path | None = None
-    num_saved_images: int = -1
 
     @classmethod
     def of(cls, options: EvaluateOptions) -> "ScoringTask":
-        """The task of ``mrsal evaluate``, which can be done in any folder."""
-        model = options.model_path
-        opening = {
-            "improvements": options.improvements,
-            "device": options.device,
-            "precision": options.precision,
-            "mode": options.mode,
-            "resize": options.resize_maps,
-        }
-        return cls(
-            options.data_dir.absolute(),
-            options.split,
-            options.skip_first,
-            model if model in BASELINES else everywhere(model),
-            opening,
-            options.protocol,
-            options.optimal,
-            options.agreement,
-        )
+        """The task of ``mrsal evaluate``, for processes with any current folder."""
+        name = options.model_path
+        model_path = name if name in BASELINES else everywhere(name)
+        return cls(replace(options, data_dir=options.data_dir.absolute(), model_path=model_path))
 
     @cached_property
     def examples(self) -> list[Example]:
         """The images."""
-        return list(open_archive(self.data_dir).examples(self.split, skip_first=self.skip_first))
+        archive = open_archive(self.options.data_dir)
+        return list(archive.examples(self.options.split, skip_first=self.options.skip_first))
 
     @cached_property
-    def opened(self) -> SaliencyModel:
+    def model(self) -> SaliencyModel:
         """The model, with its adjustment, or the limit."""
-        if self.is_limit:
-            return limits_of(self.examples)[self.model]()
-        model = open_model(self.model, **self.opening)
+        if self.limit:
+            return limits_of(self.examples)[self.limit]()
+        options = self.options
+        model = open_model(
+            options.model_path,
+            improvements=options.improvements,
+            device=options.device,
+            precision=options.precision,
+            mode=options.mode,
+            resize=options.resize_maps,
+        )
         return Adjusted(model, self.adjustment) if self.adjustment else model
 
-    def but(self, **changes: Any) -> "ScoringTask":
-        """The same task with changes, on the same images."""
-        other = replace(self, **changes)
-        if {"data_dir", "split", "skip_first"}.isdisjoint(changes):
-            other.__dict__["examples"] = self.examples
-        if {"model", "opening", "is_limit", "adjustment"}.isdisjoint(changes):
-            other.__dict__["opened"] = self.opened
-        return other
+    def with_pictures(self, folder: Path) -> "ScoringTask":
+        """This task, which also draws comparisons with the ground truth into a folder."""
+        return self._sharing("examples", "model", pictures=folder)
+
+    def with_adjustment(self, adjustment: Adjustment) -> "ScoringTask":
+        """This task, with adjusted maps."""
+        return self._sharing("examples", adjustment=adjustment)
+
+    def for_limit(self, name: str) -> "ScoringTask":
+        """The task that scores a limit on the same images, without an adjustment and without pictures."""
+        return self._sharing("examples", limit=name, adjustment=None, pictures=None)
 
     def __call__(self, image: int) -> dict[str, float]:
         return self._score(image)
 
     def give_up(self, image: int) -> dict[str, float]:
-        """Raises an error, since a mean over the other images would be the score of another data set."""
+        """Raise an error, since a mean over the other images would be the score of another data set."""
         name = self.examples[image].name
-        raise MrsalError(f"the worker died {TRIES} times with {name}, which may need more memory")
+        raise MrsalError(f"expected scores of {name}, but the worker died {TRIES} times; it may need more memory")
+
+    def _sharing(self, *properties: str, **changes: Any) -> "ScoringTask":
+        """This task with changes; cached properties that do not change are shared."""
+        other = replace(self, **changes)
+        for name in properties:
+            other.__dict__[name] = getattr(self, name)
+        return other
 
     @cached_property
     def _score(self) -> Callable[[int], dict[str, float]]:
-        return image_scorer(self.opened, self.examples, self.protocol, self.optimal, self.agreement, self._drawing())
+        options = self.options
+        return image_scorer(
+            self.model, self.examples, options.protocol, options.optimal, options.agreement, self._drawing()
+        )
 
     def _drawing(self) -> OnImage | None:
-        """What draws the comparisons."""
         if self.pictures is None:
             return None
-        count = len(self.examples) if self.num_saved_images < 0 else self.num_saved_images
+        count = len(self.examples) if self.options.num_saved_images < 0 else self.options.num_saved_images
         return partial(_draw, self.pictures, frozenset(example.name for example in self.examples[:count]))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what was opened, which each process opens for itself."""
+        """The fields only: each process opens the archive and the model for itself."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def _draw(folder: Path, names: frozenset[str], example: Example, map_: NDArray, row: dict[str, float]) -> None:
-    """Save stimulus, prediction and ground truth side by side."""
+    """Draw stimulus, prediction and ground truth side by side, if the example is one of ``names``."""
     if example.name in names:
-        shown = {name: row[name] for name in ("sAUC", "NSS", "CC") if np.isfinite(row.get(name, np.nan))}
-        caption = "  ".join(f"{name} {value:.2f}" for name, value in shown.items())
+        shown = {metric: row[metric] for metric in ("sAUC", "NSS", "CC") if np.isfinite(row.get(metric, np.nan))}
+        caption = "  ".join(f"{metric} {score:.2f}" for metric, score in shown.items())
         picture = comparison_picture(example.stimulus(), map_, example.ground_truth(), caption=caption)
         save_jpeg(picture, folder / f"{Path(example.name).stem}_comparison.jpg")

@@ -1,6 +1,6 @@
-"""From images to saliency maps: predictors for single images, folders, videos and clusters.
+"""Saliency maps of single images, folders, videos and whole crawls, from any kind of model.
 
-``predictor.py`` runs a network with PyTorch, ``onnx_predictor.py`` runs an exported one without PyTorch. ``job.py`` is
+``predictor.py`` runs a network with PyTorch, and ``onnx_predictor.py`` runs an exported network without it. ``job.py`` is
 ``mrsal predict``, and ``ray_job.py`` does the same on many machines.
 """
 

@@ -22,31 +22,34 @@ def open_model(
     runtime: str = "auto",
     resize: bool = False,
 ) -> SaliencyModel:
-    """Open whatever gives saliency maps.
+    """Open a model by its name or path.
 
     Parameters
     ----------
     name : str
-        The name of a baseline (:data:`BASELINES`); a folder or HDF5 file of maps; ``package.module:function``, which runs that
-        code; an exported network (``.onnx``); or a network, as :func:`mrsal.load_model` takes it.
+        The name of a baseline (:data:`BASELINES`); a folder or HDF5 file of maps; a Python function as
+        ``package.module:function``, whose code is run; an exported network (``.onnx``); or any network that
+        :func:`mrsal.load_model` can load.
     improvements : int, optional
-        The variant that the network has to be.
+        The variant that a network has to be. It is ignored for exported networks and for models that are not networks.
     device, precision
-        As for :func:`mrsal.load_model`.
+        As for :func:`mrsal.load_model`. They are ignored for models that are not networks.
     mode : str, optional
-        How a network is applied to an image. None: the model's own choice.
+        How a network is applied to an image. None: the default of the network. It is ignored for baselines, stored maps and
+        functions, so that a command can pass the mode on whatever the model is.
     runtime : str
-        ``"onnx"`` runs an exported network without torch, ``"torch"`` a checkpoint; ``"auto"`` goes by the suffix ``.onnx``.
+        ``"onnx"`` runs an exported network without torch, and ``"torch"`` runs a checkpoint. ``"auto"`` chooses by the
+        suffix ``.onnx``.
     resize : bool
-        Bring stored maps to the size of the image.
+        Whether to resize stored maps to the size of the image.
 
     Raises
     ------
     InputError, FileError, DataError
-        If there is no such model, or an option does not apply to it.
+        If there is no such model, or a network cannot be run with these options.
     """
     if runtime not in RUNTIMES:
-        raise InputError(f"expected a runtime out of {', '.join(RUNTIMES)}, got {runtime!r}")
+        raise InputError(f"expected one of the runtimes {', '.join(RUNTIMES)}, got {runtime!r}")
     path = Path(name)
     if runtime == "onnx" or (runtime == "auto" and path.suffix.lower() == ".onnx"):
         from mrsal.inference.onnx_predictor import OnnxPredictor
@@ -73,36 +76,38 @@ def open_model(
 
 
 def load_function(name: str) -> FunctionModel:
-    """Take any Python function as a model: ``"package.module:function"``.
+    """Import a Python function and use it as a model: ``"package.module:function"``.
 
-    It is called with an ``(H, W, 3)`` uint8 RGB picture and is to return an ``(H, W)`` array or tensor, higher where people
-    look more. Modules in the current folder are found too.
+    The function is called with an ``(H, W, 3)`` uint8 RGB image and must return an ``(H, W)`` array or tensor with higher
+    values where people look more. Modules in the current folder are found, too.
 
     Raises
     ------
     InputError
-        If there is no such function, or (when it is called) it returns something else.
+        If there is no such function, or, when it is called, it returns something else.
 
     Warnings
     --------
-    This imports and runs the code that ``name`` points at, with all your rights: name only code that you trust.
+    This imports and runs the code of the module with all your rights, so use only code that you trust.
     """
     module_name, _, attribute = name.partition(":")
     if not (module_name and attribute):
         raise InputError(f"expected package.module:function, got {name!r}")
     here = str(Path.cwd())
-    sys.path.insert(0, here)  # as python -m does it
+    sys.path.insert(0, here)  # as python -m does
     try:
         function: Any = importlib.import_module(module_name)
     except ImportError as error:
-        raise InputError(f"cannot import {module_name!r}: {error}; start where it lies, or install it") from error
+        raise InputError(f"cannot import {module_name!r}: {error}; start in its folder, or install it") from error
     finally:
         sys.path.remove(here)
     for part in attribute.split("."):
         if not hasattr(function, part):
-            raise InputError(f"{module_name} has no {attribute!r}; check the name behind the colon")
+            raise InputError(f"{module_name} has no {attribute!r}; check the name after the colon")
         function = getattr(function, part)
     if not callable(function) or isinstance(function, type):
-        raise InputError(f"{name} is a {type(function).__name__}; expected a function, or an object that can be called")
+        raise InputError(
+            f"expected a function, or an object that can be called, got a {type(function).__name__}: {name}"
+        )
 
     return FunctionModel(function, name=name)

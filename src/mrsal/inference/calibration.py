@@ -1,8 +1,8 @@
-"""How far a model's shares of attention are from measured ones, and the intervals that follow from that.
+"""How far a model's shares of attention are from measured shares, and the intervals that follow from this.
 
-The share that an area gets in a study differs from the predicted one for two reasons: the model is wrong about the picture,
-and a study has only so many fixations. The beta-binomial distribution of the number of fixations inside the area covers both.
-Its two numbers are fitted once for each model, on pictures that the model was not trained on.
+The share that an area gets in a study differs from the predicted share for two reasons: the model is wrong about the image, and
+a study has a limited number of fixations. The beta-binomial distribution of the number of fixations inside the area covers
+both. Its two parameters are fitted once for each model, on images that the model was not trained on.
 """
 
 import json
@@ -15,23 +15,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from mrsal.errors import InputError
 
-_MOST_FIXATIONS = 100_000  # of a study; with more, chance in the sample is nothing beside the model's error
-_STARTS = (0.0, np.log(10))  # logarithms of slope and concentration from which a fit goes out
-_BOUNDS = ((-3.0, 1.0), (-2.0, 12.0))
+_MOST_FIXATIONS = 100_000  # in a study; beyond this, sampling error is negligible beside the model's error
+_STARTS = (0.0, np.log(10))  # logarithms of slope and concentration where a fit begins
+_BOUNDS = ((-3.0, 1.0), (-2.0, 12.0))  # of the same logarithms
 
 
 @dataclass(frozen=True)
 class ShareCalibration:
-    """What measured shares of attention are like where one model predicts a share.
+    """How measured shares of attention are distributed, given the share that a model predicts.
 
     Parameters
     ----------
     slope : float
-        Above 0. The mean of the measured shares is ``p**slope / (p**slope + (1 - p)**slope)`` where ``p`` is predicted. At 1
-        this is ``p``; below 1 the model's shares are too far from one half.
+        Above 0. For a predicted share ``p``, the mean of the measured shares is ``p**slope / (p**slope + (1 - p)**slope)``.
+        With a slope of 1 this is ``p``; with a slope below 1 the model's shares are too far from one half.
     concentration : float
-        Above 0. The measured shares scatter around that mean as a beta distribution does whose two parameters sum to this: the
-        larger, the better the model. Chance in the sample of fixations comes on top of it.
+        Above 0. The measured shares follow a beta distribution with that mean, whose two parameters sum to this value: the
+        larger, the better the model. The sampling error of a study comes on top.
     """
 
     slope: float
@@ -44,21 +44,21 @@ class ShareCalibration:
 
     @classmethod
     def fit(cls, shares: ArrayLike, hits: ArrayLike, fixations: ArrayLike, *, weights: ArrayLike | None = None) -> Self:
-        """Fit by maximum likelihood.
+        """Fit the two parameters by maximum likelihood.
 
         Parameters
         ----------
         shares : array
-            ``(N,)``: predicted shares of N areas, on pictures that the model was not trained on.
+            ``(N,)``: the predicted shares of N areas, on images that the model was not trained on.
         hits, fixations : array
-            ``(N,)``: of how many measured fixations on the picture how many fell into the area.
+            ``(N,)``: the number of measured fixations inside each area, and on its whole image.
         weights : array, optional
-            ``(N,)``: how much each area counts, so that data sets of different sizes can count the same.
+            ``(N,)``: the weight of each area, so that data sets of different sizes can count the same.
 
         Raises
         ------
         InputError
-            If the arrays differ in length, or hold what cannot be counts and shares.
+            If the arrays differ in length, or hold values that cannot be counts or shares.
         """
         from scipy.optimize import minimize  # a slow import
         from scipy.stats import betabinom
@@ -67,10 +67,12 @@ class ShareCalibration:
         weight = np.ones_like(p) if weights is None else np.asarray(weights, np.float64)
         shapes = {array.shape for array in (p, k, n, weight)}
         if len(shapes) > 1 or p.ndim != 1 or not p.size:
-            found = ", ".join(map(str, (p.shape, k.shape, n.shape, weight.shape)))
-            raise InputError(f"expected shares, hits, fixations and weights of one length, got {found}")
+            got = ", ".join(map(str, (p.shape, k.shape, n.shape, weight.shape)))
+            raise InputError(f"expected shares, hits, fixations and weights of the same length, got {got}")
         if not ((p > 0) & (p < 1) & (k >= 0) & (k <= n) & (n > 0) & (weight >= 0)).all():
-            raise InputError("expected shares above 0 and below 1, and as hits at most the fixations there are")
+            raise InputError(
+                "expected shares above 0 and below 1, at least 1 fixation each, and no more hits than fixations"
+            )
 
         def loss(logarithms: NDArray[np.float64]) -> float:
             slope, concentration = np.exp(logarithms)
@@ -83,22 +85,22 @@ class ShareCalibration:
         return cls(float(slope), float(concentration))
 
     def interval(self, share: float, fixations: int, level: float) -> tuple[float, float]:
-        """The central interval of the share that a study of ``fixations`` fixations measures, where ``share`` is predicted."""
+        """The central interval of the share that a study with this number of fixations measures, given the predicted share."""
         chances = self._chances(share, fixations)
         low, high = _quantiles(chances, level)
         return low / (len(chances) - 1), high / (len(chances) - 1)
 
     def difference_interval(self, a: float, b: float, fixations: int, level: float) -> tuple[float, float]:
-        """The same of the measured share where ``b`` is predicted less that where ``a`` is, each by a study of its own."""
+        """The same for the difference ``b - a`` of two shares, each measured in its own study with this number of fixations."""
         from scipy.signal import convolve  # a slow import
 
-        of_a, of_b = self._chances(a, fixations), self._chances(b, fixations)
-        n = len(of_a) - 1
-        low, high = _quantiles(convolve(of_b, of_a[::-1]).clip(0), level)  # of -n to n
+        chances_a, chances_b = self._chances(a, fixations), self._chances(b, fixations)
+        n = len(chances_a) - 1
+        low, high = _quantiles(convolve(chances_b, chances_a[::-1]).clip(0), level)  # for differences from -n to n
         return (low - n) / n, (high - n) / n
 
     def _chances(self, share: float, fixations: int) -> NDArray[np.float64]:
-        """Of 0 to ``fixations`` fixations inside, or to :data:`_MOST_FIXATIONS`."""
+        """The probabilities of 0 to ``fixations`` fixations inside, or to :data:`_MOST_FIXATIONS` if that is less."""
         from scipy.stats import betabinom  # a slow import
 
         n = min(fixations, _MOST_FIXATIONS)
@@ -115,18 +117,22 @@ def _mean(share: NDArray[np.float64], slope: float) -> NDArray[np.float64]:
 
 
 def _quantiles(chances: NDArray[np.float64], level: float) -> tuple[int, int]:
-    """The places in ``chances`` between which its central part of ``level`` lies."""
+    """The indices of ``chances`` between which the central part with probability ``level`` lies."""
     total = np.cumsum(chances)
     low, high = np.searchsorted(total / total[-1], [(1 - level) / 2, (1 + level) / 2])
     return int(low), int(high)
 
 
 def shipped_calibration(name_or_path: str | Path | None = None) -> ShareCalibration | None:
-    """How far the shares of a network that ships with mrsal are from measured ones: ``calibration`` in its manifest.
+    """The calibration of a network that ships with mrsal, from its manifest.
 
-    ``name_or_path`` as for :func:`load_model`. None where nothing was fitted, and for all networks that do not ship with mrsal.
+    ``name_or_path`` is as for :func:`mrsal.load_model`. None for other networks, and if nothing was fitted.
     """
+<<<<<<< HEAD
     from mrsal.model import WEIGHTS, shipped_name  # torch, which intervals do not need
+=======
+    from mrsal.model import BUNDLED, DEFAULT_MODEL, WEIGHTS  # imports torch, which intervals do not need
+>>>>>>> core
 
     name = shipped_name(name_or_path)
     if name is None:

@@ -17,10 +17,10 @@ _ON_RAY = "engine=ray"
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """How a heatmap is laid over a picture."""
+    """How a heatmap is laid over an image."""
 
-    opacity: Annotated[float, Option("Opacity of the heatmap where it is hottest.", minimum=0, maximum=1)] = 0.6
-    colormap: Annotated[str, Option("Colours of the heatmap: the name of a colormap of matplotlib.")] = "inferno"
+    opacity: Annotated[float, Option("Opacity of the heatmap at its highest value.", minimum=0, maximum=1)] = 0.6
+    colormap: Annotated[str, Option("Name of a Matplotlib colormap for the heatmap.")] = "inferno"
 
     def __post_init__(self) -> None:
         check(self)
@@ -32,7 +32,7 @@ class RayOptions:
 
     engine: Annotated[
         Literal["local", "ray"],
-        Option("local: one process does the work; ray: many do, on this machine or on a cluster (mrsal[ray])."),
+        Option("local: one process; ray: many processes, on this machine or on a cluster (needs mrsal[ray])."),
     ] = "local"
     address: Annotated[
         str | None,
@@ -43,9 +43,7 @@ class RayOptions:
     ] = None
     workers: Annotated[
         int | None,
-        Option(
-            "ray: number of processes. Default: one per GPU, or else one per CPU core.", minimum=1, only_with=_ON_RAY
-        ),
+        Option("ray: number of processes. Default: one per GPU, or one per CPU core.", minimum=1, only_with=_ON_RAY),
     ] = None
 
     def __post_init__(self) -> None:
@@ -68,8 +66,8 @@ class PredictOptions(Look, RayOptions, DeviceOptions):
     model: Annotated[
         str,
         Option(
-            "A checkpoint (.pth, .safetensors), the name of one that ships with mrsal, an .onnx file of mrsal export, "
-            "a folder of save_pretrained, or hf://owner/name.",
+            "A checkpoint (.pth, .safetensors), the name of a network that ships with mrsal, an .onnx file from mrsal "
+            "export, a folder from save_pretrained, or hf://owner/name.",
             complete=("networks",),
         ),
     ] = DEFAULT_MODEL
@@ -79,27 +77,29 @@ class PredictOptions(Look, RayOptions, DeviceOptions):
     ] = ("overlay",)
     mode: Annotated[
         Mode | None,
-        Option("Default: exact for images; fast, which is nearly the same, for videos and exported networks."),
+        Option(
+            "fast is several times faster and nearly exact. Default: exact for images, fast for videos and exported networks."
+        ),
     ] = None
-    recursive: Annotated[bool, Option("Include the subfolders of folders.")] = False
+    recursive: Annotated[bool, Option("Include subfolders.")] = False
     smoothing: Annotated[
         float, Option("Videos: time constant of the smoothing in seconds; 0: no smoothing.", minimum=0)
     ] = 0.0
-    every: Annotated[int, Option("Videos: predict every n-th frame and interpolate in between.", minimum=1)] = 1
+    every: Annotated[int, Option("Videos: predict every n-th frame and interpolate the others.", minimum=1)] = 1
     skip_existing: Annotated[bool, Option("Skip inputs whose results are already in OUT.")] = False
-    column: Annotated[str, Option("Parquet tables: the column with the paths.")] = "path"
+    column: Annotated[str, Option("Parquet tables: name of the column with the paths.")] = "path"
     runtime: Annotated[
-        Runtime, Option("onnx: run an exported network, without torch; auto: do so for files that end in .onnx.")
+        Runtime, Option("onnx: run an exported network without torch; auto: onnx for .onnx files, otherwise torch.")
     ] = "auto"
     gpus_per_worker: Annotated[
         float,
-        Option("ray: GPUs for each process; 0.25 puts four processes on each GPU.", above=0, only_with=_ON_RAY),
+        Option("ray: number of GPUs per process; 0.25 puts four processes on each GPU.", above=0, only_with=_ON_RAY),
     ] = 1.0
-    shard_size: Annotated[
-        int, Option("ray: number of inputs that are done as one piece.", minimum=1, only_with=_ON_RAY)
-    ] = 1000
-    nested: Annotated[bool, Option("ray: spread the results over 256 folders in OUT.", only_with=_ON_RAY)] = False
-    fresh: Annotated[bool, Option("ray: repeat what an earlier run has finished.", only_with=_ON_RAY)] = False
+    shard_size: Annotated[int, Option("ray: number of inputs per task.", minimum=1, only_with=_ON_RAY)] = 1000
+    nested: Annotated[bool, Option("ray: distribute the results over 256 subfolders of OUT.", only_with=_ON_RAY)] = (
+        False
+    )
+    fresh: Annotated[bool, Option("ray: predict again what an earlier run has finished.", only_with=_ON_RAY)] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -114,13 +114,13 @@ class ExportOptions:
     model: Annotated[
         str,
         Option(
-            "A checkpoint (.pth, .safetensors), the name of one that ships with mrsal, a folder of save_pretrained, or "
-            "hf://owner/name.",
+            "A checkpoint (.pth, .safetensors), the name of a network that ships with mrsal, a folder from "
+            "save_pretrained, or hf://owner/name.",
             argument=True,
             complete=("networks",),
         ),
     ]
-    out: Annotated[Path, Option("File to write, .onnx or .safetensors.", argument=True)]
+    out: Annotated[Path, Option("File to write: .onnx or .safetensors.", argument=True)]
 
     def __post_init__(self) -> None:
         check(self)

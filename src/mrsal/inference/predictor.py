@@ -1,8 +1,6 @@
-"""From an image to a saliency map: load a model once, then call ``predict``.
+"""Predict whole images with a network, as in section 3.3 of the paper: load a network once, then call ``predict``."""
 
-An image flows in; a :class:`SaliencyMap` of its size flows out. Section 3.3 of the paper.
-"""
-
+import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
@@ -37,22 +35,33 @@ from mrsal.model import (
 )
 
 
+<<<<<<< HEAD
 class Predictor(NetworkModel):
     """Mr-CNN, the network of the paper, ready to predict whole images.
+=======
+class Predictor(SaliencyModel):
+    """A model that runs a network on whole images.
+>>>>>>> core
 
     Parameters
     ----------
     network : MrCNN
-        ``(B, 3 scales, 3 channels, 42, 42)`` float32 crops in [0, 1] to ``(B,)`` logits.
+        The network, from ``(B, 3 scales, 3 channels, 42, 42)`` float32 crops in [0, 1] to ``(B,)`` logits.
     device : str
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
     precision : str
+<<<<<<< HEAD
         ``"fp32"``, ``"bf16"``, or ``"auto"``: bf16 where the hardware has it.
     mode : str, optional
         What :meth:`predict` uses unless it is told otherwise. None: ``"exact"``.
+=======
+        ``"fp32"``, ``"bf16"``, or ``"auto"``, which is bf16 if the hardware supports it.
+    mode : str
+        The default mode of :meth:`predict`.
+>>>>>>> core
     calibration : ShareCalibration, optional
-        How the shares of this very network differ from measured ones, for the intervals of areas; networks that ship with
-        mrsal have one. None: it was not measured.
+        How the shares of attention of this network differ from measured shares, for the intervals of areas. Networks that
+        ship with mrsal have a calibration. None: it was not measured.
     """
 
     network: MrCNN
@@ -70,12 +79,23 @@ class Predictor(NetworkModel):
     ) -> None:
         mode = mode or "exact"
         if mode not in MODES:
+<<<<<<< HEAD
             raise InputError(f"expected a mode out of {', '.join(MODES)}, got {mode!r}")
         super().__init__(channels_last(network), device=device, precision=precision, calibration=calibration)
         self.mode = mode
+=======
+            raise InputError(f"expected one of the modes {', '.join(MODES)}, got {mode!r}")
+        self.device = torch.device(resolve_device(device))
+        self.bf16 = resolve_precision(precision, device) == "bf16-mixed"
+        self.network = channels_last(network.to(self.device)).eval()
+        self.mode = mode
+        self.batch_size = 1 if self.device.type == "cpu" else 16  # larger batches are no faster on a CPU
+        self.calibration = calibration
+>>>>>>> core
 
     @staticmethod
     def from_pretrained(
+<<<<<<< HEAD
         repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None, **options: Any
     ) -> NetworkModel:
         """Load either network from a folder or the Hugging Face Hub, see :func:`mrsal.model.load_pretrained`.
@@ -84,13 +104,31 @@ class Predictor(NetworkModel):
         """
         network, _ = load_pretrained(repo_or_folder, revision=revision, token=token)
         return predictor_of(network, **options)
+=======
+        cls, repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None, **options: Any
+    ) -> "Predictor":
+        """Load a network from a folder or the Hugging Face Hub.
+
+        The first parameters are as for :func:`mrsal.model.load_pretrained`; ``options`` are those of the class.
+        """
+        network, _ = load_pretrained(repo_or_folder, revision=revision, token=token)
+        return cls(network, **options)
+
+    def save_pretrained(self, folder: str | Path, **card: Any) -> Path:
+        """Write a folder with weights, configuration and a model card, see :func:`mrsal.model.save_pretrained`."""
+        return save_pretrained(self.network, folder, **card)
+
+    def push_to_hub(self, repo: str, **options: Any) -> str:
+        """Upload the network to the Hugging Face Hub, by default as private, see :func:`mrsal.model.push_to_hub`."""
+        return push_to_hub(self.network, repo, **options)
+>>>>>>> core
 
     def with_mode(self, mode: str | None) -> Self:
-        """This predictor in another mode; they share the network."""
+        """This predictor in another mode, with the same network; None keeps the mode."""
         if mode in (None, self.mode):
             return self
         if mode not in MODES:
-            raise InputError(f"expected a mode out of {', '.join(MODES)}, got {mode!r}")
+            raise InputError(f"expected one of the modes {', '.join(MODES)}, got {mode!r}")
         other = copy(self)
         other.mode = str(mode)
         return other
@@ -105,73 +143,80 @@ class Predictor(NetworkModel):
         name : str
             The name of the image, for error messages.
         mode : str, optional
-            ``"exact"``; ``"fast"``, several times faster and nearly the same; ``"crops"``, the slow reference. None: the mode
-            of the predictor, which is ``"exact"`` by default.
+            ``"exact"``; ``"fast"``, which is several times faster and nearly the same; or ``"crops"``, the slow reference.
+            None: the mode of the predictor, by default ``"exact"``.
 
         Returns
         -------
         SaliencyMap
+            The map, in the size of the image.
         """
         return super(Predictor, self.with_mode(mode)).predict(image, name=name)
 
     def predict_many(
         self, images: Iterable[object], *, batch_size: int | None = None, mode: str | None = None
     ) -> Iterator[SaliencyMap]:
-        """Predict many images, of any sizes, in their order; the next ones are read while the network runs.
+        """Predict many images of any sizes, in order; the next images are read while the network runs.
 
         Parameters
         ----------
         images : iterable
-            Images as :meth:`predict` takes them.
+            The images, as for :meth:`predict`.
         batch_size : int, optional
-            Images that go through the network together. None: 1 on a CPU, where more is no faster, and 16 on a GPU.
+            The number of images that go through the network together. None: 16 on a GPU, and 1 on a CPU, where larger
+            batches are no faster.
         mode : str, optional
-            As for :meth:`predict`.
+            The mode, as for :meth:`predict`.
 
         Yields
         ------
         SaliencyMap
+            The map of each image.
 
         Raises
         ------
         FileError, DataError, InputError
-            When it is the turn of an image that cannot be read.
+            If an image cannot be read, after the maps of the images before it.
         """
         yield from super(Predictor, self.with_mode(mode)).predict_many(images, batch_size=batch_size)
 
     def prepare(self, image: object, *, name: str = "") -> PreparedImage:
-        """Read and scale an image; an image of an archive has its scaled copies already."""
+        """Read and scale an image; an image of an archive is scaled already."""
         prepared = super().prepare(image, name=name)
         if isinstance(image, ArchiveImage):
-            self._check_range(image.pyramid)
             return replace(prepared, network_input=(image.pyramid, image.grid))
         pyramid = Pyramid.from_image(prepared.pixels)
-        # these grids have the same relative centres for every shape, so images of any shapes can share a batch
+        # the relative centres of this grid are the same for every shape, so images of any shapes can share a batch
         return replace(prepared, network_input=(pyramid, Grid.cells(prepared.shape)))
 
     def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
         pyramids, grids = zip(*(image.network_input for image in images), strict=True)
+        for pyramid in pyramids:
+            self._check_range(pyramid)
         return [image.map(values) for image, values in zip(images, self._maps(pyramids, grids), strict=True)]
 
     def grid_map(self, pyramid: Pyramid, grid: Grid) -> NDArray[np.float32]:
-        """The map of an image that is already scaled, on a grid of one's own: ``(H, W)`` float32 in [0, 1]."""
+        """The map of an image that is already scaled, computed on any grid: ``(H, W)`` float32 in [0, 1]."""
         return self._maps([pyramid], [grid])[0]
 
     def _maps(self, pyramids: Sequence[Pyramid], grids: Sequence[Grid]) -> list[NDArray[np.float32]]:
-        """The maps of images whose grids have the same centres in the scaled images."""
+        """The maps of several images; their grids must have the same centres in the scaled images."""
         levels = [torch.stack(level) for level in zip(*(p.tensors(self.device) for p in pyramids), strict=True)]
-        if pyramids[0].standardised:  # back to [0, 1], so that the streams see the values as the archive holds them
+        if pyramids[0].standardised:  # to [0, 1]; the network then normalises them to the values of the archive again
             levels = [level * self.network.std + self.network.mean for level in levels]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             logits = grid_logits(self.network, levels, grids[0], mode=self.mode)  # (B, R, K)
         maps = []
         for probabilities, grid in zip(torch.sigmoid(logits), grids, strict=True):
             full = F.interpolate(probabilities[None, None], grid.shape, mode="bicubic", align_corners=grid.corners)
-            low, high = probabilities.aminmax()  # bicubic overshoots; a zero would be a density that allows no fixation
+            low, high = (
+                probabilities.aminmax()
+            )  # bicubic interpolation overshoots, and at a density of 0 no fixation would be possible
             maps.append(full[0, 0].clamp_(low, high).cpu().numpy())
         return maps
 
     def _check_range(self, pyramid: Pyramid) -> None:
+        """Warn about an archive whose values are of another kind than those that the network was trained on."""
         trained, is_archive = self.network.config.trained_range, pyramid.levels[0].dtype != np.uint8
         if trained and is_archive and is_unit(*trained) == pyramid.standardised:
             kind, other = (
@@ -179,9 +224,18 @@ class Predictor(NetworkModel):
             )
             warnings.warn(
                 f"the archive holds {kind} but the checkpoint was trained on {other}; "
-                "evaluate on an archive made as its training data were",
-                stacklevel=4,
+                "evaluate on an archive that was prepared like its training data",
+                stacklevel=_outside_mrsal(),
             )
+
+
+def _outside_mrsal() -> int:
+    """The ``stacklevel`` with which the caller of this function warns about the first caller outside of mrsal."""
+    package = __name__.partition(".")[0]
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def load_model(
@@ -189,28 +243,45 @@ def load_model(
     *,
     device: str = "auto",
     precision: str = "auto",
+<<<<<<< HEAD
     mode: str | None = None,
 ) -> NetworkModel:
     """Load a model for prediction.
+=======
+    mode: str = "exact",
+) -> Predictor:
+    """Load a network for prediction.
+>>>>>>> core
 
     Parameters
     ----------
     name_or_path : str or Path, optional
+<<<<<<< HEAD
         A name out of :data:`BUNDLED`; a ``.pth`` or ``.safetensors`` checkpoint, of ours or in the historical layout; a folder
         that ``save_pretrained`` wrote; or ``hf://owner/name`` on the Hugging Face Hub. None: the default network,
         :data:`mrsal.model.DEFAULT_MODEL`.
+=======
+        The name of a network that ships with mrsal (:data:`mrsal.model.BUNDLED`); a ``.pth`` or ``.safetensors`` checkpoint of
+        mrsal or in the historical layout; a folder that ``save_pretrained`` wrote; or ``hf://owner/name`` on the Hugging Face
+        Hub. None: the base network that ships with mrsal, trained on OSIE.
+>>>>>>> core
     device, precision, mode
-        As for :class:`Predictor`.
+        Options as for :class:`Predictor`.
 
     Returns
     -------
+<<<<<<< HEAD
     Predictor or DensityPredictor
         For Mr-CNN or the improved network.
+=======
+    Predictor
+        The network, ready to predict images.
+>>>>>>> core
 
     Raises
     ------
     FileError, DataError
-        If the file is missing or does not hold the network.
+        If the file is missing or does not contain such a network.
     """
     network, _ = load_network(name_or_path)
     calibration = shipped_calibration(name_or_path)

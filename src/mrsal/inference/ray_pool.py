@@ -1,4 +1,4 @@
-"""A pool of Ray workers that run any callable on numbered items; a worker that dies is replaced."""
+"""A pool of Ray workers that do the items of a job; a worker that dies is replaced."""
 
 import logging
 import os
@@ -6,7 +6,7 @@ import pickle
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,13 +20,21 @@ from mrsal.inference.options import PredictOptions
 
 log = logging.getLogger("mrsal")
 
+_BLOCKS = 10_000  # the most tasks for Ray, each of one or several items
+_STORE = (
+    200 * 2**20
+)  # bytes of shared memory for Ray on this machine, which only numbers and small reports pass through
 
-_BLOCKS = 10_000  # tasks that Ray is given at most, each of one or several shards
-_STORE = 200 * 2**20  # bytes of shared memory for Ray on this machine; only numbers of shards and reports go through it
+# for the processes that Ray starts on this machine
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent anywhere unless the user wants it
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # whatever ends a job is raised as an exception, too
+    "RAY_worker_niceness": "0",  # a higher one keeps workers from starting while the machine is busy
+}
 
 
 class _Tries:
-    """How often each item was begun, in a process that survives those that do them."""
+    """How often each item was started, counted in a process that survives the workers."""
 
     def __init__(self) -> None:
         self.counts: Counter[int] = Counter()
@@ -37,7 +45,7 @@ class _Tries:
 
 
 class _Worker:
-    """What Ray keeps in a process of its own: a job, and what the job has loaded."""
+    """The job, and what it has loaded, in a process of its own."""
 
     def __init__(self, job: Job, begin: Callable[[int], int]) -> None:
         self.job, self.begin = job, begin
@@ -47,7 +55,7 @@ class _Worker:
         return {"result": np.array(results, dtype=object)}
 
     def _result(self, item: int) -> Any:
-        """The result of the job, or its error. Ray itself would try for ever what kills its worker."""
+        """The result of the job, or its error. Ray itself would repeat an item that kills its worker without end."""
         try:
             return self.job(item) if self.begin(item) <= TRIES else self.job.give_up(item)
         except MrsalError as error:
@@ -55,7 +63,7 @@ class _Worker:
 
 
 def run_on_workers(job: Job, items: Sequence[int], count: int, resources: dict[str, Any]) -> Iterator[tuple[int, Any]]:
-    """Each item and its result, as they are done; the first error of ours ends the job."""
+    """Do the items; yields each item and its result as it is done, in any order. The first :class:`MrsalError` ends the job."""
     import ray
     from ray import data
     from ray.exceptions import RayError
@@ -65,7 +73,9 @@ def run_on_workers(job: Job, items: Sequence[int], count: int, resources: dict[s
     def begin(item: int) -> int:
         return ray.get(tries.begin.remote(item))
 
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logger = logging.getLogger("ray.data")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     context = data.DataContext.get_current().copy()
     context.enable_progress_bars = False
     with data.DataContext.current(context):
@@ -86,10 +96,12 @@ def run_on_workers(job: Job, items: Sequence[int], count: int, resources: dict[s
             yield item, result
     except RayError as error:
         raise MrsalError(f"Ray stopped: {error}") from error
+    finally:
+        logger.setLevel(level)
 
 
 def import_ray() -> None:
-    """Make sure that Ray is installed."""
+    """Raise an error if Ray is not installed."""
     optional("ray.data", extra="ray", purpose="the workers of --engine ray")
 
 
@@ -101,23 +113,23 @@ def on_ray(
     gpus_per_worker: float = PredictOptions.gpus_per_worker,
     device: str = "auto",
 ) -> Iterator[Execute]:
-    """What :func:`mrsal.inference.executor.execute_here` does, by the workers of a Ray cluster.
+    """Do jobs with the workers of a Ray cluster, as :func:`mrsal.inference.execute_here` does them in this process.
 
     Parameters
     ----------
     address : str, optional
-        The address of a cluster, ``"host:6379"``, or ``"auto"`` on one of its machines. None: this machine, without set-up.
+        The address of a cluster such as ``"host:6379"``, or ``"auto"`` on one of its machines. None: use this machine only.
     workers : int, optional
-        The number of processes. None: as many as the GPUs have room for, or else one per CPU core.
+        The number of workers. None: as many as the GPUs have room for, or one per CPU core if there is no GPU.
     gpus_per_worker : float
-        0.25 puts four workers on each GPU.
+        The share of a GPU for each worker: 0.25 puts four workers on each GPU.
     device : str
-        ``"cpu"`` leaves the GPUs alone.
+        ``"auto"``, ``"cpu"`` or ``"cuda"``. ``"cpu"`` uses no GPU.
 
     Yields
     ------
     execute : callable
-        Takes a job and its items; gives each item and its result as they are done, in any order.
+        A function of a job and its items that yields each item and its result as it is done, in any order.
 
     Raises
     ------
@@ -136,7 +148,10 @@ def on_ray(
 
 @contextmanager
 def connected(address: str | None, workers: int | None) -> Iterator[bool]:
-    """Connect to a cluster, or start Ray here, and leave it at the end; a connection that is there is used."""
+    """Connect to a cluster, or start Ray on this machine, and disconnect at the end; an existing connection is used as it is.
+
+    Yields whether Ray was started on this machine.
+    """
     import ray
 
     if ray.is_initialized():
@@ -144,14 +159,12 @@ def connected(address: str | None, workers: int | None) -> Iterator[bool]:
         return
     options: dict[str, Any] = {"address": address or "local", "log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere unless someone wants it
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what ends a job comes as an exception, too
-        os.environ.setdefault("RAY_worker_niceness", "0")  # else whatever runs beside them keeps workers from starting
         cores = max(workers or 1, os.cpu_count() or 1)
         options |= {"include_dashboard": False, "object_store_memory": _STORE, "num_cpus": cores}
-    before = signal.getsignal(signal.SIGTERM)
+    handler, variables = signal.getsignal(signal.SIGTERM), set(os.environ)
     try:
-        ray.init(**options)
+        with _environment({} if address else _ENVIRONMENT):
+            ray.init(**options)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise InputError(
             f"no Ray cluster at {address}: {error}; start one with: ray start --head"
@@ -159,30 +172,47 @@ def connected(address: str | None, workers: int | None) -> Iterator[bool]:
             else f"Ray cannot start here: {error}"
         ) from error
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, before)  # Ray's own ends the process with another status
+        signal.signal(signal.SIGTERM, handler)  # with that of Ray the process would end with another status
+    added = set(os.environ) - variables  # by Ray, which needs them until it is shut down
     try:
         yield address is None
     finally:
         ray.shutdown()
+        for name in added:
+            os.environ.pop(name, None)
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables that the user has not set, and remove them at the end."""
+    added = {name: value for name, value in values.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
 
 
 def pool(workers: int | None, gpus_per_worker: float, device: str, *, started: bool) -> tuple[int, dict[str, Any]]:
-    """How many workers, and what each of them takes."""
+    """The number of workers, and the resources for each of them."""
     import ray
 
     if (workers is not None and workers < 1) or gpus_per_worker <= 0:
         raise InputError(f"expected at least 1 worker with more than 0 GPUs, got {workers} with {gpus_per_worker:g}")
-    there = ray.cluster_resources()
-    gpus = 0 if device == "cpu" else int(there.get("GPU", 0))
+    resources = ray.cluster_resources()
+    gpus = 0 if device == "cpu" else int(resources.get("GPU", 0))
     if not gpus and device == "cuda":
-        raise InputError("device cuda was asked for, but Ray sees no GPU; see: ray status")
-    room = int(gpus / gpus_per_worker) if gpus else int(there.get("CPU", 1))
+        raise InputError("expected a GPU for device cuda, but Ray finds none; see: ray status")
+    room = int(gpus / gpus_per_worker) if gpus else int(resources.get("CPU", 1))
     if not room:
-        raise InputError(f"a worker needs {gpus_per_worker:g} GPUs, and there are {gpus}; lower --gpus_per_worker")
+        raise InputError(
+            f"each worker needs {gpus_per_worker:g} GPUs, but the cluster has {gpus}; lower --gpus_per_worker"
+        )
     count = workers or room
     if count > room:
         kind = f"{gpus} GPUs, {gpus_per_worker:g} for each worker" if gpus else f"{room} CPU cores"
         if started:
-            raise InputError(f"{count} workers were asked for, and there is room for {room}: {kind}")
-        log.warning("%d workers were asked for, and there is room for %d: %s", count, room, kind)
+            raise InputError(f"expected at most {room} workers, got {count}: this machine has {kind}")
+        log.warning("%d workers were asked for, but the cluster has room for %d: %s", count, room, kind)
     return count, ({"num_gpus": gpus_per_worker} if gpus else {"num_cpus": 1.0})

@@ -1,4 +1,4 @@
-"""The names of results: each input once, and no two inputs with one name, however many there are."""
+"""Give each input a name for its results, so that no two inputs have the same name, for any number of inputs."""
 
 import os
 import sqlite3
@@ -15,32 +15,32 @@ AnyPath = TypeVar("AnyPath", bound=PurePath)
 
 
 def stem(path: Path) -> Path:
-    """What results are named after: a file without its suffix, but a ``.tar`` with it, as it becomes a folder of its own."""
+    """The file without its suffix; a ``.tar`` keeps it, since its results go to a folder of their own."""
     return path if path.suffix.lower() == TAR else path.with_suffix("")
 
 
 def with_suffix(name: AnyPath, path: PurePath) -> AnyPath:
-    """``a_jpg``, which differs from ``a_png``."""
+    """The name with the suffix of its file: ``a_jpg``, which differs from ``a_png``."""
     return name.with_name(f"{name.name}_{path.suffix[1:].lower()}")
 
 
 def tell_apart(
     inputs: Iterable[tuple[Path, Path]], real_path: Callable[[Path], str], *, in_order: bool = True
 ) -> Iterator[tuple[Path, Path]]:
-    """Give each input a name of its own; an input that comes twice is kept once.
+    """Give each input a name of its own, and leave out repeated inputs.
 
-    Where two inputs have one name, they keep the folders in which they differ, or else the suffix: ``a_jpg`` and ``a_png``.
-    Capitals do not make a difference, since on some disks ``A`` and ``a`` are one file.
+    If two inputs have the same name, they keep the folders in which they differ, or else the suffix: ``a_jpg`` and ``a_png``.
+    Names that differ only in capitals count as the same, since on some disks ``A`` and ``a`` are one file.
 
     Parameters
     ----------
     inputs : iterable of (Path, Path)
-        Path and name of each. They may be millions: a temporary database holds them, about 500 bytes for each, which goes to
-        disk (``TMPDIR``) when memory gets short.
+        The path and the name of each input. There may be millions: a temporary database holds them, with about 500 bytes for
+        each, and moves to disk (``TMPDIR``) when memory is short.
     real_path : callable
-        Path to the text by which one file is known, such as the path without links.
+        Function from a path to the text that identifies a file, such as the path without links.
     in_order : bool
-        Keep the order of ``inputs``; otherwise order by ``real_path``.
+        Whether to keep the order of ``inputs``; otherwise inputs are ordered by ``real_path``.
 
     Yields
     ------
@@ -49,13 +49,13 @@ def tell_apart(
     Raises
     ------
     InputError
-        If two inputs cannot be told apart.
+        If two inputs would still have the same name.
     """
-    with closing(sqlite3.connect("")) as db:  # a name of no length is a database that lasts as long as the connection
+    with closing(sqlite3.connect("")) as db:  # an empty name is a database that exists as long as the connection
         db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE;")
         for function, arguments in ((_by_folder, 4), (_by_suffix, 4), (_fold, 1), (_parent, 1)):
             db.create_function(function.__name__, arguments, function, deterministic=True)
-        # blobs, as file names need not be text; they sort by byte on every machine
+        # blobs, since file names may not be valid text; they are sorted by byte on every machine
         db.execute("CREATE TABLE input (n INTEGER PRIMARY KEY, path BLOB, real BLOB, name BLOB, key BLOB)")
         rows = (
             (os.fsencode(path), os.fsencode(real_path(path)), os.fsencode(name.as_posix())) for path, name in inputs
@@ -67,7 +67,7 @@ def tell_apart(
             "FROM input) WHERE real = before)"
         )
         several_folders = "MIN(_parent(real)) <> MAX(_parent(real))"
-        # by suffix a second time, for an a_jpg.png beside a.jpg and a.png
+        # by suffix a second time, for a.jpg and a.png beside a_jpg.png
         for rename, condition in (("_by_folder", several_folders), ("_by_suffix", "1"), ("_by_suffix", "1")):
             clash = "CREATE TEMP TABLE clash AS SELECT key, MIN(real) AS low, MAX(real) AS high FROM input"
             db.execute(f"{clash} GROUP BY key HAVING COUNT(*) > 1 AND {condition}")
@@ -80,7 +80,7 @@ def tell_apart(
         rest = db.execute("SELECT name, path FROM input GROUP BY key HAVING COUNT(*) > 1 LIMIT 1").fetchone()
         if rest:
             name, path = map(os.fsdecode, rest)
-            raise InputError(f"two inputs would both be written as {name}; predict {path} by itself")
+            raise InputError(f"two inputs would have the same result, {name}; predict {path} separately")
         for path, name in db.execute(f"SELECT path, name FROM input ORDER BY {'n' if in_order else 'real'}"):
             yield Path(os.fsdecode(path)), Path(os.fsdecode(name))
 
@@ -94,10 +94,10 @@ def _parent(real: bytes) -> bytes:
 
 
 def _by_folder(name: bytes, real: bytes, low: bytes, high: bytes) -> bytes:
-    """Below the deepest folder that all of a name have in common: of sorted paths, that of the first and the last."""
-    common: bytes = os.path.commonprefix([low, high])  # type: ignore[assignment]  # noqa: RUF071 - of all paths between the two
+    """The path below the deepest folder that all inputs of a name share, which is that of the lowest and the highest path."""
+    common: bytes = os.path.commonprefix([low, high])  # type: ignore[assignment]  # noqa: RUF071 - bytes are compared, not folders
     shared = common.rfind(os.fsencode(os.sep)) + 1
-    if not shared:  # two drives of Windows
+    if not shared:  # two drives on Windows
         return name
     return os.fsencode(stem(Path(os.fsdecode(real[shared:]))).as_posix())
 

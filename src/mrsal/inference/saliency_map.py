@@ -1,4 +1,4 @@
-"""What every model gives for an image: how likely each pixel is to be looked at. Needs no torch."""
+"""The saliency map of an image, which every model gives, with its pictures and files. Needs no torch."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -14,13 +14,16 @@ from mrsal.images import min_max_scaled
 from mrsal.inference.options import Look
 from mrsal.inference.overlay import Heat
 
+_DENSITY_TOLERANCE = 1e-3  # how far the sum of a density may be from 1
+
 
 class SaliencyMap:
-    """How strongly each pixel of an image attracts attention.
+    """A value for each pixel of an image, higher where people look more.
 
     Parameters
     ----------
     values : array
+<<<<<<< HEAD
         ``(H, W)``, ``values[y, x]``, higher where people look more. From a network: float32 in [0, 1]. Of Mr-CNN it is the
         probability that a location is fixated, of the improved network the density divided by its maximum. Other models may
         have any finite values.
@@ -28,6 +31,12 @@ class SaliencyMap:
         The image, ``(H, W, 3)`` uint8 RGB, or a function that reads it when it is needed.
     log_density : array, optional
         ``(H, W)``: the logarithm of the density, from a model that gives one. None: the density is ``values`` over their sum.
+=======
+        ``(H, W)``, ``values[y, x]``. The values of a network are float32 in [0, 1], the probability that a location is fixated.
+        Other models may give any finite values.
+    image : array or callable
+        The image, ``(H, W, 3)`` uint8 RGB, or a function that returns it and is called when the image is needed.
+>>>>>>> core
     """
 
     def __init__(
@@ -57,24 +66,38 @@ class SaliencyMap:
         Raises
         ------
         InputError
-            If the map has negative values, which no density has.
+            If the map has negative values.
         """
         if self.log_density is not None:
             density = np.exp(self.log_density.astype(np.float64))
             return density / density.sum()  # which is 1 but for the rounding of float32
         values = self.values.astype(np.float64)
         if values.min() < 0:
-            raise InputError(f"a density has no negative values, and this map has values down to {values.min():.3g}")
+            raise InputError(
+                f"expected a map of values of at least 0 for a density, got values down to {values.min():.3g}"
+            )
         total = values.sum()
         return values / total if total > 0 else np.full(values.shape, 1 / values.size)
 
     @property
     def unit_values(self) -> NDArray:
-        """The values as they are if they lie in [0, 1]; otherwise the density, divided by its maximum."""
+        """The map in [0, 1], ``(H, W)``: the values as they are, or divided by their maximum.
+
+        They are divided if the map is a density, whose values are tiny, or if they do not lie in [0, 1].
+
+        Raises
+        ------
+        InputError
+            If the map has negative values.
+        """
         low, high = self.values.min(), self.values.max()
-        return self.values if low >= 0 and high <= 1 else (self.density / self.density.max()).astype(np.float32)
+        is_density = abs(self.values.sum(dtype=np.float64) - 1) <= _DENSITY_TOLERANCE
+        if low >= 0 and high <= 1 and not is_density:
+            return self.values
+        return (self.density / self.density.max()).astype(np.float32)
 
     def overlay(self, *, opacity: float = Look.opacity, colormap: str = Look.colormap) -> NDArray[np.uint8]:
+<<<<<<< HEAD
         """The stimulus with the map laid over it: ``(H, W, 3)`` uint8; the more salient, the less see-through.
 
         Of a density its square root is shown: one place often has ten times the density of the next, which would not be seen.
@@ -84,21 +107,30 @@ class SaliencyMap:
     def shown(self) -> NDArray[np.float32]:
         """What :meth:`overlay` colours: :meth:`scaled`, or of a map with ``log_density`` the square root of that."""
         return self.scaled() if self.log_density is None else np.sqrt(self.scaled())
+=======
+        """The image under the colours of the map, ``(H, W, 3)`` uint8; the colours are more opaque where the map is higher."""
+        return Heat(opacity, colormap).over(self.image, self.scaled())
+>>>>>>> core
 
     def scaled(self) -> NDArray[np.float32]:
-        """The map stretched to [0, 1] by its own minimum and maximum; zero where it is constant."""
+        """The map scaled to [0, 1] by its own minimum and maximum; 0 everywhere if it is constant."""
         return min_max_scaled(self.values, dtype=np.float32)
 
     def save(self, path: str | Path) -> Path:
-        """Write the map: ``.npy`` with ``values``, ``.png`` as 16-bit grey of ``unit_values`` times 65535."""
+        """Write ``values`` as ``.npy``, or ``unit_values`` times 65535 as a 16-bit grey ``.png``; returns the path."""
         path = Path(path)
         if path.suffix not in (".npy", ".png"):
-            raise InputError(f"a map is saved as .npy or .png, got {path.name!r}")
+            raise InputError(f"expected a file name that ends in .npy or .png, got {path.name!r}")
         with atomic_path(path) as temporary:
             if path.suffix == ".npy":
                 with temporary.open("wb") as file:
                     np.save(file, self.values)
             else:
-                sixteen = Image.fromarray(np.round(self.unit_values * 65535).astype(np.uint16))
-                sixteen.save(temporary, format="PNG", compress_level=1)  # half the time for a tenth more bytes
+                write_png(self.unit_values, temporary)
         return path
+
+
+def write_png(values: NDArray, path: Path) -> None:
+    """Write a map in [0, 1] as a 16-bit grey PNG file."""
+    # level 1 takes half the time and a tenth more bytes
+    Image.fromarray(np.round(values * 65535).astype(np.uint16)).save(path, format="PNG", compress_level=1)

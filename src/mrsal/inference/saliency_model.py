@@ -1,7 +1,7 @@
-"""What all models have in common: an image and its name in, a saliency map out.
+"""The interface of all models: they take an image and its name, and return a saliency map.
 
-A network, an exported network, stored maps, a centre bias or any Python function is a :class:`SaliencyModel`, so nothing else
-in mrsal asks what kind of model it has. :func:`mrsal.inference.open_model` makes one from a name, a path or an address.
+Networks, exported networks, stored maps, baselines and Python functions are all a :class:`SaliencyModel`, so the rest of mrsal
+never asks what kind of model it has. :func:`mrsal.inference.open_model` opens one by its name or path.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -33,13 +33,13 @@ class PreparedImage:
     Parameters
     ----------
     name : str
-        By which stored maps and fitted baselines know the image; may be empty.
+        The name by which stored maps and fitted baselines find the image; may be empty.
     shape : (int, int)
-        Height and width in pixels.
+        The height and width in pixels.
     read : callable
-        Returns the pixels as ``(H, W, 3)`` uint8.
+        A function that returns the pixels, ``(H, W, 3)`` uint8. It reads them once and keeps them.
     network_input : any
-        What :meth:`SaliencyModel.prepare` computed for the network, such as scaled copies.
+        What :meth:`SaliencyModel.prepare` computed for the network, such as scaled copies of the image.
     """
 
     name: str
@@ -47,7 +47,7 @@ class PreparedImage:
     read: Callable[[], NDArray[np.uint8]]
     network_input: Any = None
 
-    @cached_property
+    @property
     def pixels(self) -> NDArray[np.uint8]:
         """The pixels: ``(H, W, 3)`` uint8."""
         return self.read()
@@ -58,32 +58,36 @@ class PreparedImage:
         Raises
         ------
         InputError
-            If ``values`` has another size than the image.
+            If ``values`` does not have the size of the image.
         """
         if np.shape(values) != self.shape:
             raise InputError(f"{self.name or 'the image'}: expected a map of {self.shape}, got {np.shape(values)}")
+<<<<<<< HEAD
         return SaliencyMap(values, lambda: self.pixels, log_density=log_density)
+=======
+        return SaliencyMap(values, self.read)
+>>>>>>> core
 
 
 class SaliencyModel(ABC):
-    """Anything that gives a saliency map for an image.
+    """A model: anything that gives a saliency map for an image.
 
-    A subclass has to have :meth:`predict_prepared`; the rest has defaults.
+    A subclass needs to define :meth:`predict_prepared`; everything else has defaults.
 
     Attributes
     ----------
     mode : str
-        How a network is applied to an image; empty for models that have no modes.
+        How a network is applied to an image; empty for a model that has no modes.
     modes : tuple of str
         The modes that :meth:`with_mode` accepts.
     video_mode : str or None
-        The mode for the frames of a video, unless the user asks for another.
+        The mode for the frames of a video, unless the user chooses another.
     batch_size : int
-        Number of images that the model takes at once.
+        The number of images that the model predicts together.
     gives_density : bool
-        Whether the maps are probability densities, which are used as they are, and not values that only rank pixels.
+        Whether the maps are densities, which are used as they are, and not values that only rank the pixels.
     calibration : ShareCalibration or None
-        How the model's shares of attention differ from measured ones; None if that was not measured.
+        How the model's shares of attention differ from measured shares; None if this was not measured.
     """
 
     mode: str = ""
@@ -95,10 +99,10 @@ class SaliencyModel(ABC):
 
     @abstractmethod
     def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
-        """The maps of images that :meth:`prepare` returned, in their order."""
+        """Predict images that :meth:`prepare` returned; the maps have the same order."""
 
     def prepare(self, image: object, *, name: str = "") -> PreparedImage:
-        """Read an image and compute what the network takes from it; may be called in any thread.
+        """Read an image and compute the input of the network; may be called in any thread.
 
         Parameters
         ----------
@@ -108,9 +112,9 @@ class SaliencyModel(ABC):
             The name of the image. Empty: the file name, if ``image`` is a path.
         """
         if isinstance(image, ArchiveImage):
-            return PreparedImage(name, image.shape, image.read)
+            return PreparedImage(name, image.shape, cache(image.read))
         if isinstance(image, str | Path):
-            return PreparedImage(name or Path(image).name, image_size(image), lambda: read_image(image))
+            return PreparedImage(name or Path(image).name, image_size(image), cache(lambda: read_image(image)))
         pixels = to_image(image)
         height, width, _ = pixels.shape
         return PreparedImage(name, (height, width), lambda: pixels)
@@ -120,12 +124,12 @@ class SaliencyModel(ABC):
         return self.predict_prepared([self.prepare(image, name=name)])[0]
 
     def predict_many(self, images: Iterable[object], *, batch_size: int | None = None) -> Iterator[SaliencyMap]:
-        """Predict many images, of any sizes, in their order; the next ones are read while the model runs.
+        """Predict many images of any sizes, in order; the next images are read while the model runs.
 
         Raises
         ------
         FileError, DataError, InputError
-            When it is the turn of an image that cannot be read.
+            If an image cannot be read, after the maps of the images before it.
         """
         for _, result in predict_stream(self, images, batch_size=batch_size):
             if isinstance(result, MrsalError):
@@ -133,11 +137,11 @@ class SaliencyModel(ABC):
             yield result
 
     def __call__(self, image: object) -> NDArray:
-        """``predict(image).values``, so that a model can be used wherever a function is expected."""
+        """Return ``predict(image).values``, so that a model can be used as a function."""
         return self.predict(image).values
 
     def with_mode(self, mode: str | None) -> Self:
-        """This model in another mode; None leaves it as it is.
+        """This model in another mode; None keeps the mode.
 
         Raises
         ------
@@ -146,21 +150,21 @@ class SaliencyModel(ABC):
         """
         if mode in (None, self.mode):
             return self
-        available = f"choose one of {', '.join(self.modes)}" if self.modes else "this model has no modes"
-        raise InputError(f"no mode {mode!r}; {available}")
+        expected = f"expected one of the modes {', '.join(self.modes)}" if self.modes else "this model has no modes"
+        raise InputError(f"{expected}, got {mode!r}")
 
     def require(self, names: Iterable[str]) -> None:
-        """Check that the model can predict images of these names, before a long job starts.
+        """Check, before a long job starts, that the model can predict images with these names.
 
         Raises
         ------
         DataError
-            If it cannot. Models that look at the image itself can predict any.
+            If it cannot. Models that look at the image itself can predict any image.
         """
         del names
 
     def about(self) -> Mapping[str, str]:
-        """Settings that belong into a report, such as the mode."""
+        """Settings for a report, such as the mode."""
         return {"mode": self.mode} if self.mode else {}
 
 
@@ -170,9 +174,10 @@ class FunctionModel(SaliencyModel):
     Parameters
     ----------
     function : callable
-        ``(H, W, 3)`` uint8 to ``(H, W)`` numbers, an array or a tensor, higher where people look more.
+        A function of an ``(H, W, 3)`` uint8 image that returns an ``(H, W)`` array or tensor of numbers, higher where people
+        look more.
     name : str
-        The name for error messages.
+        The name for error messages. Empty: the name of the function.
     """
 
     def __init__(self, function: Callable[[NDArray[np.uint8]], Any], *, name: str = "") -> None:
@@ -181,7 +186,7 @@ class FunctionModel(SaliencyModel):
 
     def prepare(self, image: object, *, name: str = "") -> PreparedImage:
         prepared = super().prepare(image, name=name)
-        _ = prepared.pixels  # read here, which may be a thread
+        _ = prepared.pixels  # read now, since this may run in a thread
         return prepared
 
     def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
@@ -203,12 +208,12 @@ class FunctionModel(SaliencyModel):
 
 
 def as_model(model: SaliencyModel | Callable[[NDArray[np.uint8]], Any]) -> SaliencyModel:
-    """The model itself, or a function as a model.
+    """Make a model of a function; a model is returned as it is.
 
     Raises
     ------
     InputError
-        If it is neither.
+        If it is neither a model nor a function.
     """
     if isinstance(model, SaliencyModel):
         return model
@@ -225,29 +230,33 @@ def predict_stream(
     name: Callable[[Item], str] = lambda item: "",
     batch_size: int | None = None,
 ) -> Iterator[tuple[Item, SaliencyMap | MrsalError]]:
-    """Predict a stream of images, of any length; the next ones are read and scaled in threads while the model runs.
+    """Predict a stream of images of any length; the next images are read and scaled in threads while the model runs.
+
+    Nothing else in mrsal reads ahead: ``predict_many`` and the jobs of this package use this function.
 
     Parameters
     ----------
     model : SaliencyModel
+        The model.
     items : iterable
-        What the images come from.
+        The images, or items from which ``read`` gets them.
     read : callable
-        Item to image, as :meth:`SaliencyModel.prepare` takes it; called in threads.
+        A function from an item to an image as :meth:`SaliencyModel.prepare` takes it; called in threads.
     name : callable
-        Item to the name of its image.
+        A function from an item to the name of its image.
     batch_size : int, optional
-        Images that the model takes at once; None: as many as it likes.
+        The number of images that the model predicts together. None: the default of the model.
 
     Yields
     ------
-    item
+    item : any
+        Each item, in order.
     result : SaliencyMap or MrsalError
-        The map, or what was wrong with the image. The order is that of ``items``.
+        The map, or the error if the image cannot be read or predicted.
     """
     size = model.batch_size if batch_size is None else batch_size
     if size < 1:
-        raise InputError(f"batch_size must be at least 1, got {batch_size}")
+        raise InputError(f"expected a batch_size of at least 1, got {batch_size}")
 
     def prepare(item: Item) -> PreparedImage:
         return model.prepare(read(item), name=name(item))
@@ -269,12 +278,13 @@ def predict_stream(
 def _predicted(
     model: SaliencyModel, batch: Sequence[tuple[Item, PreparedImage]]
 ) -> Iterator[tuple[Item, SaliencyMap | MrsalError]]:
+    """Predict a batch; if that fails, predict its images one by one."""
     if not batch:
         return
     try:
         maps: Sequence[SaliencyMap | MrsalError] = model.predict_prepared([image for _, image in batch])
     except MrsalError as error:
-        if len(batch) > 1:  # one image must not take the others with it
+        if len(batch) > 1:  # the error may be about one image only
             for pair in batch:
                 yield from _predicted(model, [pair])
             return
@@ -286,7 +296,7 @@ def _predicted(
 def _ahead(
     function: Callable[[Item], PreparedImage], items: Iterable[Item], *, count: int
 ) -> Iterator[tuple[Item, "Future[PreparedImage]"]]:
-    """Items and their results, computed in threads, in order, never more than ``count`` of them at a time."""
+    """Items and their results, which threads compute; yields them in order and begins at most ``count`` ahead."""
     waiting: deque[tuple[Item, Future[PreparedImage]]] = deque()
     with ThreadPoolExecutor(max_workers=min(count, os.cpu_count() or 1)) as pool:
         try:

@@ -1,13 +1,13 @@
-"""Cut any number of inputs into shards that are done one by one, wherever: sources flow in, files that say what to do flow out.
+"""Cut any number of inputs into shards, which any process on any machine can predict.
 
-In the output folder, beside the results::
+The output folder contains, beside the results::
 
-    .mrsal-shards/run.json                what results depend on: the settings, and a digest of the model
-    .mrsal-shards/lists/00000012.jsonl    the inputs of a shard, and what their results are called
-    .mrsal-shards/done/00000012.json      written when the shard is finished: how many were done, and which failed and why
+    .mrsal-shards/run.json                the settings that results depend on, with a digest of the model
+    .mrsal-shards/lists/00000012.jsonl    the inputs of a shard, and the names of their results
+    .mrsal-shards/done/00000012.json      written when the shard is finished: numbers, and the failures with their reasons
 
-Every process that sees the folder can take a shard, do it again, or tell that it is finished. Listing needs disk for a
-temporary database (about 500 bytes per input, in ``TMPDIR``), and hardly any memory.
+Every process that sees the folder can predict a shard, repeat it, or find out whether it is finished. Cutting needs about 500
+bytes of disk per input for a temporary database in ``TMPDIR``, and hardly any memory.
 """
 
 import hashlib
@@ -36,13 +36,13 @@ class Manifest:
     Parameters
     ----------
     fingerprint : str
-        Of its inputs and of the settings; with others the shard is not finished.
-    done, skipped : int
-        Inputs predicted, and those whose results were there.
-    failed : tuple of (str, str, str)
-        For each input that failed the name of its results, its path, and what went wrong.
+        A digest of its inputs and of the settings; if they change, the shard is no longer finished.
     run : str
-        In which it was finished.
+        The run in which it was finished.
+    done, skipped : int
+        The number of inputs predicted, and of inputs whose results existed.
+    failed : tuple of (str, str, str)
+        For each input that failed: the name of its results, its path, and the reason.
     """
 
     fingerprint: str
@@ -61,11 +61,11 @@ class Shards:
     out : Path
         The output folder.
     settings : dict
-        What results depend on.
+        The settings that results depend on.
     todo : list of int
-        Shards to do.
+        The numbers of the shards that are not finished.
     finished : int
-        Inputs in shards that were finished earlier.
+        The number of inputs in shards that were finished earlier.
     """
 
     out: Path
@@ -73,22 +73,24 @@ class Shards:
     todo: list[int] = field(default_factory=list)
     finished: int = 0
 
-    def sources(self, shard: int) -> tuple[list[InputFile], str]:
-        """The inputs of a shard, and the fingerprint of inputs and settings."""
+    def inputs(self, shard: int) -> tuple[list[InputFile], str]:
+        """The inputs of a shard, and the fingerprint of these and of the settings."""
         path = self.list_path(shard)
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise FileError(f"cannot read {path}: {error.strerror}; all machines need to see {self.out}") from error
+            raise FileError(f"cannot read {path}: {error.strerror}; all machines need access to {self.out}") from error
         rows = [json.loads(line) for line in content.splitlines()]
         return [InputFile(Path(path), Path(name)) for path, name in rows], self.fingerprint(content)
 
     def manifest(self, shard: int, fingerprint: str) -> Manifest | None:
-        """What is known of a shard that was finished with these inputs and settings."""
+        """The manifest of a shard that was finished with these inputs and settings, or None."""
         try:
             values = json.loads((self._folder / "done" / f"{shard:08}.json").read_text(encoding="utf-8"))
-            manifest = Manifest(**values | {"failed": tuple((name, path, why) for name, path, why in values["failed"])})
-        except (OSError, ValueError, TypeError, KeyError):  # missing, or of another version: not finished
+            manifest = Manifest(
+                **values | {"failed": tuple((name, path, reason) for name, path, reason in values["failed"])}
+            )
+        except (OSError, ValueError, TypeError, KeyError):  # missing, or written by another version
             return None
         return manifest if manifest.fingerprint == fingerprint else None
 
@@ -101,16 +103,16 @@ class Shards:
         return self.out / FOLDER
 
     def list_path(self, shard: int) -> Path:
-        """Where the inputs of a shard are listed."""
+        """The file that lists the inputs of a shard."""
         return self._folder / "lists" / f"{shard:08}.jsonl"
 
     def fingerprint(self, content: bytes) -> str:
-        """Of a shard with this list, and of the settings."""
+        """A digest of the settings and of the content of a list."""
         return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode() + b"\n" + content).hexdigest()
 
 
 def cut_into_shards(
-    sources: Iterable[InputFile],
+    inputs: Iterable[InputFile],
     out: Path,
     settings: dict[str, Any],
     *,
@@ -118,43 +120,44 @@ def cut_into_shards(
     nested: bool = False,
     fresh: bool = False,
 ) -> Shards:
-    """Cut the sources into shards of ``size``, a ``.tar`` into one of its own, and write their lists.
+    """Cut inputs into shards and write their lists; each ``.tar`` becomes a shard of its own.
 
     Parameters
     ----------
-    sources : iterable of InputFile
-        From ``list_sources``, in any order. A file that comes twice is taken once, and names become those
-        of ``find_sources``; but a link and its target are two files here.
+    inputs : iterable of InputFile
+        The inputs from :func:`mrsal.inference.inputs.list_inputs`, in any order. Repeated files are left out, and results are
+        named as by :func:`mrsal.inference.inputs.find_inputs`; but here a link and its target are two files.
     out : Path
+        The output folder.
     settings : dict
-        What results depend on, as JSON has it.
+        The settings that results depend on, as values of JSON.
     size : int
-        Inputs of a shard.
+        The number of inputs in a shard.
     nested : bool
-        Spread results over 256 folders, ``ab/`` and so on, by a hash of their names.
+        Whether to spread results over 256 folders, ``00`` to ``ff``, by a hash of their names.
     fresh : bool
-        Forget what an earlier run finished.
+        Whether to repeat what an earlier run finished.
 
     Returns
     -------
     Shards
-        With what is left to do; a shard in which something failed is among it.
+        Its ``todo`` includes finished shards with inputs that failed.
 
     Raises
     ------
     InputError
-        If an earlier run into the same folder had other settings, or results would be written among the inputs.
+        If an earlier run into the same folder had other settings, or an input lies in the output folder.
     """
     if size < 1:
-        raise InputError(f"a shard has at least 1 input, got shard_size={size}")
+        raise InputError(f"expected a shard_size of at least 1, got {size}")
     shards = Shards(out, settings | {"shard_size": size, "nested": nested})
     if fresh:
         shutil.rmtree(out / FOLDER, ignore_errors=True)
-    kept = out / FOLDER / "run.json"
-    if kept.exists():
-        _agree(kept, shards.settings)
+    settings_file = out / FOLDER / "run.json"
+    if settings_file.exists():
+        _refuse_other_settings(settings_file, shards.settings)
     todo, finished = [], 0
-    for shard, rows in enumerate(_cut(_named(sources, out), size, nested)):
+    for shard, rows in enumerate(_cut(_named(inputs, out), size, nested)):
         content = "".join(json.dumps(row) + "\n" for row in rows).encode()
         manifest = shards.manifest(shard, shards.fingerprint(content))
         if manifest and not manifest.failed:
@@ -164,21 +167,22 @@ def cut_into_shards(
         with atomic_path(shards.list_path(shard)) as temporary:
             temporary.write_bytes(content)
     if todo:
-        write_text(kept, json.dumps(shards.settings, indent=1))
+        write_text(settings_file, json.dumps(shards.settings, indent=1))
     return replace(shards, todo=todo, finished=finished)
 
 
-def _agree(path: Path, settings: dict[str, Any]) -> None:
-    """Refuse to mix results of other settings with those that are there."""
+def _refuse_other_settings(path: Path, settings: dict[str, Any]) -> None:
+    """Raise an error if the results in the folder were made with other settings."""
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} is damaged: {error}; begin anew with --fresh") from error
+        raise DataError(f"{path} is damaged: {error}; start again with --fresh") from error
     other = [key for key in sorted({*before, *settings}) if before.get(key) != settings.get(key)]
     if other:
         changes = "; ".join(f"{key} was {before.get(key)}, is {settings.get(key)}" for key in other)
         raise InputError(
-            f"{path.parent.parent} was begun with other settings: {changes}. Choose another --out, or do all again with --fresh"
+            f"{path.parent.parent} contains results of other settings: {changes}. "
+            "Choose another --out, or repeat everything with --fresh"
         )
 
 
@@ -187,7 +191,7 @@ def _cut(rows: Iterable[tuple[str, str]], size: int, nested: bool) -> Iterator[l
     for path, name in rows:
         if nested:
             name = f"{hashlib.sha1(os.fsencode(name)).hexdigest()[:2]}/{name}"
-        if path.lower().endswith(TAR):  # holds as many as a shard does
+        if path.lower().endswith(TAR):  # contains many images
             yield [(path, name)]
             continue
         shard.append((path, name))
@@ -198,21 +202,21 @@ def _cut(rows: Iterable[tuple[str, str]], size: int, nested: bool) -> Iterator[l
         yield shard
 
 
-def _named(sources: Iterable[InputFile], out: Path) -> Iterator[tuple[str, str]]:
-    """Paths without links to folders, and the names of their results, each once, ordered by path."""
-    inside = out.resolve()
+def _named(inputs: Iterable[InputFile], out: Path) -> Iterator[tuple[str, str]]:
+    """The paths, in which links to folders are resolved, and the names of the results, ordered by path, without repetition."""
+    out_folder = out.resolve()
 
     @lru_cache(10_000)
     def resolved(folder: str) -> str:
         real = Path(folder).resolve()
-        if real.is_relative_to(inside):
-            raise InputError(f"the inputs in {folder} lie in --out, {out}; choose another folder for the results")
+        if real.is_relative_to(out_folder):
+            raise InputError(f"the inputs in {folder} lie in --out {out}; choose another folder for the results")
         return str(real)
 
     def real_path(path: Path) -> str:
-        folder, file = os.path.split(path)  # a look at each file would take long
-        return os.path.join(resolved(folder), file)  # noqa: PTH118 - text is fast
+        folder, file = os.path.split(path)  # to resolve each file would take long
+        return os.path.join(resolved(folder), file)  # noqa: PTH118 - faster than Path
 
-    inputs = ((source.path, source.name) for source in sources)
-    for path, name in tell_apart(inputs, real_path, in_order=False):
+    pairs = ((file.path, file.name) for file in inputs)
+    for path, name in tell_apart(pairs, real_path, in_order=False):
         yield real_path(path), str(name)

@@ -1,27 +1,29 @@
-"""Models that need no learning: functions from an image to a map, which every model has to beat."""
+"""Baselines that need no learning: functions from an image to a map, which every model should beat."""
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter, uniform_filter
 
-_WIDTH, _SIGMA = 64, 2.5  # of Hou and Zhang's published MATLAB code
+from mrsal.images import min_max_scaled
+
+_WIDTH, _SIGMA = 64, 2.5  # as in the MATLAB code that Hou and Zhang published
 
 
 def uniform(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The same value everywhere: every location is as likely as any other. ``(H, W)`` float32."""
+    """The same value everywhere, ``(H, W)`` float32: all locations are equally likely."""
     return np.ones(image.shape[:2], np.float32)
 
 
 def centre(image: NDArray[np.uint8], *, width: float = 0.25) -> NDArray[np.float32]:
-    """A Gaussian in the middle: people look there whatever is shown.
+    """A Gaussian in the middle of the image, where people look whatever it shows.
 
     Parameters
     ----------
     image : array
-        ``(H, W, 3)``; only its size matters.
+        ``(H, W, 3)``; only its size is used.
     width : float
-        Standard deviation along each axis, in units of that side.
+        The standard deviation along each axis, in units of that side.
 
     Returns
     -------
@@ -35,7 +37,7 @@ def centre(image: NDArray[np.uint8], *, width: float = 0.25) -> NDArray[np.float
 
 
 def spectral_residual(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What is left of the picture where its log spectrum departs from its own local average.
+    """The parts of the image where its log spectrum differs from the local average of the log spectrum.
 
     Parameters
     ----------
@@ -45,14 +47,14 @@ def spectral_residual(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     Returns
     -------
     array
-        ``(H, W)`` float32 in [0, 1]; 0 everywhere for a picture of one colour.
+        ``(H, W)`` float32 in [0, 1]; 0 everywhere for an image of a single colour.
 
     Notes
     -----
-    As in the authors' code: grey, 64 pixels wide, log amplitude minus its 3x3 average, transformed back with the old phase,
-    squared, smoothed with a deviation of 2.5 pixels. Departures: amplitudes below 1e-8 are raised to that, as the logarithm of
-    rounding errors is noise; the smoothing mirrors the border instead of adding black and is not cut to 10x10 pixels; and
-    the map is brought back to the picture's size (bilinear).
+    As in the authors' code: the image is grey and 64 pixels wide; its log amplitude minus the 3x3 average of the log amplitude
+    is transformed back with the original phase, squared, and smoothed with a standard deviation of 2.5 pixels. Departures:
+    amplitudes below 1e-8 are raised to 1e-8, as the logarithm of rounding errors is noise; the smoothing mirrors the border
+    instead of adding black and is not cut to 10x10 pixels; and the map is resized to the size of the image (bilinear).
 
     References
     ----------
@@ -67,8 +69,7 @@ def spectral_residual(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     log_amplitude = np.log(np.maximum(np.abs(spectrum), 1e-8))
     residual = log_amplitude - uniform_filter(log_amplitude, 3, mode="nearest")
     saliency = np.abs(np.fft.ifft2(np.exp(residual + 1j * np.angle(spectrum)))) ** 2
-    smooth = gaussian_filter(saliency, _SIGMA).astype(np.float32)
-    smooth = (smooth - smooth.min()) / max(np.ptp(smooth), np.finfo(np.float32).tiny)
+    smooth = min_max_scaled(gaussian_filter(saliency, _SIGMA).astype(np.float32), dtype=np.float32)
     return np.asarray(Image.fromarray(smooth).resize((width, height), Image.Resampling.BILINEAR))
 
 

@@ -1,7 +1,4 @@
-"""Maps that someone else's model wrote, and models that are any Python function: scored as ours are.
-
-A folder or an HDF5 file of maps flows in, found by the stimulus's name; a map at the stimulus's size flows out.
-"""
+"""Maps that another model wrote to a folder or an HDF5 file, as a model: the map of an image is found by its name."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
@@ -19,34 +16,36 @@ from mrsal.inference.saliency_map import SaliencyMap
 from mrsal.inference.saliency_model import PreparedImage, SaliencyModel
 
 KINDS = ("saliency", "log_density", "density")
-NORMALISED = 0.01  # largest |logsumexp| of what is taken for a log-density; pysaliency's own tolerance
+NORMALISED = 0.01  # the largest |logsumexp| of a log-density, as in pysaliency
 
 _ARRAYS = (".npy", ".mat")
 
 
 class StoredMaps(SaliencyModel):
-    """Maps on disk as a model: the map of an image is the one with its name.
+    """Maps on disk as a model: the map of an image is the map with its name.
 
     Parameters
     ----------
     source : Path
-        Folder or HDF5 file.
+        The folder or HDF5 file.
     keys : iterable of str
-        What the maps are called there, such as ``"Action/001.jpg"``.
+        The names of the maps in it, such as ``"Action/001.jpg"``.
     read : callable
-        Key to array, and the size the map had before it was stored smaller, or None.
+        A function from a key to the array and, if the map was stored smaller, its original size, or else None.
     named : callable
-        Key to the stimulus it says it is for: a file's ending is its format and no part of a name, a dataset's name is whole.
+        A function from a key to the name of its image: the suffix of a file is its format and not part of a name, while the
+        name of an HDF5 dataset is used whole.
     kind : str
-        ``"saliency"``: any values; ``"density"``: they sum to 1; ``"log_density"``: natural logarithms of such; ``"auto"``:
-        log-densities where exp of the first map sums to 1, densities where its values do, else saliency.
+        ``"saliency"``: any values; ``"density"``: values that sum to 1; ``"log_density"``: their natural logarithms;
+        ``"auto"``: log-densities if exp of the first map sums to 1, densities if its values do, or else saliency.
     resize : bool
-        Bring maps of another size to the stimulus's, bilinear, instead of refusing them.
+        Whether to resize maps of another size to that of the image (bilinear) instead of raising an error.
 
     Notes
     -----
-    A stimulus's map is the one of its exact name, else of its name without ending, else of the longest path that ends alike
-    (``Action/001`` for ``stimuli/Action/001.jpg``). Two candidates are an error, and so is one map for two stimuli.
+    The map of an image is the map with exactly its name, or else with its name without suffix, or else with the most last parts
+    of its path (``Action/001`` for ``stimuli/Action/001.jpg``). It is an error if two maps fit equally well, or if two images
+    have the same map.
     """
 
     def __init__(
@@ -60,38 +59,38 @@ class StoredMaps(SaliencyModel):
         resize: bool = False,
     ) -> None:
         if kind not in (*KINDS, "auto"):
-            raise InputError(f"expected kind as one of {', '.join((*KINDS, 'auto'))}, got {kind!r}")
+            raise InputError(f"expected one of the kinds {', '.join((*KINDS, 'auto'))}, got {kind!r}")
         self.source = source
         self.keys = tuple(sorted(keys))
         self.resize = resize
         self._read = read
         self._kind = None if kind == "auto" else kind
         self._named = named
-        self._stems: dict[str, list[str]] = {}  # by the last part of the path without ending
+        self._stems: dict[str, list[str]] = {}  # by the last part of the path without suffix
         for key in self.keys:
             self._stems.setdefault(PurePosixPath(_stem(named(key))).name, []).append(key)
-        self._taken: dict[str, str] = {}
+        self._taken: dict[str, str] = {}  # the image of each map that was found
 
     def __len__(self) -> int:
         return len(self.keys)
 
     @property
     def kind(self) -> str:
-        """What the values are, one of :data:`KINDS`; looked up in the first map where nobody said it."""
+        """What the values are, one of :data:`KINDS`; guessed from the first map unless it was given."""
         if self._kind is None:
             self._kind = _guess_kind(self._values(self.keys[0])[0])
         return self._kind
 
     def require(self, names: Iterable[str]) -> None:
-        """Check that every stimulus has a map; :class:`DataError` says how many have none and names the first."""
+        """Check that every image has a map; the :class:`DataError` says how many have none, and names the first of them."""
         names = list(names)
         missing = [name for name in names if self._find(name) is None]
         if missing:
-            there = ", ".join(self.keys[:3])
+            examples = ", ".join(self.keys[:3])
             raise DataError(
-                f"{self.source} lacks the maps of {len(missing)} of {len(names)} stimuli: {', '.join(missing[:3])}"
-                f"{', ...' if len(missing) > 3 else ''}. It holds {len(self.keys)}, such as {there}; "
-                "name each map as its stimulus"
+                f"{self.source} has no map for {len(missing)} of {len(names)} images: {', '.join(missing[:3])}"
+                f"{', ...' if len(missing) > 3 else ''}. It has {len(self.keys)} maps, such as {examples}; "
+                "give each map the name of its image"
             )
 
     @property
@@ -101,21 +100,23 @@ class StoredMaps(SaliencyModel):
 
     def prepare(self, image: object, *, name: str = "") -> PreparedImage:
         if not name and not isinstance(image, str | Path):
-            raise InputError(f"a map in {self.source} is found by the name of the image, and this image has none")
+            raise InputError(
+                f"expected an image with a name, by which its map in {self.source} is found; give a path or name=..."
+            )
         return super().prepare(image, name=name)
 
     def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
         return [image.map(self.map_of(image.name, image.shape)) for image in images]
 
     def map_of(self, name: str, shape: tuple[int, int]) -> NDArray[np.float64]:
-        """The map of a stimulus: saliency values as they are stored, or a density that sums to 1.
+        """The map of an image: saliency values as they are stored, or a density that sums to 1.
 
         Parameters
         ----------
         name : str
-            Of the stimulus.
+            The name of the image.
         shape : (int, int)
-            Its height and width in pixels.
+            The height and width of the image in pixels.
 
         Returns
         -------
@@ -125,8 +126,8 @@ class StoredMaps(SaliencyModel):
         Raises
         ------
         DataError
-            If there is no such map, it has another size (without ``resize``), it holds values that are not finite, or it is
-            of another kind than the first.
+            If there is no such map, it has another size (without ``resize``), it has values that are not finite, or it is of
+            another kind than the first map.
         """
         self.require([name])
         key = str(self._find(name))
@@ -135,21 +136,21 @@ class StoredMaps(SaliencyModel):
             total = float(logsumexp(values))
             if abs(total) > NORMALISED:
                 raise DataError(
-                    f"{key} in {self.source}: expected a log-density, exp of which sums to 1, as the first map is; its "
-                    f"logsumexp is {total:.3g}. Subtract that from it, or give kind='saliency'"
+                    f"{key} in {self.source}: expected a log-density, whose exp sums to 1, like the first map; got a logsumexp "
+                    f"of {total:.3g}. Subtract it from the map, or give kind='saliency'"
                 )
             values = np.exp(values)
         if (values.shape != shape and self.resize) or (full is not None and full == shape):
             values = _resized(values, shape)
         if values.shape != shape:
             raise DataError(
-                f"{key} in {self.source}: expected {shape} as its stimulus, (height, width), got {values.shape}; "
-                "give resize=True (--resize_maps) to have it resized, bilinear"
+                f"{key} in {self.source}: expected the size of its image, {shape} as (height, width), got {values.shape}; "
+                "to resize maps, give resize=True (--resize_maps)"
             )
         if self.kind == "saliency":
             return values
         if values.min() < 0 or not values.sum() > 0:
-            raise DataError(f"{key} in {self.source}: a density has no negative values and is not zero everywhere")
+            raise DataError(f"{key} in {self.source}: expected a density, got negative values, or 0 everywhere")
         return values / values.sum()
 
     def _values(self, key: str) -> tuple[NDArray[np.float64], tuple[int, int] | None]:
@@ -163,12 +164,13 @@ class StoredMaps(SaliencyModel):
         if not np.isfinite(values).all():
             bad = int((~np.isfinite(values)).sum())
             raise DataError(
-                f"{key} in {self.source} holds {bad} values that are NaN or infinite; mend the model that wrote them. "
-                "(-inf in a log-density is a probability of 0: add a small floor before the logarithm)"
+                f"{key} in {self.source} has {bad} values that are NaN or infinite; correct the model that wrote them. "
+                "(-inf in a log-density is a probability of 0: add a small number before the logarithm)"
             )
         return values, full
 
     def _find(self, name: str) -> str | None:
+        """The key of the map of an image, or None."""
         ranked: dict[int, set[str]] = {}
         for key in self._stems.get(PurePosixPath(_stem(name)).name, []):
             ranked.setdefault(_likeness(name, self._named(key)), set()).add(key)
@@ -180,8 +182,8 @@ class StoredMaps(SaliencyModel):
             raise DataError(f"{self.source} has {len(best)} maps for {name}: {', '.join(best[:3])}; keep one of them")
         if self._taken.setdefault(best[0], name) != name:
             raise DataError(
-                f"{self.source} has one map, {best[0]}, for two stimuli, {self._taken[best[0]]} and {name}; "
-                "put maps into subfolders as the stimuli are"
+                f"{self.source} has one map, {best[0]}, for two images, {self._taken[best[0]]} and {name}; "
+                "put the maps into the same subfolders as the images"
             )
         return best[0]
 
@@ -192,15 +194,15 @@ def open_maps(path: str | Path, *, kind: str = "auto", resize: bool = False) -> 
     Parameters
     ----------
     path : str or Path
-        A folder with one file per stimulus, in subfolders if need be: ``.npy`` (any numbers), ``.mat`` (one variable), or a
-        grey picture of 8 or 16 bits. Or an HDF5 file as pysaliency exports a model: one dataset per stimulus.
+        A folder with one file per image, also in subfolders: ``.npy`` (any numbers), ``.mat`` (one variable), or a grey image
+        file with 8 or 16 bits. Or an HDF5 file as pysaliency exports a model, with one dataset per image.
     kind, resize
-        As for :class:`StoredMaps`.
+        Options as for :class:`StoredMaps`.
 
     Raises
     ------
     FileError, DataError
-        If there is nothing at ``path``, or no map in it.
+        If ``path`` does not exist or contains no map.
     """
     path = Path(path)
     if path.is_dir():
@@ -211,32 +213,35 @@ def open_maps(path: str | Path, *, kind: str = "auto", resize: bool = False) -> 
     elif path.suffix.lower() in SUFFIXES or path.is_file():
         maps = StoredMaps(path, _hdf5_keys(path), _hdf5_reader(path), kind=kind, resize=resize)
     else:
-        raise FileError(f"no folder and no file of maps at {path}; check the path")
+        raise FileError(f"no folder or file of maps at {path}; check the path")
     if not len(maps):
         raise FileError(
-            f"no maps in {path}; expected one {', '.join((*_ARRAYS, '.png'))} file, or one dataset, per stimulus"
+            f"no maps in {path}; expected one file per image ({', '.join((*_ARRAYS, '.png'))}), or one dataset in HDF5"
         )
     return maps
 
 
 def _stem(name: str) -> str:
-    """Without the ending of a picture or an array; other dots belong to the name."""
+    """The name without the suffix of an image or array file; other dots are part of the name."""
     path = PurePosixPath(name)
     return path.with_suffix("").as_posix() if path.suffix.lower() in (*_ARRAYS, *EXTENSIONS) else path.as_posix()
 
 
 def _likeness(name: str, other: str) -> int:
-    """How well another name fits a stimulus's: 0 not at all; the more parts of the paths agree the better, then whether all
-    do, then whether the ending does."""
-    parts, wanted = PurePosixPath(_stem(other)).parts, PurePosixPath(_stem(name)).parts
-    shared = min(len(parts), len(wanted))
-    if parts[-shared:] != wanted[-shared:]:
+    """How well another name fits that of an image.
+
+    0: not at all. Otherwise, the number of last parts that the paths share counts first, then whether they share all parts,
+    then whether they have the same suffix.
+    """
+    parts, other_parts = PurePosixPath(_stem(name)).parts, PurePosixPath(_stem(other)).parts
+    shared = min(len(parts), len(other_parts))
+    if parts[-shared:] != other_parts[-shared:]:
         return 0
-    return 4 * shared + 2 * (parts == wanted) + (PurePosixPath(other).name == PurePosixPath(name).name)
+    return 4 * shared + 2 * (parts == other_parts) + (PurePosixPath(other).name == PurePosixPath(name).name)
 
 
 def _guess_kind(values: NDArray[np.float64]) -> str:
-    if abs(float(logsumexp(values))) <= NORMALISED:  # never so for values >= 0, unless it is a single pixel
+    if abs(float(logsumexp(values))) <= NORMALISED:  # impossible for values >= 0, except for a single pixel
         return "log_density"
     return "density" if values.min() >= 0 and abs(values.sum() - 1) <= NORMALISED else "saliency"
 
@@ -260,7 +265,9 @@ def _read_npy(path: Path) -> NDArray:
     try:
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is damaged, or no array of numbers: {error}; save it again with numpy.save") from error
+        raise DataError(
+            f"{path} is damaged, or not an array of numbers: {error}; save it again with numpy.save"
+        ) from error
 
 
 def _read_mat(path: Path) -> NDArray:
@@ -268,7 +275,7 @@ def _read_mat(path: Path) -> NDArray:
 
     try:
         variables = {key: value for key, value in loadmat(path).items() if not key.startswith("__")}
-    except Exception as error:  # loadmat lets through whatever a damaged file provokes, down to zlib.error
+    except Exception as error:  # a damaged file can raise any error in loadmat, even zlib.error
         raise DataError(f"{path} cannot be read: {error}; save the map as .npy") from error
     if len(variables) != 1:
         raise DataError(f"{path}: expected one variable, the map, got {', '.join(variables) or 'none'}")
@@ -285,7 +292,7 @@ def _hdf5_keys(path: Path) -> list[str]:
 def _hdf5_reader(path: Path) -> Callable[[str], tuple[NDArray, tuple[int, int] | None]]:
     def read(key: str) -> tuple[NDArray, tuple[int, int] | None]:
         with reading(path) as file:
-            size = file[key].attrs.get("original_shape")  # where pysaliency stored a smaller map
+            size = file[key].attrs.get("original_shape")  # pysaliency adds it to a map that is stored smaller
             return file[key][...], None if size is None else (int(size[0]), int(size[1]))
 
     return read

@@ -1,7 +1,7 @@
-"""A video in, the same video with a heatmap out, and the maps as numbers.
+"""Predict each frame of a video, and write the video with a heatmap, or the maps.
 
-Frames flow in; each is predicted by itself (the method knows no motion), smoothed over time on request, and flows out
-under its own time stamp. Needs PyAV: ``pip install 'mrsal[video]'``.
+Frames are predicted one by one, since the networks know no motion; the maps can be smoothed over time. Time stamps are kept.
+Needs PyAV: ``pip install 'mrsal[video]'``.
 """
 
 import logging
@@ -24,6 +24,7 @@ from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_folder, atomic_path
 from mrsal.inference.options import Look, PredictOptions
 from mrsal.inference.overlay import Heat
+from mrsal.inference.saliency_map import write_png
 from mrsal.inference.saliency_model import SaliencyModel
 from mrsal.model import GRID, Grid
 
@@ -31,10 +32,10 @@ log = logging.getLogger("mrsal")
 
 EXTENSIONS: tuple[str, ...] = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
 
-_RELEASE = 2.0  # seconds in which the range of colours forgets an extreme
-_WHOLE = 0.9  # share of the frames that a file announces; edits leave out some, and a duration is no exact count
-_HD = 720  # rows from which players take untagged colours for BT.709
-_UNTAGGED, _BT709, _LIMITED = 2, 1, 1  # of FFmpeg's AVColorSpace and AVColorRange
+_RELEASE = 2.0  # time constant, in seconds, with which the range of colours narrows
+_WHOLE = 0.9  # fewer frames than this share of the announced number are damage; the number may be estimated from the duration
+_HD = 720  # with at least so many rows, players assume BT.709 if the colours have no tag
+_UNTAGGED, _BT709, _LIMITED = 2, 1, 1  # values of AVColorSpace and AVColorRange in FFmpeg
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,11 @@ class VideoResult:
     Parameters
     ----------
     frames : int
-        Frames written.
+        The number of frames written.
     seconds : float
-        Time stamp of the last one, from the start of the video.
+        The time stamp of the last frame, from the start of the video.
     damage : str
-        What was wrong with the file, and where; empty if nothing was.
+        What is wrong with the file, and where; empty if it is sound.
     """
 
     frames: int
@@ -83,49 +84,55 @@ def predict_video(
     Parameters
     ----------
     path : str or Path
-        Any video that FFmpeg reads. Its rotation is applied; a variable frame rate is kept.
+        Any video that FFmpeg can read. Its rotation is applied, and a variable frame rate is kept.
     out : path, or several
-        By suffix: ``.mp4``, the video with a heatmap (H.264, 4:2:0, the frames' own time stamps, the sound copied where MP4
-        can hold it, sizes padded to even); ``.npy``, the maps, ``(T, 50, 50)`` float16 in [0, 1] on the grid on which they are
-        computed, and beside them ``<stem>_times.npy``, ``(T,)`` float64 in seconds; no suffix, a folder with the same maps
-        as 16-bit ``000000.png`` and so on. Each appears whole at the end, or not at all.
+        The results, whose suffixes decide the format. ``.mp4``: the video with a heatmap (H.264, 4:2:0, with the time stamps of
+        the frames, the sound if MP4 supports it, and sizes padded to even numbers). ``.npy``: the maps, ``(T, 50, 50)`` float16
+        in [0, 1] on the grid on which they are computed, and beside them ``<stem>_times.npy``, ``(T,)`` float64 in seconds. No
+        suffix: a folder with the same maps as 16-bit ``000000.png`` and so on. Results appear complete at the end, or not at
+        all.
     model : SaliencyModel
-        It is used in the mode that it has; ``model.with_mode(model.video_mode)`` is the one for videos.
+        The model, which is used in its own mode; ``model.with_mode(model.video_mode)`` has the default mode for videos.
     smoothing : float
-        Time constant in seconds of an exponential average over past frames, 0 for none: after a sudden change the map is
-        63 % there after this time.
+        The time constant in seconds of an exponential average over past frames: this long after a sudden change, the map has
+        changed by 63 %. 0: no smoothing.
     every : int
-        Predict every n-th frame only, and the last; maps in between are interpolated in time.
+        Predict only every n-th frame and the last one; the maps in between are interpolated in time.
     opacity : float
-        Of the heatmap where it is hottest, from 0 to 1.
+        The opacity of the heatmap where it is highest, from 0 to 1.
     colormap : str
-        Of matplotlib.
+        The name of a colormap of matplotlib.
     on_frame : callable
-        Called with the number of frames done, and of all, or None where the file does not tell.
+        A function that is called with the number of frames done and the number of all frames, or None if it is unknown.
 
     Returns
     -------
     VideoResult
-        If the file is damaged, what can be decoded is kept, and ``damage`` says so.
+        If the file is damaged, the frames that can be decoded are written, and ``damage`` explains the damage.
 
     Raises
     ------
     InputError
         If PyAV is missing or an option is out of range.
     FileError, DataError
-        If the file cannot be opened, or not one frame decoded, or the result not written.
+        If the file cannot be opened, no frame can be decoded, or the result cannot be written.
 
     Notes
     -----
-    Colours run from the lowest to the highest value of the last seconds, not of each frame: a range of its own for each
-    frame would make the heatmap flicker, and a dull frame look as salient as any.
+    The colours range from the lowest to the highest value of the last seconds, not of each frame. With a separate range for
+    each frame the heatmap would flicker, and a frame without anything salient would look like any other.
     """
     outs = [Path(path) for path in ([out] if isinstance(out, str | Path) else out)]
     if not (math.isfinite(smoothing) and smoothing >= 0):
-        raise InputError(f"smoothing is a time in seconds, 0 or more, got {smoothing}")
+        raise InputError(f"expected a smoothing of at least 0 seconds, got {smoothing}")
     if every < 1:
+<<<<<<< HEAD
         raise InputError(f"every must be at least 1, got {every}")
     heat = _Heat(opacity, colormap, root=model.gives_density)
+=======
+        raise InputError(f"expected every to be at least 1, got {every}")
+    heat = _VideoHeat(opacity, colormap)
+>>>>>>> core
     count, time = 0, 0.0
     with _Video(Path(path), sound=any(file.suffix.lower() == ".mp4" for file in outs)) as source, ExitStack() as stack:
         writers = [stack.enter_context(_writer(file, source, heat)) for file in outs]
@@ -140,14 +147,14 @@ def predict_video(
         if count < _WHOLE * total - 1:
             source.note(time, f"it ends after {count} of about {total} frames")
         if not count:
-            raise DataError(f"{path} is damaged: not one frame can be decoded; {source.damage or 'it is empty'}")
+            raise DataError(f"{path} is damaged: no frame can be decoded; {source.damage or 'it is empty'}")
     return VideoResult(count, time, source.damage)
 
 
 def _predicted(
     frames: Iterator[_Frame], model: SaliencyModel, *, every: int
 ) -> Iterator[tuple[_Frame, NDArray[np.float32]]]:
-    """Frames and their maps; a group is the frames after one that is predicted, up to the next."""
+    """Frames and their maps. A group consists of the frames after a predicted frame, up to and with the next one."""
     groups: deque[list[_Frame]] = deque()
 
     def images() -> Iterator[NDArray[np.uint8]]:
@@ -162,32 +169,32 @@ def _predicted(
             groups.append(group)
             yield group[-1].image
 
-    # many at once read ahead; all frames between two that are predicted wait in memory, so these go one by one
+    # predict_many reads ahead, and with groups of many frames that would take too much memory
     maps = model.predict_many(images()) if every == 1 else (model.predict(image) for image in images())
-    before: NDArray[np.float32] | None = None
-    began = 0.0
+    previous: NDArray[np.float32] | None = None
+    start = 0.0  # the time of the previous predicted frame
     for map_ in maps:
         group, values = groups.popleft(), _on_grid(map_.values)
-        ends = group[-1].time
+        end = group[-1].time
         for frame in group[:-1]:
-            share = np.float32((frame.time - began) / (ends - began))
-            assert before is not None  # the first group is the first frame alone
-            yield frame, before + share * (values - before)
+            share = np.float32((frame.time - start) / (end - start))
+            assert previous is not None  # the first group is the first frame alone
+            yield frame, previous + share * (values - previous)
         yield group[-1], values
-        before, began = values, ends
+        previous, start = values, end
 
 
 def _on_grid(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A map at the frame's size back to the grid it was computed on: ``(H, W)`` to ``(50, 50)``."""
+    """Sample a map in the size of the frame on the grid of the network: ``(H, W)`` to ``(50, 50)``."""
     cells = Grid.cells((values.shape[0], values.shape[1]), GRID)
-    at = np.meshgrid(cells.rows - 0.5, cells.columns - 0.5, indexing="ij")
-    return ndimage.map_coordinates(values, at, order=1, mode="nearest").astype(np.float32)
+    centres = np.meshgrid(cells.rows - 0.5, cells.columns - 0.5, indexing="ij")
+    return ndimage.map_coordinates(values, centres, order=1, mode="nearest").astype(np.float32)
 
 
 def _smoothed(
     pairs: Iterator[tuple[_Frame, NDArray[np.float32]]], seconds: float
 ) -> Iterator[tuple[_Frame, NDArray[np.float32]]]:
-    """Exponential average over past frames, by the time between them and not by their number."""
+    """An exponential average over past frames, which depends on the time between them and not on their number."""
     state: NDArray[np.float32] | None = None
     last = 0.0
     for frame, values in pairs:
@@ -199,8 +206,8 @@ def _smoothed(
         yield frame, state
 
 
-class _Heat:
-    """Lays maps over frames, in a range of colours that widens at once and narrows slowly."""
+class _VideoHeat:
+    """Lays maps over frames, with a range of colours that widens at once and narrows slowly."""
 
     def __init__(self, opacity: float, colormap: str, *, root: bool) -> None:
         self._heat = Heat(opacity, colormap)
@@ -220,20 +227,20 @@ class _Heat:
 
     def _follow(self, low: float, high: float, time: float) -> tuple[float, float]:
         if self._range is not None:
-            kept = math.exp((self._time - time) / _RELEASE)
-            low = min(low, low + kept * (self._range[0] - low))
-            high = max(high, high + kept * (self._range[1] - high))
+            share = math.exp((self._time - time) / _RELEASE)
+            low = min(low, low + share * (self._range[0] - low))
+            high = max(high, high + share * (self._range[1] - high))
         self._range, self._time = (low, high), time
         return low, high
 
 
 class _Video(AbstractContextManager["_Video"]):
-    """An open video: its frames, and the sound that passes by while they are read."""
+    """An open video. Reading its frames also collects its packets of sound."""
 
     def __init__(self, path: Path, *, sound: bool) -> None:
         self.av = _import_av()
         self.path, self.damage = path, ""
-        self.sound: deque[Any] = deque()  # packets that nobody has written yet
+        self.sound: deque[Any] = deque()  # packets that are not written yet
         if not path.is_file():
             raise FileError(f"no video at {path}; check the path")
         try:
@@ -241,12 +248,14 @@ class _Video(AbstractContextManager["_Video"]):
         except self.av.FFmpegError as error:
             if isinstance(error, PermissionError):
                 raise FileError(f"cannot open {path}: {error.strerror}") from error
-            raise DataError(f"{path} is not a video that can be read: {error.strerror}; is it complete?") from error
+            raise DataError(
+                f"{path} is not a video that can be read ({error.strerror}); check that it is complete"
+            ) from error
         self.video = self.container.streams.best("video")
         self.audio = self.container.streams.best("audio") if sound else None
         if self.video is None:
             self.container.close()
-            raise DataError(f"{path} holds no video")
+            raise DataError(f"{path} contains no video; give a file with frames")
         self.video.thread_type = "AUTO"
         self.time_base: Fraction = self.video.time_base
         self.rate: Fraction = self.video.average_rate or self.video.guessed_rate or Fraction(25)
@@ -265,7 +274,7 @@ class _Video(AbstractContextManager["_Video"]):
         for raw in self._decoded():
             shape = shape or (raw.height, raw.width)
             pts = raw.pts - offset if raw.pts is not None else (0 if last is None else last + step)
-            if last is not None and pts <= last:  # two frames at one time cannot be written
+            if last is not None and pts <= last:  # two frames must not have the same time
                 pts = last + 1
             last = pts
             if raw.is_corrupt:
@@ -295,15 +304,16 @@ class _Video(AbstractContextManager["_Video"]):
                 time = float(packet.pts * self.time_base - self.start)
             try:
                 yield from packet.decode()
-            except self.av.FFmpegError as error:  # the next packets may be sound
+            except self.av.FFmpegError as error:  # the next packets may be intact, or sound
                 self.note(time, error.strerror)
         yield from self.video.decode(None)
 
     def note(self, time: float, what: str) -> None:
+        """Remember the first damage."""
         self.damage = self.damage or f"damaged at {time:.1f} s: {what}"
 
 
-def _writer(path: Path, source: _Video, heat: _Heat) -> AbstractContextManager[_Write]:
+def _writer(path: Path, source: _Video, heat: _VideoHeat) -> AbstractContextManager[_Write]:
     if path.resolve() == source.path.resolve():
         raise InputError(f"the result would overwrite {source.path}; choose another folder or name")
     if path.suffix.lower() == ".mp4":
@@ -312,11 +322,11 @@ def _writer(path: Path, source: _Video, heat: _Heat) -> AbstractContextManager[_
         return _npy(path)
     if not path.suffix:
         return _folder(path)
-    raise InputError(f"a video is written as .mp4, .npy or (without suffix) a folder of PNG, got {path.name!r}")
+    raise InputError(f"expected a name that ends in .mp4 or .npy, or a folder name without suffix, got {path.name!r}")
 
 
 @contextmanager
-def _mp4(path: Path, source: _Video, heat: _Heat) -> Iterator[_Write]:
+def _mp4(path: Path, source: _Video, heat: _VideoHeat) -> Iterator[_Write]:
     av = source.av
     options = {"movflags": "+faststart"}
     try:
@@ -327,7 +337,7 @@ def _mp4(path: Path, source: _Video, heat: _Heat) -> Iterator[_Write]:
                 audio = container.add_stream_from_template(source.audio)
             elif source.audio is not None:
                 codec = source.audio.codec_context.name
-                log.warning("the sound of %s is left out: MP4 cannot hold %s", source.path, codec)
+                log.warning("the sound of %s is left out: MP4 does not support %s", source.path, codec)
 
             def write(frame: _Frame, values: NDArray[np.float32]) -> None:
                 picture = heat(frame, values)
@@ -371,7 +381,7 @@ def _set_up(context: Any, shape: tuple[int, ...], source: _Video) -> None:
 
 
 def times_path(maps: Path) -> Path:
-    """Where the times of the frames go whose maps are in this ``.npy``."""
+    """The file with the times of the frames whose maps are in this ``.npy``."""
     return maps.with_name(f"{maps.stem}_times.npy")
 
 
@@ -406,11 +416,10 @@ def _folder(path: Path) -> Iterator[_Write]:
             nonlocal count
             if values.min() < 0 or values.max() > 1:
                 raise InputError(
-                    f"the maps of a video are written as PNG where they lie in [0, 1], and this model's run from "
-                    f"{values.min():.3g} to {values.max():.3g}; write them as .npy"
+                    f"expected maps in [0, 1] to write the maps of a video as PNG, got values from {values.min():.3g} to "
+                    f"{values.max():.3g}; write them as .npy"
                 )
-            sixteen = Image.fromarray(np.round(values * 65535).astype(np.uint16))
-            sixteen.save(temporary / f"{count:06}.png", compress_level=1)
+            write_png(values, temporary / f"{count:06}.png")
             count += 1
 
         yield write

@@ -1,4 +1,4 @@
-"""The score that published numbers of this code family call AUC. Not an ROC area."""
+"""The agreement score, which published numbers of this family of programs call AUC although it is not a ROC area."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,31 +13,35 @@ _THRESHOLDS = np.linspace(0, 1, 20)
 
 @batched("prediction", "target")
 def agreement_score(prediction: ArrayLike, target: ArrayLike) -> float:
-    """Share of pixels on which two thresholded maps agree, over 20 thresholds. For comparison with old numbers only.
+    """Compute the share of pixels on which two thresholded maps agree, over 20 thresholds.
+
+    Use it only for comparison with old numbers.
 
     Parameters
     ----------
     prediction : array
-        ``(H, W)`` or a stack of B, any range; scaled to [0, 1] by its own minimum and maximum, or to 0 if it is constant.
+        ``(H, W)`` or a stack of B, with any range. It is scaled to [0, 1] by its own minimum and maximum; a constant map
+        becomes 0.
     target : array
-        ``(H, W)`` or a stack of B, density map as 8 bits hold it, 0 to 255; divided by 255.
+        ``(H, W)`` or a stack of B: a density map in the range of 8 bits, 0 to 255. It is divided by 255.
 
     Returns
     -------
     float, or ``(B,)`` float64 for a stack
         Simpson's rule with unit spacing over the shares ``mean((prediction > t) == (target > t))`` for 20 thresholds from 0
-        to 1, divided by 20: at most 0.95, which is what the ground truth itself scores.
+        to 1, divided by 20. At most 0.95, which is the score of the ground truth itself.
 
     Raises
     ------
     InputError
-        If the shapes differ, a value is not finite, or the target leaves 0 to 255 or ends at 1, as one in [0, 1] does.
+        If the shapes differ, a value is not finite, a value of the target is not in 0 to 255, or its maximum is at most 1,
+        since the target is then probably in [0, 1].
 
     Notes
     -----
-    Most pixels of a density map are near 0, so whatever is near 0 agrees: a constant map scores 0.917 on 100 of
-    MIT1003's maps, more than the models this score was published for. ``docs/agreement-score.md`` has the numbers. SciPy
-    before 1.11 integrated an even number of values another way, which moves the score by less than 0.001.
+    Most pixels of a density map are near 0, so any map that is near 0 agrees with it: a constant map scores 0.917 on 100 maps
+    of MIT1003, which is more than the models for which this score was published. ``docs/agreement-score.md`` has the numbers.
+    SciPy before 1.11 integrated an even number of values in another way, which changes the score by less than 0.001.
 
     Examples
     --------
@@ -49,11 +53,11 @@ def agreement_score(prediction: ArrayLike, target: ArrayLike) -> float:
     """
     p, q = as_pair(prediction, target, ("the prediction", "the target"))
     if q.min() < 0 or q.max() > 255 * (1 + 1e-9):
-        raise InputError(f"expected a target from 0 to 255, got {q.min():.3g} to {q.max():.3g}")
+        raise InputError(f"expected a target from 0 to 255, got {q.min():.3g} to {q.max():.3g}; scale or clip it")
     if 0 < q.max() <= 1:
         raise InputError(f"expected a target from 0 to 255, got {q.min():.3g} to {q.max():.3g}; multiply it by 255")
     p, q = min_max_scaled(p), q / 255
-    # a pixel disagrees at the thresholds that lie between its two values: count those instead of comparing 20 maps
+    # a pixel disagrees at the thresholds between its two values; counting these is faster than comparing 20 maps
     low, high = np.minimum(p, q).ravel(), np.maximum(p, q).ravel()
     first = np.searchsorted(_THRESHOLDS, low, side="left")
     last = np.searchsorted(_THRESHOLDS, high, side="left")

@@ -1,4 +1,4 @@
-"""Metrics against a fixation density: CC, SIM, KL divergence."""
+"""The metrics that compare a map with a fixation density: CC, SIM and KL divergence."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,19 +12,20 @@ _NAMES = ("the prediction", "the ground truth")
 
 @batched("a", "b")
 def cc(a: ArrayLike, b: ArrayLike) -> float:
-    """Pearson's correlation coefficient between prediction and ground truth.
+    """Compute Pearson's correlation coefficient between prediction and ground truth.
 
     Parameters
     ----------
     a : array
-        ``(H, W)`` prediction, any range; or a stack of B.
+        The prediction: ``(H, W)`` or a stack of B, with any range.
     b : array
-        ``(H, W)`` fixation density, any range; or a stack of B. A single map beside a stack serves all of it.
+        The fixation density: ``(H, W)`` or a stack of B, with any range. If only one of the two is a stack, each of its maps is
+        compared with the other.
 
     Returns
     -------
     float, or ``(B,)`` float64 for a stack
-        In [-1, 1]; 0 if the prediction is constant. Higher is better.
+        The coefficient, in [-1, 1]; it is 0 if the prediction is constant. Higher is better.
 
     Raises
     ------
@@ -38,28 +39,28 @@ def cc(a: ArrayLike, b: ArrayLike) -> float:
     """
     p, q = as_pair(a, b, _NAMES)
     if np.ptp(q) == 0:
-        raise InputError("the ground truth is constant, so a correlation with it is not defined")
+        raise InputError("the ground truth is constant, so a correlation with it is not defined; leave this image out")
     return correlation(centred(p), centred(q))
 
 
 @batched("a", "b")
 def sim(a: ArrayLike, b: ArrayLike) -> float:
-    """Similarity, or histogram intersection: the mass that two distributions share.
+    """Compute the similarity, or histogram intersection: the mass that two distributions share.
 
     Parameters
     ----------
     a, b : array
-        ``(H, W)`` or a stack of B, non-negative; each map is divided by its sum. (The MATLAB code scales to [0, 1] first.)
+        ``(H, W)`` or a stack of B, non-negative. Each map is divided by its sum. (The MATLAB code first scales it to [0, 1].)
 
     Returns
     -------
     float, or ``(B,)`` float64 for a stack
-        Sum of ``min(p, q)``, in [0, 1]; 1 for equal distributions. Higher is better.
+        The sum of ``min(p, q)``, in [0, 1]; it is 1 for equal distributions. Higher is better.
 
     Raises
     ------
     InputError
-        If the shapes differ, or a map is not finite, negative somewhere or 0 everywhere.
+        If the shapes differ, or a map is not finite, has negative values or is 0 everywhere.
 
     Examples
     --------
@@ -72,23 +73,23 @@ def sim(a: ArrayLike, b: ArrayLike) -> float:
 
 @batched("prediction", "ground_truth")
 def kl_divergence(prediction: ArrayLike, ground_truth: ArrayLike) -> float:
-    """Kullback-Leibler divergence of the prediction from the ground truth.
+    """Compute the Kullback-Leibler divergence of the prediction from the ground truth.
 
     Parameters
     ----------
     prediction, ground_truth : array
-        ``(H, W)`` or a stack of B, non-negative; each map is divided by its sum.
+        ``(H, W)`` or a stack of B, non-negative. Each map is divided by its sum.
 
     Returns
     -------
     float, or ``(B,)`` float64 for a stack
-        Sum of ``q log(eps + q / (p + eps))`` in nats, q the ground truth, eps = 2.2204e-16: 0 for equal distributions,
-        at most about 36. Lower is better.
+        The sum of ``q log(eps + q / (p + eps))`` in nats, where q is the ground truth and eps = 2.2204e-16. It is 0 for equal
+        distributions and at most about 36. Lower is better.
 
     Raises
     ------
     InputError
-        If the shapes differ, or a map is not finite, negative somewhere or 0 everywhere.
+        If the shapes differ, or a map is not finite, has negative values or is 0 everywhere.
 
     References
     ----------
@@ -97,7 +98,7 @@ def kl_divergence(prediction: ArrayLike, ground_truth: ArrayLike) -> float:
 
     Examples
     --------
-    All of the mass where the prediction has a half: log 2.
+    All fixations are where the prediction has half of its mass, which gives log 2:
 
     >>> round(kl_divergence([[1.0, 1.0]], [[0.0, 1.0]]), 6)
     0.693147

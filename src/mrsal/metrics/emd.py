@@ -1,4 +1,4 @@
-"""Earth mover's distance between a prediction and a fixation density; needs the extra ``mrsal[emd]``."""
+"""The earth mover's distance between a prediction and a fixation density; it needs the extra ``mrsal[emd]``."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,41 +13,42 @@ _NAMES = ("the prediction", "the ground truth")
 
 @batched("prediction", "ground_truth")
 def emd(prediction: ArrayLike, ground_truth: ArrayLike, *, reduction: int = 32, match_histogram: bool = False) -> float:
-    """Earth mover's distance: how far, on average, the mass of one map has to move to become the other.
+    """Compute the earth mover's distance: how far the mass of one map has to move, on average, to become the other map.
 
     Parameters
     ----------
     prediction, ground_truth : array
-        ``(H, W)`` or a stack of B, non-negative. Each is reduced, then divided by its sum.
+        ``(H, W)`` or a stack of B, non-negative. Each map is reduced, then divided by its sum.
     reduction : int
-        Maps are reduced to ``ceil(H / reduction)`` by ``ceil(W / reduction)`` cells, bicubic and antialiased. 32, that of the
-        MATLAB code [1]_, leaves 32 x 24 cells of 1024 x 768 pixels; halving it takes sixteen times the memory.
+        The factor by which maps are reduced, to ``ceil(H / reduction)`` by ``ceil(W / reduction)`` cells, bicubic and
+        antialiased. The default is that of the MATLAB code [1]_ and turns 1024 x 768 pixels into 32 x 24 cells. Half of it
+        takes sixteen times the memory.
     match_histogram : bool
-        Give the reduced prediction the values of the reduced ground truth, cell by cell in the order of their ranks, as the
-        MATLAB code does: only the prediction's ranks count then. Equal cells get the mean of their values.
+        Whether the cells of the reduced prediction first get the values of the reduced ground truth in the order of their
+        ranks, as in the MATLAB code. Then only the ranks of the prediction count. Equal cells get the mean of their values.
 
     Returns
     -------
     float, or ``(B,)`` float64 for a stack
-        In pixels of the stimulus, from 0 to its diagonal; the MATLAB code gives cells, 1 / 32 of that. Lower is better. Unlike
-        the other metrics it forgives a small shift: mass next to where it should be costs its distance only.
+        The distance in pixels of the stimulus, from 0 to its diagonal. The MATLAB code measures in cells, 1 / 32 of that.
+        Lower is better. Unlike the other metrics, it forgives a small shift: misplaced mass costs only its distance.
 
     Raises
     ------
     InputError
-        If POT is not installed, the shapes differ, a map is not finite, negative somewhere or 0 everywhere, or ``reduction`` is
-        below 1.
+        If POT is not installed, the shapes differ, a map is not finite, has negative values or is 0 everywhere, or
+        ``reduction`` is below 1.
 
     Notes
     -----
-    A stimulus whose sides are no multiples of ``reduction`` has cells a little smaller than that; distances are taken between
-    the centres of the cells as they are. What bicubic resampling puts below 0 becomes 0. The MATLAB code matches histograms of
-    256 bins by interpolation; here ranks are exact.
+    If the sides of a stimulus are not multiples of ``reduction``, its cells are a little smaller than that. Distances are
+    measured between the centres of these cells. Values that bicubic resampling moves below 0 become 0. The MATLAB code matches
+    histograms of 256 bins by interpolation; here ranks are exact.
 
     References
     ----------
-    .. [1] ``EMD.m`` of the MIT saliency benchmark, https://github.com/cvzoya/saliency. Here solved exactly by POT: Flamary et
-       al., "POT: Python optimal transport", JMLR 2021.
+    .. [1] ``EMD.m`` of the MIT saliency benchmark, https://github.com/cvzoya/saliency. The exact solution here is
+       from POT: Flamary et al., "POT: Python optimal transport", JMLR 2021.
 
     Examples
     --------
@@ -58,7 +59,7 @@ def emd(prediction: ArrayLike, ground_truth: ArrayLike, *, reduction: int = 32, 
     """
     ot = optional("ot", extra="emd", purpose="earth mover's distances")
     if reduction < 1:
-        raise InputError(f"expected a reduction of 1 or more, got {reduction}")
+        raise InputError(f"expected a reduction of at least 1, got {reduction}; 32 is usual")
     maps = as_pair(prediction, ground_truth, _NAMES)
     p, q = (_reduce(as_distribution(map_, name), reduction) for map_, name in zip(maps, _NAMES, strict=True))
     if match_histogram:
@@ -75,12 +76,12 @@ def _reduce(map_: NDArray[np.float64], reduction: int) -> NDArray[np.float64]:
         return map_
     height, width = map_.shape
     size = -(-width // reduction), -(-height // reduction)
-    scaled = (map_ / map_.max()).astype(np.float32)  # Pillow knows no float64
+    scaled = (map_ / map_.max()).astype(np.float32)  # Pillow has no float64
     return np.asarray(Image.fromarray(scaled).resize(size, Image.Resampling.BICUBIC), np.float64).clip(0)
 
 
 def _matched(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The values of q in the order of p."""
+    """Put the values of q into the order of p."""
     _, group, size = np.unique(p.ravel(), return_inverse=True, return_counts=True)
     ordered = np.sort(q, axis=None)
     means = np.add.reduceat(ordered, np.cumsum(size) - size) / size

@@ -1,6 +1,7 @@
-"""Sets of conventions by name: the same prediction scores differently under each, so every result says which it used.
+"""Protocols: named sets of conventions for scoring.
 
-``docs/protocols.md`` shows by how much.
+The same prediction has different scores under different protocols, so every result names its protocol. ``docs/protocols.md``
+shows the differences.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from mrsal.metrics.agreement import agreement_score
 from mrsal.metrics.emd import emd
 from mrsal.metrics.information import information_gain
 
-_SPLITS, _STEP = 100, 0.1  # of the MATLAB code
+_SPLITS, _STEP = 100, 0.1  # the values of the MATLAB code
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,15 @@ class Protocol:
     Parameters
     ----------
     name : str
-        Its key in :data:`PROTOCOLS`.
+        The key of the protocol in :data:`PROTOCOLS`.
     metrics : tuple of str
-        Columns, in order. :func:`dataclasses.replace` makes a protocol with fewer of them.
+        The metrics, in the order of the columns. :func:`dataclasses.replace` makes a protocol with fewer metrics.
     description : str
-        What a table or file must say beside the numbers.
+        The text that tables and files show with the scores.
     sigmas : dict of str to float
-        Standard deviation of the fixation density in pixels, for the data sets where the protocol prescribes it.
+        The standard deviation of the fixation density in pixels, for the data sets for which the protocol prescribes it.
     other_images : int or None
-        From how many randomly chosen other images the shuffled negatives come; None for all.
+        The number of randomly chosen other images from which the shuffled negatives come; None for all.
     """
 
     name: str
@@ -48,49 +49,53 @@ class Protocol:
 
     @property
     def needs_fixations(self) -> bool:
-        """Whether there is a metric that a target map alone does not allow."""
+        """Whether there is a metric for which a target map alone is not enough."""
         return any("fixations" in _COLUMNS[self.name][metric].needs for metric in self.metrics)
 
     def sigma(self, dataset_name: str, pixels_per_degree: float) -> float:
-        """Standard deviation of the Gaussian for fixation densities, in pixels: one degree where nothing else is prescribed.
+        """Return the standard deviation of the Gaussian for fixation densities, in pixels.
+
+        It is one degree unless the protocol prescribes another value for the data set.
 
         Raises
         ------
         InputError
-            If it would not be positive and finite.
+            If the standard deviation is not positive and finite.
         """
         sigma = float(self.sigmas.get(dataset_name.lower(), pixels_per_degree))
         if not (np.isfinite(sigma) and sigma > 0):
-            raise InputError(f"expected pixels_per_degree above 0 for {dataset_name}, got {pixels_per_degree}")
+            raise InputError(
+                f"expected pixels_per_degree above 0 for {dataset_name}, got {pixels_per_degree}; correct it in the data set"
+            )
         return sigma
 
 
 def protocol(name: str, *, emd: bool = False) -> Protocol:
-    """Look a protocol up.
+    """Look up a protocol by its name.
 
     Parameters
     ----------
     name : str
-        One of :data:`PROTOCOLS`.
+        A key of :data:`PROTOCOLS`.
     emd : bool
-        Add the column EMD to ``"mit-matlab"``; it needs ``mrsal[emd]`` and some seconds per image.
+        Whether to add the column EMD to ``"mit-matlab"``. It needs ``mrsal[emd]`` and some seconds per image.
 
     Raises
     ------
     InputError
-        If the name is not known, or the protocol knows no EMD.
+        If the name is not known, or the protocol has no EMD.
     """
-    found = _by_name(name)
+    chosen = _by_name(name)
     if not emd:
-        return found
+        return chosen
     if "EMD" not in _COLUMNS[name]:
-        raise InputError(f"the protocol {name} has no EMD; mit-matlab has")
-    return replace(found, metrics=(*found.metrics, "EMD"))
+        raise InputError(f"the protocol {name} has no EMD; use mit-matlab, which has it")
+    return replace(chosen, metrics=(*chosen.metrics, "EMD"))
 
 
 def _by_name(name: str) -> Protocol:
     if name not in PROTOCOLS:
-        raise InputError(f"no protocol is called {name!r}; choose one of {', '.join(PROTOCOLS)}")
+        raise InputError(f"expected the name of a protocol, got {name!r}; choose one of {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]
 
 
@@ -107,36 +112,37 @@ def score(
     density: ArrayLike | None = None,
     seed: int = 0,
 ) -> dict[str, float]:
-    """All metrics of a protocol for one image; what several of them need is computed once.
+    """Compute all metrics of a protocol for one image, and what several of them need only once.
 
     Parameters
     ----------
     saliency_map : array
-        ``(H, W)``, any range. For CC it is taken as it is. For SIM and KL ``tuebingen`` subtracts the minimum of a map with
-        negative values, as the benchmark does; a map that is 0 everywhere stands for a uniform one.
+        ``(H, W)``, with any range. CC uses it unchanged. For SIM and KL, ``tuebingen`` subtracts the minimum of a map with
+        negative values, as the benchmark does. A map that is 0 everywhere counts as a uniform map.
     protocol : Protocol or str
-        The conventions.
+        A protocol or its name.
     x, y : array, optional
         ``(N,)`` fixations in pixels, 0-based.
     target : array, optional
-        ``(H, W)`` fixation density, or the published map, of any positive scale.
+        ``(H, W)`` fixation density or published map, with any positive scale.
     other_x, other_y : array, optional
-        ``(M,)`` fixations of other images, rescaled to this one; see :attr:`Protocol.other_images`.
+        ``(M,)`` fixations of other images, rescaled to this image; see :attr:`Protocol.other_images`.
     baseline, density : array, optional
-        ``(H, W)`` densities, of the centre bias and of the model, for IG.
+        ``(H, W)`` densities of the centre bias and of the model, for IG.
     seed : int
-        Where the random negatives of ``mit-matlab`` start.
+        The seed of the random negatives of ``mit-matlab``.
 
     Returns
     -------
     dict of str to float
-        Those of the protocol's metrics that the given data allow, in its order: without fixations those of two maps, without
-        others no shuffled AUC, without baseline or density no IG. :data:`HIGHER_IS_BETTER` has the directions.
+        The metrics of the protocol that the data allow, in its order: without fixations only those that compare two maps,
+        without fixations of other images no shuffled AUC, and without a baseline or a density no IG.
+        :data:`HIGHER_IS_BETTER` says which direction is better.
 
     Raises
     ------
     InputError
-        If an array is not what it should be, as for the metrics themselves, or there are neither fixations nor a target.
+        If an array is wrong, as for the metrics themselves, or there are neither fixations nor a target.
 
     Examples
     --------
@@ -147,10 +153,12 @@ def score(
     columns = _COLUMNS[chosen.name]
     unknown = [metric for metric in chosen.metrics if metric not in columns]
     if unknown:
-        raise InputError(f"the protocol {chosen.name} has no {unknown[0]}; it has {', '.join(columns)}")
+        raise InputError(f"the protocol {chosen.name} has no {unknown[0]}; choose from {', '.join(columns)}")
     if (x is None) != (y is None) or (other_x is None) != (other_y is None):
-        raise InputError("expected x and y together, and other_x and other_y together; one of a pair is missing")
-    given = {
+        raise InputError(
+            "expected x and y together, and other_x and other_y together, got only one of a pair; give both"
+        )
+    available = {
         "fixations": x is not None,
         "target": target is not None,
         "others": other_x is not None and np.size(other_x) > 0,
@@ -161,21 +169,21 @@ def score(
     scores = {
         metric: columns[metric].compute(case)
         for metric in chosen.metrics
-        if all(given[need] for need in columns[metric].needs)
+        if all(available[need] for need in columns[metric].needs)
     }
-    if not (given["fixations"] or given["target"]):
-        raise InputError(f"nothing to score {chosen.name} with: give fixations, x and y, or a target map")
+    if not (available["fixations"] or available["target"]):
+        raise InputError(f"expected fixations or a target map for {chosen.name}, got neither; give x and y, or target")
     return scores
 
 
 @dataclass(frozen=True)
 class _Case:
-    """A map with what it is compared to, and what metrics share, each computed when it is first asked for."""
+    """A map, the data it is compared with, and values that several metrics share, computed at first use."""
 
     map_: NDArray[Any]
     x: Any
     y: Any
-    given_target: Any
+    target_values: Any
     other_x: Any
     other_y: Any
     baseline: Any
@@ -184,23 +192,23 @@ class _Case:
 
     @cached_property
     def target(self) -> NDArray[Any]:
-        target = as_map(self.given_target, "the target")
+        target = as_map(self.target_values, "the target")
         same_shape(self.map_, target, ("the saliency map", "the target"))
         return target
 
     @cached_property
     def pixels(self) -> NDArray[np.int64]:
-        """Flat index of each fixation."""
+        """The flat index of each fixation."""
         return np.ravel_multi_index(as_pixels(self.x, self.y, self.map_.shape), self.map_.shape)
 
     @cached_property
     def other_pixels(self) -> NDArray[np.int64]:
-        found = as_pixels(self.other_x, self.other_y, self.map_.shape, "fixations of other images")
-        return np.ravel_multi_index(found, self.map_.shape)
+        pixels = as_pixels(self.other_x, self.other_y, self.map_.shape, "fixations of other images")
+        return np.ravel_multi_index(pixels, self.map_.shape)
 
     @cached_property
     def fixated(self) -> NDArray[np.int64]:
-        """Flat index of each fixated pixel, as in a binary fixation map: repeats count once."""
+        """The flat index of each fixated pixel, as in a binary fixation map: repeated fixations count once."""
         return np.unique(self.pixels)
 
     @cached_property
@@ -211,7 +219,7 @@ class _Case:
     def centred_target(self) -> tuple[NDArray[np.float64], float]:
         centred = _kernels.centred(self.target)
         if not centred[1]:
-            raise InputError("the target is constant, so a correlation with it is not defined")
+            raise InputError("the target is constant, so a correlation with it is not defined; leave this image out")
         return centred
 
     @cached_property
@@ -257,7 +265,9 @@ class _Case:
     def matlab_auc_judd(self) -> float:
         values = self.map_.ravel()
         if self.fixated.size == values.size:
-            raise InputError("every pixel is fixated, so there are no unfixated ones to compare with")
+            raise InputError(
+                "every pixel is fixated, so there are no unfixated pixels to compare with; leave this image out"
+            )
         positive = values[self.fixated]
         return _kernels.judd_area(positive, _kernels.ranks(values, positive)[0], self.fixated, values.size)
 
@@ -282,7 +292,7 @@ class _Case:
         return float(emd(self.mass.reshape(self.map_.shape), self.target, match_histogram=True))
 
     def agreement(self) -> float:
-        """The score is for 8-bit targets; a density is far below 1 everywhere, so its maximum becomes 255."""
+        """The score expects targets of 8 bits. A density is far below 1 everywhere, so its maximum is scaled to 255."""
         top = self.target.max()
         return float(agreement_score(self.map_, self.target * (255 / top) if 0 < top <= 1 else self.target))
 
@@ -329,30 +339,31 @@ PROTOCOLS: dict[str, Protocol] = {
     "tuebingen": Protocol(
         "tuebingen",
         tuple(_COLUMNS["tuebingen"]),
-        "The MIT/Tuebingen benchmark: exact AUCs, ties one half; AUC against all pixels, sAUC against all fixations of the "
-        "other images, rescaled, repeats kept. CC, KL (nats) and SIM against the fixation density (sigma 24 px on MIT1003, 40 "
-        "px on CAT2000, else one degree). IG in bit/fixation over the centre bias. Means over images.",
+        "The MIT/Tuebingen benchmark. AUCs are exact, and ties count one half. AUC compares with all pixels, and sAUC with all "
+        "fixations of the other images, rescaled, with repeats. CC, KL (in nats) and SIM compare with the fixation density "
+        "(sigma 24 px on MIT1003, 40 px on CAT2000, otherwise one degree). IG is in bit/fixation over the centre bias. Scores "
+        "are means over images.",
         {"mit1003": 24.0, "mit300": 24.0, "cat2000": 40.0},
     ),
     "mit-matlab": Protocol(
         "mit-matlab",
         tuple(name for name in _COLUMNS["mit-matlab"] if name != "EMD"),
-        "The MATLAB code of the MIT benchmark, 2012 to 2016: every fixated pixel counts once; AUC-Judd with thresholds at "
-        "fixations; AUC-Borji and AUC-shuffled (10 other images) with thresholds 0.1 apart, 100 splits, which scores peaky "
-        "maps far too low; SIM after scaling both maps to [0, 1]; KL in nats; EMD, where asked for, after histogram "
-        "matching, in pixels. Means over images.",
+        "The MATLAB code of the MIT benchmark, 2012 to 2016. Every fixated pixel counts once. AUC-Judd has thresholds at "
+        "fixations. AUC-Borji and AUC-shuffled (10 other images) have thresholds 0.1 apart and 100 splits, which gives peaky "
+        "maps far too low scores. SIM first scales both maps to [0, 1]. KL is in nats. EMD, which is optional, is in pixels "
+        "after histogram matching. Scores are means over images.",
         other_images=10,
     ),
     "mrcnn": Protocol(
         "mrcnn",
         ("sAUC",),
-        "The measure of the Mr-CNN paper: shuffled AUC, exact, against all fixations of the other images, rescaled, repeats "
-        "kept. Mean over images.",
+        "The measure of the Mr-CNN paper: exact shuffled AUC, which compares with all fixations of the other images, rescaled, "
+        "with repeats. Scores are means over images.",
     ),
     "historical": Protocol(
         "historical",
         ("agreement",),
-        "The agreement score that older numbers of this code family call AUC. It is not an ROC area: a constant map beats "
-        "most models (docs/agreement-score.md). Mean over images.",
+        "The agreement score, which older numbers of this family of programs call AUC. It is not a ROC area: a constant map "
+        "scores higher than most models (docs/agreement-score.md). Scores are means over images.",
     ),
 }

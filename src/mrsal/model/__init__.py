@@ -1,7 +1,7 @@
-"""The networks: Mr-CNN and its variants, their weights, and how a network is applied to a whole image.
+"""The networks: Mr-CNN and its variants, their input, and their weights.
 
-``network.py`` is the network of the paper, ``pyramid.py`` and ``grid.py`` cut its input out of an image, and ``dense.py``
-predicts a whole image at once. ``checkpoint.py``, ``pretrained.py`` and ``hub.py`` load and save weights.
+``network.py`` has the network of the paper. ``pyramid.py`` and ``grid.py`` make its input from an image, and ``dense.py``
+applies it to whole images. ``checkpoint.py``, ``pretrained.py`` and ``hub.py`` load and save weights.
 """
 
 import lazy_loader

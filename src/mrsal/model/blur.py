@@ -1,4 +1,4 @@
-"""The learned blur of the variants of Mr-CNN, and the blur of historical checkpoints."""
+"""The learned blur of a variant of Mr-CNN, and the blur of historical checkpoints."""
 
 import torch
 from torch import Tensor, nn
@@ -9,14 +9,14 @@ BLUR_ROOT_SIGMAS = (0.5, 0.75, 1.0)
 
 
 class GaussianBlur(nn.Module):
-    """Learned Gaussian blur; each channel by itself, the border replicated, a constant image stays as it is.
+    """A learned Gaussian blur of each channel. The border is replicated, so that a constant image does not change.
 
     Parameters
     ----------
     kernel : int
-        Odd side of the kernel in pixels.
+        The side of the kernel in pixels, an odd number.
     root_sigma : float
-        Initial square root of the standard deviation, in units of half the kernel. Learning the root keeps sigma
+        The initial square root of the standard deviation, in units of half the kernel. Since the root is learned, sigma stays
         positive without a constraint.
     """
 
@@ -26,7 +26,7 @@ class GaussianBlur(nn.Module):
         self.root_sigma = nn.Parameter(torch.tensor(root_sigma))
 
     def taps(self) -> Tensor:
-        """The 1-D kernel, ``(kernel,)``, sums to 1; the 2-D kernel is its outer product with itself."""
+        """The 1-D kernel, ``(kernel,)``, which sums to 1. The 2-D kernel is its outer product with itself."""
         position = torch.linspace(-1, 1, self.kernel, device=self.root_sigma.device)
         sigma = self.root_sigma.float().square().clamp_min(1e-4)
         return torch.softmax(-position.square() / (2 * sigma.square()), dim=0)
@@ -40,10 +40,10 @@ class GaussianBlur(nn.Module):
 
 
 class HistoricalBlur(nn.Module):
-    """The blur of older checkpoints, kept so that they give their historical outputs; not for new runs.
+    """The blur of historical checkpoints, which gives their historical outputs. Do not use it for new runs.
 
-    The filter's rows are each divided by their L2 norm, all colours are summed into every output channel, and the
-    border is zero.
+    Each row of the filter is divided by its L2 norm, every output channel is the sum over all colours, and the image is padded
+    with zeros.
     """
 
     def __init__(self, kernel: int, root_sigma: float) -> None:

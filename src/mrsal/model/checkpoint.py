@@ -1,10 +1,11 @@
-"""Weights on disk: our ``*.pth`` and ``*.safetensors``, and the historical ``*.pth``; read safely, written whole.
+"""Checkpoints: ``*.pth`` and ``*.safetensors`` of mrsal, and historical ``*.pth``. Reading them never runs code from a file.
 
-A ``*.pth`` is a plain state dict in the historical layout, so that older scripts read ours and we read theirs. The
-configuration rides in the state dict's own metadata, which ``load_state_dict`` ignores.
+A ``*.pth`` is a plain state dict in the historical layout, so that older scripts can read it, and mrsal reads theirs. The
+configuration is in the metadata of the state dict, which ``load_state_dict`` ignores.
 """
 
 import json
+import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ _NAMES = {MrCNN: "Mr-CNN", ImprovedNetwork: "the improved network"}
 
 
 def save_checkpoint(
+<<<<<<< HEAD
     model: Network, path: str | Path, *, about: dict[str, Any] | None = None, half: bool = False
 ) -> Path:
     """Write weights and configuration; ``.pth`` or ``.safetensors`` by the ending.
@@ -40,66 +42,102 @@ def save_checkpoint(
     Parameters
     ----------
     model : MrCNN or ImprovedNetwork
+=======
+    network: MrCNN, path: str | Path, *, about: dict[str, Any] | None = None, half: bool = False
+) -> Path:
+    """Write the weights and the configuration of a network to a file.
+
+    Parameters
+    ----------
+    network : MrCNN
+>>>>>>> core
     path : str or Path
+        The file, which ends in ``.pth`` or ``.safetensors``.
     about : dict, optional
-        Plain values to keep with the weights, such as epoch and metrics.
+        Plain values to save with the weights, such as the epoch and scores.
     half : bool
-        Store ``.safetensors`` in half precision, for half the size; they are read back as float32.
+        Whether to store the weights of a ``.safetensors`` file in half precision, which halves its size. They are read as
+        float32.
 
     Returns
     -------
     Path
-        Of the file, complete and synced.
+        The path of the complete file.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
     """
     path = Path(path)
     text = json.dumps(
+<<<<<<< HEAD
         {"version": FORMAT_VERSION, **header_of(model), "about": about or {}}, default=float
     )  # NumPy's numbers become plain ones, which load_checkpoint does not refuse
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+=======
+        {"version": FORMAT_VERSION, "config": network.config.to_dict(), "about": about or {}}, default=float
+    )  # numbers of NumPy become plain ones, which load_checkpoint accepts
+    weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+>>>>>>> core
     with atomic_path(path) as temporary:
         if path.suffix == ".safetensors":
             from safetensors import SafetensorError
             from safetensors.torch import save_file
 
-            try:  # streams that share weights would be refused as aliases
-                save_file({k: v.half() if half else v.clone() for k, v in weights.items()}, temporary, {_HEADER: text})
+            # copies, since safetensors refuses tensors that share memory, as shared streams do
+            copies = {name: value.half() if half else value.clone() for name, value in weights.items()}
+            try:
+                save_file(copies, temporary, {_HEADER: text})
             except SafetensorError as error:
-                raise FileError(f"cannot write {path}: {first_line(error)}; is the disk full?") from error
+                raise _cannot_write(path, error) from error
         else:
-            state = model.state_dict()
+            state = network.state_dict()
             state.update(weights)
             state._metadata = {"": {_HEADER: json.loads(text)}}  # type: ignore[attr-defined]
             save_safely(state, temporary)
     return path
 
 
+<<<<<<< HEAD
 def load_checkpoint(path: str | Path) -> tuple[Network, dict[str, Any]]:
     """Read a checkpoint of ours or one in the historical layout, on the CPU, in evaluation mode.
+=======
+def load_checkpoint(path: str | Path) -> tuple[MrCNN, dict[str, Any]]:
+    """Read a checkpoint of mrsal or one in the historical layout.
+>>>>>>> core
 
     Parameters
     ----------
     path : str or Path
-        ``.pth`` (a ``module.`` prefix is accepted; the variant is told by the parameter names) or ``.safetensors``.
+        A ``.pth`` or ``.safetensors`` file. Names of parameters may begin with ``module.``. Without a configuration, the
+        variant follows from these names.
 
     Returns
     -------
+<<<<<<< HEAD
     model : MrCNN or ImprovedNetwork
         Which of them the file's header says; a file without a header holds Mr-CNN.
+=======
+    network : MrCNN
+        The network on the CPU, in evaluation mode.
+>>>>>>> core
     about : dict
-        What was kept with the weights; empty for a historical file.
+        The values that were saved with the weights; empty for a historical file.
 
     Raises
     ------
     FileError
-        If there is no such file.
+        If the file does not exist.
     DataError
-        If it is damaged, holds anything but tensors and plain values, or does not fit the network.
+        If the file is damaged, holds anything but tensors and plain values, or does not fit the network.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileError(f"no checkpoint at {path}; give the path of a .pth or .safetensors file")
+        raise FileError(f"there is no checkpoint at {path}; give the path of a .pth or .safetensors file")
     weights, header = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pth(path)
     weights = {name.removeprefix("module."): value for name, value in weights.items()}
+<<<<<<< HEAD
     model = _network(path, header, weights)
     _check_fit(path, model, weights)
     model.load_state_dict(weights)
@@ -113,34 +151,65 @@ def check_improvements(model: Network, improvements: int | None, path: str | Pat
         raise InputError(
             f"{path} holds {title_of(model)}, which is --improvements {found}, "
             f"but --improvements {improvements} was given; correct it, or leave the flag out"
+=======
+    network = _network(path, header, weights)
+    _check_fit(path, network.state_dict(), weights)
+    network.load_state_dict(weights)
+    return network.eval(), header.get("about", {})
+
+
+def check_improvements(network: MrCNN, improvements: int | None, path: str | Path) -> None:
+    """Refuse a value of ``--improvements`` that contradicts the checkpoint, since the user expects another network.
+
+    Raises
+    ------
+    InputError
+        If it does.
+    """
+    stored = int(network.config.variant != "base")
+    if improvements is not None and improvements != stored:
+        raise InputError(
+            f"{path} holds the {network.config.variant} variant, which is --improvements {stored}, "
+            f"got --improvements {improvements}; correct the option, or leave it out"
+>>>>>>> core
         )
 
 
 def save_safely(value: Any, path: Path) -> None:
-    """``torch.save`` that says :class:`FileError` on a full disk."""
+    """Like ``torch.save``, but raises a :class:`FileError` if the disk is full."""
     try:
         torch.save(value, path)
     except RuntimeError as error:
-        raise FileError(f"cannot write {path}: {first_line(error)}; is the disk full?") from error
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: Exception) -> FileError:
+    return FileError(f"cannot write {path} ({first_line(error)}); check whether the disk is full")
 
 
 def load_safely(path: str | Path, *, mmap: bool = False) -> Any:
-    """``torch.load`` that only ever builds tensors and plain containers; never runs code from the file."""
-    import pickle
+    """Like ``torch.load`` on the CPU, but builds only tensors and plain containers, and never runs code from the file.
 
+    Raises
+    ------
+    FileError
+        If the file cannot be opened.
+    DataError
+        If it is damaged, or holds anything else.
+    """
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
-        named = re.search(r"GLOBAL (\S+)", str(error))  # the rest of torch's message says how to load it all the same
+        # only the name is taken from torch's message, since the rest says how to load the file in spite of this
+        name = re.search(r"GLOBAL (\S+)", str(error))
         raise DataError(
-            f"{path} was refused: it holds more than tensors and plain values, so loading it could run code, "
-            f"or it is no torch file{f' (found {named[1]})' if named else ''}"
+            f"{path} was not loaded{f', since it contains {name[1]}' if name else ''}: expected a torch file with nothing but "
+            "tensors and plain values, since anything else could run code"
         ) from error
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise FileError(f"cannot open {path}: {error.strerror}") from error
-    except Exception as error:  # a damaged file can end in any of a dozen kinds, some without a message
-        reason = first_line(error)
-        raise DataError(f"{path} cannot be read; it is truncated or no torch file ({reason})") from error
+    except Exception as error:  # a damaged file can raise any of a dozen types
+        raise DataError(f"cannot read {path}; it is damaged or not a torch file ({first_line(error)})") from error
 
 
 def _read_pth(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -148,7 +217,9 @@ def _read_pth(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
     ):
-        raise DataError(f"{path} is no state dict: expected parameter names and tensors, got {type(state).__name__}")
+        raise DataError(
+            f"{path} is not a state dict: expected names of parameters with tensors, got {type(state).__name__}"
+        )
     metadata = getattr(state, "_metadata", {})
     ours = metadata.get("", {}) if isinstance(metadata, dict) else {}
     return dict(state), ours.get(_HEADER, {}) if isinstance(ours, dict) else {}
@@ -162,7 +233,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             header = json.loads((file.metadata() or {}).get(_HEADER, "{}"))
             return {name: file.get_tensor(name).float() for name in file.keys()}, header  # noqa: SIM118
     except (SafetensorError, ValueError) as error:
-        raise DataError(f"{path} is damaged or no safetensors file: {error}") from error
+        raise DataError(f"cannot read {path}; it is damaged or not a safetensors file ({first_line(error)})") from error
 
 
 def _network(path: Path, header: dict[str, Any], weights: dict[str, Tensor]) -> Network:
@@ -173,7 +244,7 @@ def _network(path: Path, header: dict[str, Any], weights: dict[str, Tensor]) -> 
             return ImprovedNetwork(stored_improved_config(header, weights))
         if not newer and architecture in ARCHITECTURES:
             return MrCNN(_stored_config(header, weights) if header else _historical_config(weights))
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:  # the last one: no memory for it
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:  # a RuntimeError: no memory for it
         raise DataError(f"{path} has a damaged configuration: {error}") from error
     if not newer:
         raise DataError(
@@ -184,23 +255,26 @@ def _network(path: Path, header: dict[str, Any], weights: dict[str, Tensor]) -> 
 
 
 def _stored_config(header: dict[str, Any], weights: dict[str, Tensor]) -> ModelConfig:
-    """The configuration in a header; checked before the network takes memory for widths that the tensors do not have."""
+    """The configuration in a header, checked before a network takes memory for widths that the tensors do not have."""
     config = ModelConfig.from_dict(header["config"])
     for name, width in _widths(weights).items():
         if getattr(config, name) != width:
-            raise ValueError(f"it says {name}={getattr(config, name)}, but the tensors have {width}")
+            raise ValueError(f"it has {name}={getattr(config, name)}, but the tensors have {width}")
     return config
 
 
 def _historical_config(weights: dict[str, Tensor]) -> ModelConfig:
-    """A file without a header: the parameter names tell the variant, their shapes the widths, nothing the range of values."""
-    ours, theirs = "stream1.blur.root_sigma" in weights, "stream1.blur1.sqrt_sigma" in weights
-    variant = "blur" if ours else "historical-blur" if theirs else "base"
+    """The configuration of a file without a header, from the names and shapes of its parameters."""
+    variant = "base"
+    if "stream1.blur.root_sigma" in weights:
+        variant = "blur"
+    elif "stream1.blur1.sqrt_sigma" in weights:
+        variant = "historical-blur"
     return ModelConfig(variant=variant, trained_range=None, **_widths(weights))
 
 
 def _widths(weights: dict[str, Tensor]) -> dict[str, Any]:
-    """The widths that the tensors have, as fields of the configuration; empty where a bias is missing or odd."""
+    """The widths that the tensors have, as fields of the configuration; empty if a bias is missing or unusable."""
     biases = [weights.get(f"{layer}.bias") for layer in ("stream1.conv1", "stream1.conv2", "stream1.conv3", "fc")]
     if not all(bias is not None and _is_plain(bias) and bias.dim() == 1 and len(bias) for bias in biases):
         return {}
@@ -208,8 +282,13 @@ def _widths(weights: dict[str, Tensor]) -> dict[str, Any]:
     return {"channels": tuple(channels), "hidden": hidden}
 
 
+<<<<<<< HEAD
 def _check_fit(path: Path, model: Network, got: dict[str, Tensor]) -> None:
     expected = model.state_dict()
+=======
+def _check_fit(path: Path, expected: dict[str, Tensor], got: dict[str, Tensor]) -> None:
+    """Refuse weights whose names, shapes, types or values do not fit the network."""
+>>>>>>> core
     missing, unknown = sorted(expected.keys() - got.keys()), sorted(got.keys() - expected.keys())
     shapes = [
         f"{name} is {tuple(got[name].shape)} instead of {tuple(expected[name].shape)}"
@@ -220,9 +299,13 @@ def _check_fit(path: Path, model: Network, got: dict[str, Tensor]) -> None:
     complaints = [f"missing {', '.join(missing[:4])}"] if missing else []
     complaints += [f"unknown {', '.join(unknown[:4])}"] if unknown else []
     complaints += shapes[:4]
-    complaints += [f"no dense floating-point numbers in {', '.join(odd[:4])}"] if odd else []
+    complaints += [f"not dense floating-point numbers: {', '.join(odd[:4])}"] if odd else []
     if complaints:
+<<<<<<< HEAD
         raise DataError(f"{path} does not hold the weights of {_NAMES[type(model)]}: {'; '.join(complaints)}")
+=======
+        raise DataError(f"{path} does not hold the weights of Mr-CNN: {'; '.join(complaints)}")
+>>>>>>> core
     broken = [name for name, value in got.items() if not torch.isfinite(value).all()]
     if broken:
         raise DataError(f"{path} holds values that are not finite in {', '.join(broken[:4])}")

@@ -1,4 +1,4 @@
-"""Where a map is computed: the centres of the grid, in the stimulus and in its scaled copies. Section 3.3 of the paper."""
+"""The grid on which a map is computed: its centres in the image and in the scaled copies. Section 3.3 of the paper."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,17 +11,17 @@ GRID = 50
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the map is computed: the product of row and column centres, in pixels of the stimulus.
+    """The centres of the crops of an image: all pairs of a row and a column, in pixels of the image.
 
     Parameters
     ----------
     rows, columns : array of float
-        Centres along y and x.
+        The y of each row and the x of each column.
     shape : (int, int)
-        Height and width of the stimulus.
+        The height and width of the image in pixels.
     corners : bool
-        Whether the outermost centres lie on the image's border (the grid of the ``*.pth.tar`` files) rather than half a
-        cell inside it; the upsampling of the map has to know.
+        Whether the outermost centres lie on the border of the image, as in the ``*.pth.tar`` files, instead of half a cell
+        inside it. The upsampling of the map depends on this.
     """
 
     rows: NDArray
@@ -31,8 +31,8 @@ class Grid:
 
     @classmethod
     def cells(cls, shape: tuple[int, int], size: int = GRID) -> "Grid":
-        """Centres of ``size`` x ``size`` equal cells, the default: with 50, a step of exactly 8 pixels at scale 400."""
-        steps = (np.arange(size) + 0.5) / size + 1e-6  # or float32 rounding would break the step for many sides
+        """The centres of ``size`` x ``size`` equal cells. With the default of 50, the step at scale 400 is exactly 8 pixels."""
+        steps = (np.arange(size) + 0.5) / size + 1e-6  # without it, rounding to float32 breaks the step for many sizes
         return cls(steps * shape[0], steps * shape[1], shape)
 
     @classmethod
@@ -43,16 +43,16 @@ class Grid:
 
     @cached_property
     def points(self) -> NDArray:
-        """``(N, 2)`` centres as (y, x), row by row."""
+        """The centres as (y, x), row by row: ``(N, 2)``."""
         return np.stack(np.meshgrid(self.rows, self.columns, indexing="ij"), axis=-1).reshape(-1, 2)
 
     def centres(self, scale: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Row and column centres in the image scaled to ``scale`` x ``scale``, in pixels."""
+        """The rows and columns in pixels of the image when it is scaled to ``scale`` x ``scale``."""
         return scaled_centre(self.rows, self.shape[0], scale), scaled_centre(self.columns, self.shape[1], scale)
 
 
 def scaled_centre(position: ArrayLike, side: int | NDArray, scale: int) -> NDArray[np.int64]:
-    """``int(scale / side * position)`` in float32, as the archives of the method compute it; kept inside ``[0, scale]``."""
+    """``int(scale / side * position)`` in float32, as the historical archives compute it, clipped to ``[0, scale]``."""
     factor = np.float32(scale) / np.asarray(side, np.float32)
     centre = (factor * np.asarray(position, np.float32)).astype(np.int64)
     return np.clip(centre, 0, scale)

@@ -1,8 +1,8 @@
-"""Networks as folders that people share: weights, configuration and a model card, on a disk or on the Hugging Face Hub.
+"""Networks as folders that people can share, on a disk or on the Hugging Face Hub.
 
-A network flows into a folder with ``model.safetensors``, ``config.json`` and ``README.md``, and back out of one. The weights'
-own header has the configuration, too, and it is the one that counts; ``config.json`` is for people and for the Hub. The Hub
-needs ``pip install 'mrsal[hub]'``; folders need nothing.
+A folder holds the weights in ``model.safetensors``, the configuration in ``config.json``, and a model card in ``README.md``.
+The header of the weights has the configuration too, and that is the one which is used; ``config.json`` is for people and for
+the Hub. Only the Hub needs ``pip install 'mrsal[hub]'``.
 """
 
 import json
@@ -26,6 +26,8 @@ CARD_FILE = "README.md"
 FILES = (WEIGHTS_FILE, CONFIG_FILE, CARD_FILE)
 SCHEME = "hf://"
 
+_LOG_IN = "log in with: hf auth login"
+
 _CARD = """---
 library_name: mrsal
 {licence}tags:
@@ -36,8 +38,13 @@ library_name: mrsal
 
 # {name}
 
+<<<<<<< HEAD
 Predicts where people look in a picture: {architecture}, {parameters:.1f} million parameters,
 in the implementation of mrsal {version}.
+=======
+Predicts where people look in images: Mr-CNN (Liu, Han, Zhang, Wen and Liu, "Predicting Eye Fixations using Convolutional
+Neural Networks", CVPR 2015), {variant} variant, {parameters:.1f} million parameters, in the implementation of mrsal {version}.
+>>>>>>> core
 
 ```python
 import mrsal
@@ -48,12 +55,17 @@ saliency.values  # (H, W) float32 in [0, 1]
 
 {about}
 """
+<<<<<<< HEAD
 _MRCNN = """Mr-CNN (Liu, Han, Zhang, Wen and Liu, "Predicting Eye Fixations using Convolutional
 Neural Networks", CVPR 2015), {variant} variant"""
 _IMPROVED = """the improved network of mrsal (EfficientNet-Lite0 on {count} resolutions of the picture, joined late;
 its map is a probability density, divided by its maximum)"""
 _UNDESCRIBED = """**Not described yet.** Say here on which images and whose fixations it was trained, how it scores and by which
 protocol, and what it should not be used for."""
+=======
+_UNDESCRIBED = """**No description yet.** Describe here on which images and fixations the network was trained, its scores and
+the protocol, and what it should not be used for."""
+>>>>>>> core
 
 
 def save_pretrained(
@@ -72,20 +84,24 @@ def save_pretrained(
     ----------
     network : MrCNN or ImprovedNetwork
     folder : str or Path
-        Made where it is missing; of what it holds, only files of the same names are replaced, and a model card never is.
+        The folder, which is created if it does not exist. Files with the same names are replaced, except for a model card.
     name, description : str
+<<<<<<< HEAD
         The model card's title, by default that of the architecture, and what it says, as Markdown: training data, scores, limits.
+=======
+        The title and the text of the model card, in Markdown: training data, scores, limits.
+>>>>>>> core
     licence : str
-        Of the weights, as the Hub spells it, such as ``"mit"``; empty: the card says none.
+        The licence of the weights, as the Hub spells it, such as ``"mit"``. If empty, the card names none.
     about : dict, optional
-        Plain values to keep with the weights.
+        Plain values to save with the weights.
     address : str
-        What the card tells people to load; by default the folder's name.
+        The name for ``mrsal.load_model`` in the example of the card; by default the name of the folder.
 
     Returns
     -------
     Path
-        ``folder``.
+        The folder.
     """
     folder = make_folder(folder)
     save_checkpoint(network, folder / WEIGHTS_FILE, about=about)
@@ -112,62 +128,70 @@ def save_pretrained(
 
 def load_pretrained(
     repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None
+<<<<<<< HEAD
 ) -> tuple[Network, dict[str, Any]]:
     """Read a network from a folder, or from the Hub by its ``owner/name``, with or without ``hf://`` in front.
+=======
+) -> tuple[MrCNN, dict[str, Any]]:
+    """Read a network from a folder, or from a repository of the Hub.
+>>>>>>> core
 
     Parameters
     ----------
     repo_or_folder : str or Path
-        A folder that is there is taken; otherwise the repository, whose files are kept in huggingface_hub's cache and read from
-        there when the Hub cannot be reached.
+        A folder, or else the ``owner/name`` of a repository, with or without ``hf://`` in front. Its files are stored in the
+        cache of huggingface_hub, and read from there if the Hub cannot be reached.
     revision : str, optional
-        A branch, tag or commit of the repository. Name a commit where a result has to be the same in a year.
+        A branch, tag or commit of the repository. Give a commit if the result has to stay the same.
     token : str, optional
-        For a private repository; by default the one that ``hf auth login`` has kept.
+        A token that can read the repository; by default the one of ``hf auth login``.
 
     Returns
     -------
+<<<<<<< HEAD
     network : MrCNN or ImprovedNetwork
         On the CPU, in evaluation mode.
+=======
+    network : MrCNN
+        The network on the CPU, in evaluation mode.
+>>>>>>> core
     about : dict
-        What was kept with the weights.
+        The values that were saved with the weights.
 
     Raises
     ------
     FileError
-        If there is neither a folder nor a repository of that name, or the Hub cannot be reached.
+        If there is no such folder or repository, the token may not read it, or the Hub cannot be reached.
     DataError
         If the files are damaged, or ``config.json`` contradicts the weights.
     InputError
-        If huggingface_hub is missing, or the name is none.
+        If huggingface_hub is not installed, or this cannot be the name of a repository.
     """
     folder = find_pretrained(repo_or_folder, revision=revision, token=token)
     if not (folder / WEIGHTS_FILE).is_file():
-        raise FileError(f"{repo_or_folder} holds no {WEIGHTS_FILE}; expected what save_pretrained writes")
+        raise FileError(
+            f"{repo_or_folder} has no {WEIGHTS_FILE}; give a folder or a repository that save_pretrained or push_to_hub wrote"
+        )
     network, about = load_checkpoint(folder / WEIGHTS_FILE)
     _check_config(folder / CONFIG_FILE, network)
     return network, about
 
 
 def find_pretrained(repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None) -> Path:
-    """The folder with a network's files, after downloading them if need be; see :func:`load_pretrained`."""
+    """The folder with the files of a network, which are downloaded if necessary; see :func:`load_pretrained`."""
     name = str(repo_or_folder)
     repo = name.removeprefix(SCHEME)
     if not name.startswith(SCHEME) and Path(name).is_dir():
         return Path(name)
     if repo.count("/") != 1 or not all(repo.split("/")) or repo[0] in "./~":
         raise FileError(
-            f"no folder at {name}; give one that save_pretrained wrote, or owner/name on the Hugging Face Hub"
+            f"there is no folder {name}; give a folder that save_pretrained wrote, or owner/name on the Hugging Face Hub"
         )
     hub = _import_hub()
     try:
         return Path(hub.snapshot_download(repo, revision=revision, token=token, allow_patterns=list(FILES)))
-    except Exception as error:  # of a kind that depends on the version, and on how the Hub cannot be reached
-        _refuse_name(repo, error)
-        raise FileError(
-            f"cannot get {repo} from the Hugging Face Hub, and it is not in the cache ({first_line(error)}); check the name "
-            "and the connection, or copy the repository to this machine and give its folder"
-        ) from error
+    except Exception as error:  # what a failing connection raises depends on the version of huggingface_hub
+        raise _explained(error, f"cannot download {repo}", repo, revision) from error
 
 
 def push_to_hub(
@@ -184,26 +208,28 @@ def push_to_hub(
     Parameters
     ----------
     repo : str
-        ``owner/name``; made if it is not there.
+        The ``owner/name`` of the repository, which is created if it does not exist.
     private : bool
-        Whether a new repository is to be seen by its owner only; nothing is published unless asked.
+        Whether only the owner can see a new repository.
     token : str, optional
-        With the right to write; by default the one that ``hf auth login`` has kept.
+        A token that can write; by default the one of ``hf auth login``.
     message : str
-        Of the commit.
+        The message of the commit.
     **card
-        ``description``, ``licence`` and ``about`` as for :func:`save_pretrained`. A card that the repository already has is
-        left alone unless a description is given.
+        ``description``, ``licence`` and ``about`` as for :func:`save_pretrained`. If the repository has a model card, it is
+        only replaced by a new description.
 
     Returns
     -------
     str
-        The commit's address.
+        The address of the commit.
 
     Raises
     ------
     FileError
-        If the Hub cannot be reached or refuses.
+        If the Hub cannot be reached, or refuses the upload.
+    InputError
+        If huggingface_hub is not installed, or this cannot be the name of a repository.
     """
     hub = _import_hub()
     api = hub.HfApi(token=token)
@@ -214,18 +240,16 @@ def push_to_hub(
         keep_card = not options.get("description") and api.file_exists(repo, CARD_FILE)
         with tempfile.TemporaryDirectory() as folder:
             save_pretrained(network, folder, **options)
-            kept = [name for name in FILES if name != CARD_FILE or not keep_card]
-            commit = api.upload_folder(repo_id=repo, folder_path=folder, commit_message=message, allow_patterns=kept)
+            files = [name for name in FILES if name != CARD_FILE or not keep_card]
+            commit = api.upload_folder(repo_id=repo, folder_path=folder, commit_message=message, allow_patterns=files)
     except MrsalError:
         raise
-    except Exception as error:
-        _refuse_name(repo, error)
-        raise FileError(
-            f"cannot upload to {repo}: {first_line(error)}; check the connection and log in with: hf auth login"
-        ) from error
+    except Exception as error:  # as for a download
+        raise _explained(error, f"cannot upload to {repo}", repo) from error
     return str(commit)
 
 
+<<<<<<< HEAD
 def _described(network: Network) -> str:
     if isinstance(network, ImprovedNetwork):
         return _IMPROVED.format(count=len(network.config.resolutions))
@@ -246,13 +270,50 @@ def _check_config(path: Path, network: Network) -> None:
             "channels": list(ModelConfig.channels),
             "hidden": ModelConfig.hidden,
         }  # which MrCNN's to_dict leaves out
+=======
+def _explained(error: Exception, failure: str, repo: str, revision: str | None = None) -> MrsalError:
+    """An error of mrsal that says what went wrong with a repository and what to do, by the type of the original error."""
+    types = optional("huggingface_hub.errors", extra="hub", purpose="networks on the Hugging Face Hub")
+    reason = first_line(error)
+    if isinstance(error, types.HFValidationError):
+        return InputError(f"{repo!r} cannot be the name of a repository ({reason}); give owner/name")
+    if isinstance(error, types.GatedRepoError):  # a kind of RepositoryNotFoundError
+        return FileError(
+            f"{failure}: its owner has to grant access; ask for it on the page of the repository, then {_LOG_IN}"
+        )
+    if isinstance(error, types.RevisionNotFoundError):
+        return FileError(f"{failure}: it has no branch, tag or commit {revision!r}; check the revision")
+    if isinstance(error, types.RepositoryNotFoundError):
+        return FileError(f"{failure}: it does not exist or is private; check the name, and if it is private, {_LOG_IN}")
+    if isinstance(error, types.HfHubHTTPError) and getattr(error.response, "status_code", 0) in (401, 403):
+        return FileError(
+            f"{failure}: the Hub refuses the token ({reason}); {_LOG_IN}, or give a token with the right to do this"
+        )
+    if isinstance(error, types.LocalEntryNotFoundError):
+        reason = first_line(error.__cause__ or error)
+        return FileError(
+            f"{failure}: the Hugging Face Hub cannot be used ({reason}), and the repository is not in the cache; check the "
+            "connection, or copy the repository to this machine and give its folder"
+        )
+    return FileError(f"{failure}: {reason}; check the connection, and {_LOG_IN}")
+
+
+def _check_config(path: Path, network: MrCNN) -> None:
+    """Refuse a configuration that differs from the one of the weights, since only the latter is used."""
+    if not path.is_file():
+        return
+    try:
+        paper = {"channels": list(ModelConfig.channels), "hidden": ModelConfig.hidden}  # to_dict leaves these out
+>>>>>>> core
         stored = {**paper, **json.loads(path.read_text(encoding="utf-8"))}
         expected = json.loads(json.dumps(asdict(network.config)))
         wrong = [key for key, value in expected.items() if stored[key] != value]
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is not the configuration of a network ({error}); write the folder anew") from error
+        raise DataError(f"{path} is not the configuration of a network ({error}); save the network again") from error
     if wrong:
-        raise DataError(f"{path} contradicts the header of {WEIGHTS_FILE} in {', '.join(wrong)}; write the folder anew")
+        raise DataError(
+            f"{path} contradicts the header of {WEIGHTS_FILE} in {', '.join(wrong)}; save the network again"
+        )
 
 
 def _import_hub() -> Any:

@@ -1,10 +1,9 @@
-"""Mr-CNN: three streams of convolutions, one per scale, joined by two fully connected layers.
+"""Mr-CNN: a network of three streams of convolutions, one for each scale, which two fully connected layers join.
 
-Crops flow in, logits flow out. Liu, Han, Zhang, Wen and Liu, "Predicting Eye Fixations using Convolutional Neural
-Networks", CVPR 2015, section 3. Reads no files and prints nothing.
+Liu, Han, Zhang, Wen and Liu, "Predicting Eye Fixations using Convolutional Neural Networks", CVPR 2015, section 3.
 
-Letters: B samples, S = 3 scales (400, 250, 150), C = 3 channels (RGB), P = 42 the side of a crop, H = 512 the hidden
-width. The convolutions have 96, 160 and 288 channels. These widths are the paper's, and can be set.
+Letters: B samples, S = 3 scales (400, 250, 150), C = 3 channels (RGB), crops of P = 42 pixels a side, H = 512 the hidden width.
+The convolutions have 96, 160 and 288 channels. These widths are those of the paper and can be changed.
 """
 
 from collections.abc import Iterable
@@ -23,7 +22,10 @@ VARIANTS = ("base", "blur", "historical-blur")
 
 
 class Stream(nn.Module):
-    """One scale: three convolutions with pooling, then a fully connected layer. ``(B, C, P, P)`` to ``(B, H)``."""
+    """The part of the network for one scale, from crops ``(B, C, P, P)`` to features ``(B, H)``.
+
+    It has three convolutions, each followed by a pooling, and a fully connected layer.
+    """
 
     def __init__(self, config: "ModelConfig", level: int) -> None:
         super().__init__()
@@ -45,14 +47,14 @@ class Stream(nn.Module):
         return hasattr(self, "blur") or hasattr(self, "blur1")
 
     def preprocess(self, x: Tensor) -> Tensor:
-        """The blur, if this variant has one; on a crop it sees the crop's border and not the image around it."""
+        """Apply the blur, if this variant has one. It replicates the border of a crop and does not see the image around it."""
         if not self.blurs:
             return x
         return self.blur(x) if hasattr(self, "blur") else self.blur1(x)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.preprocess(x)
-        # rectified after pooling: the same values and gradients as before it, on a quarter of the positions
+        # rectifying after the pooling gives the same values and gradients as before it, on a quarter of the positions
         x = F.relu(F.max_pool2d(self.conv1(x), 2))  # (B, 96, 18, 18)
         x = F.relu(F.max_pool2d(self.conv2(x), 2))  # (B, 160, 8, 8)
         x = F.relu(F.max_pool2d(self.conv3(x), 2))  # (B, 288, 3, 3)
@@ -62,49 +64,51 @@ class Stream(nn.Module):
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Everything that fixes the architecture; travels with the weights."""
+    """The architecture of a network; it is saved with the weights."""
 
     variant: str = "base"
-    # "base"; "blur", a learned Gaussian in front of each stream; "historical-blur", for older checkpoints
+    # "base"; "blur" with a learned Gaussian blur in front of each stream; "historical-blur" for historical checkpoints
 
     shared_streams: bool = False
-    # one set of convolution weights for all scales, as some read the paper
+    # whether all scales share the weights of the convolutions, which is another way to read the paper
 
     dropout: float = 0.5
     # after the third convolution and both fully connected layers
 
     mean: RGB = (0.0, 0.0, 0.0)
     std: RGB = (1.0, 1.0, 1.0)
-    # per channel; taken off the [0, 1] input before anything else
+    # mean and standard deviation of each channel, by which the network normalises its input in [0, 1]
 
     trained_range: tuple[float, float] | None = (0.0, 1.0)
-    # smallest and largest value in the training archive, which tells standardised ones apart; None: not known
+    # the smallest and largest value in the training archive, which shows whether it was standardised; None if not known
 
     channels: tuple[int, int, int] = (96, 160, 288)
-    # output channels of the three convolutions; by default the paper's
+    # output channels of the three convolutions
 
     hidden: int = 512
-    # width of the fully connected layers: of each stream, and of the one that joins the streams
+    # width of the fully connected layer of each stream, and of the layer that joins the streams
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
-            raise ValueError(f"expected a variant out of {', '.join(VARIANTS)}, got {self.variant!r}")
+            raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got {self.variant!r}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
         if not isinstance(self.channels, tuple) or len(self.channels) != 3:
-            raise ValueError(f"channels needs 3 numbers, one for each convolution, got {self.channels!r}")
+            raise ValueError(f"channels must be a tuple of 3 numbers, one for each convolution, got {self.channels!r}")
         widths = (*self.channels, self.hidden)
         if not all(isinstance(width, int) and not isinstance(width, bool) and width > 0 for width in widths):
             raise ValueError(
                 f"channels and hidden must be whole numbers of at least 1, got {self.channels} and {self.hidden!r}"
             )
         if len(self.mean) != 3 or len(self.std) != 3 or not all(s > 0 for s in self.std):
-            raise ValueError(f"mean and std need 3 numbers each, std positive, got {self.mean} and {self.std}")
+            raise ValueError(
+                f"mean and std must have 3 numbers each, and those of std must be positive, got {self.mean} and {self.std}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values for a checkpoint's header; the paper's widths are left out.
+        """The configuration as plain values, without widths that are those of the paper.
 
-        So files of a network with these widths are the same as before widths could be set, and older versions read them.
+        So the files of such a network are the same as before the widths could be changed, and older versions read them.
         """
         values = asdict(self)
         for name in ("channels", "hidden"):
@@ -122,7 +126,7 @@ class ModelConfig:
 
 
 class MrCNN(nn.Module):
-    """The network: ``(B, S, C, P, P)`` crops in [0, 1] to ``(B,)`` logits of being fixated.
+    """The network, from crops ``(B, S, C, P, P)`` in [0, 1] to logits ``(B,)`` of the probability that they are fixated.
 
     Parameters
     ----------
@@ -130,9 +134,9 @@ class MrCNN(nn.Module):
 
     Notes
     -----
-    Departures from the paper: logits instead of probabilities, for a stable loss; weights start as He et al. (2015)
-    propose for rectified units, the output layer too: with PyTorch's own start, or an output layer near zero, the first
-    epochs pass on a plateau at the prior, since the constraint on the first layer leaves little signal behind it.
+    There are two departures from the paper. The network returns logits instead of probabilities, for a stable loss. All layers
+    start as He et al. (2015) propose for rectified units: with PyTorch's default, or an output layer near zero, the predictions
+    would stay at the prior for the first epochs, since little signal passes the constraint on the first layer.
     """
 
     mean: Tensor
@@ -155,13 +159,13 @@ class MrCNN(nn.Module):
         self.fc = nn.Linear(3 * hidden, hidden)
         self.output = nn.Linear(hidden, 1)
         self.dropout = nn.Dropout(self.config.dropout)
-        # not in the state dict: its keys are those of the historical layout, and the config carries the values
+        # not in the state dict, whose names are those of the historical layout; the configuration holds the values
         self.register_buffer("mean", torch.tensor(self.config.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(self.config.std).view(3, 1, 1), persistent=False)
 
-        self._start()
+        self._initialise()
 
-    def _start(self) -> None:
+    def _initialise(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -169,15 +173,15 @@ class MrCNN(nn.Module):
 
     @property
     def streams(self) -> tuple[Stream, Stream, Stream]:
-        """The three streams, scale 400 first."""
+        """The three streams, in the order of the scales: 400, 250, 150."""
         return self.stream1, self.stream2, self.stream3
 
     def normalise(self, x: Tensor) -> Tensor:
-        """Apply the per-channel mean and standard deviation to ``(..., C, H, W)`` values in [0, 1]."""
+        """Subtract the mean and divide by the standard deviation of each channel of ``(..., C, H, W)`` values in [0, 1]."""
         return (x - self.mean) / self.std
 
     def fuse(self, features: Tensor) -> Tensor:
-        """``(B, S * H)`` stream features to ``(B,)`` logits."""
+        """The logits ``(B,)`` for the features of the streams ``(B, S * H)``."""
         return self.output(self.dropout(F.relu(self.fc(features)))).squeeze(1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -185,33 +189,33 @@ class MrCNN(nn.Module):
         if (S, C, height, width) != (3, 3, 42, 42):
             raise ValueError(f"expected crops of shape (B, 3 scales, 3 channels, 42, 42), got {tuple(x.shape)}")
         x = self.normalise(x)
-        # channels last is up to twice as fast on CPU and GPU and changes no value
+        # channels last is up to twice as fast on CPUs and GPUs and changes no value
         features = [
             stream(x[:, level].contiguous(memory_format=torch.channels_last))
             for level, stream in enumerate(self.streams)
-        ]  # S times (B, H)
+        ]  # S tensors (B, H)
         return self.fuse(torch.cat(features, dim=1))
 
 
-def channels_last(model: MrCNN) -> MrCNN:
-    """The same network with its filters stored channels last, which is up to twice as fast; in place."""
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model
+def channels_last(network: MrCNN) -> MrCNN:
+    """Store the filters channels last, in place, which makes the network up to twice as fast; returns the network."""
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
 def as_rgb(values: Iterable[float]) -> RGB:
-    """Three numbers, one per channel, as plain floats."""
+    """Three numbers, one for each channel, as Python floats."""
     red, green, blue = (float(value) for value in values)
     return red, green, blue
 
 
 @torch.no_grad()
-def constrain_conv1(model: MrCNN, limit: float) -> None:
-    """Rescale the first-layer filters whose L2 norm exceeds ``limit`` to it; leave the others alone. In place.
+def constrain_conv1(network: MrCNN, limit: float) -> None:
+    """Scale the filters of the first layer whose L2 norm exceeds ``limit`` down to this norm, in place.
 
-    The parameters stay the same objects, so that the optimiser goes on seeing them.
+    The parameters stay the same objects, so that the optimiser still updates them.
     """
-    for stream in model.streams:
+    for stream in network.streams:
         weight = stream.conv1.weight  # (filters, C, 7, 7)
         norm = torch.linalg.vector_norm(weight, dim=(1, 2, 3), keepdim=True)
-        weight.mul_((limit / norm).clamp(max=1.0))  # norm 0 gives inf, which the clamp turns into 1
+        weight.mul_((limit / norm).clamp(max=1.0))  # a norm of 0 gives inf, which becomes 1

@@ -1,4 +1,4 @@
-"""Options of all commands that run a network. Imports no torch, so that the command line starts quickly."""
+"""The options that all commands with a network share. This file imports no torch, so that the command line starts quickly."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -15,10 +15,10 @@ DEFAULT_MODEL = "mrcnn"  # what every command uses where no model is named
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceOptions:
-    """Where and how a network computes."""
+    """The device and the number format for computing."""
 
-    precision: Annotated[Precision, Option("auto: bf16 where the hardware has it.")] = "auto"
-    device: Annotated[Device, Option("auto: a GPU where there is one.")] = "auto"
+    precision: Annotated[Precision, Option("auto: bf16 if the hardware supports it, otherwise fp32.")] = "auto"
+    device: Annotated[Device, Option("auto: a GPU if there is one, otherwise the CPU.")] = "auto"
 
     def __post_init__(self) -> None:
         check(self)
@@ -26,11 +26,15 @@ class DeviceOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class MapOptions(DeviceOptions):
-    """How whole images are predicted."""
+    """The way in which whole images are predicted."""
 
     mode: Annotated[
         Mode | None,
+<<<<<<< HEAD
         Option(
             "Of Mr-CNN only; fast is several times faster and nearly exact. Default: exact, but fast for exported networks."
         ),
+=======
+        Option("fast is several times faster and nearly exact. Default: exact, or fast for exported networks."),
+>>>>>>> core
     ] = None

@@ -1,4 +1,4 @@
-"""The networks that ship with mrsal, and loading a network from a name, a file, a folder or the Hugging Face Hub."""
+"""The networks that ship with mrsal, and loading of a network by its name, or from a file, a folder or the Hugging Face Hub."""
 
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,15 @@ from mrsal.model.checkpoint import load_checkpoint
 from mrsal.model.hub import SCHEME, load_pretrained
 from mrsal.model.options import DEFAULT_MODEL
 
+<<<<<<< HEAD
 
 def everywhere(model: str) -> str:
     """The same model for a process in another folder: a path becomes absolute, a name stays."""
     return str(Path(model).absolute()) if shipped_name(model) is None and Path(model).exists() else model
 
 
+=======
+>>>>>>> core
 WEIGHTS = Path(__file__).parents[1] / "weights"
 BUNDLED = {"mrsal": "mrsal.safetensors", "mrcnn": "mrcnn.safetensors"}  # the improved network, and the paper's
 FORMER_NAMES = {"mrcnn-osie": "mrcnn"}  # by which older command lines and scripts know a network
@@ -27,7 +30,13 @@ def shipped_name(name_or_path: str | Path | None = None) -> str | None:
     return name if name in BUNDLED else None
 
 
+def everywhere(model: str) -> str:
+    """The name of a model, or its absolute path, so that a process in another folder finds it."""
+    return str(Path(model).absolute()) if model not in BUNDLED and Path(model).exists() else model
+
+
 def checkpoint_path(name_or_path: str | Path | None = None) -> Path:
+<<<<<<< HEAD
     """The file behind a name out of :data:`BUNDLED`; any other path stays as it is, and None is the default network."""
     name = shipped_name(name_or_path)
     return WEIGHTS / BUNDLED[name] if name else Path(str(name_or_path))
@@ -35,12 +44,21 @@ def checkpoint_path(name_or_path: str | Path | None = None) -> Path:
 
 def load_network(name_or_path: str | Path | None = None) -> tuple[Network, dict[str, Any]]:
     """A network and what was kept with its weights; ``name_or_path`` as for :func:`load_model`."""
+=======
+    """The file of a network that ships with mrsal, or the given path. None stands for the default network."""
+    name = DEFAULT_MODEL if name_or_path is None else str(name_or_path)
+    return WEIGHTS / BUNDLED[name] if name in BUNDLED else Path(name)
+
+
+def load_network(name_or_path: str | Path | None = None) -> tuple[MrCNN, dict[str, Any]]:
+    """Load a network, and the values that were saved with its weights; ``name_or_path`` is as for :func:`mrsal.load_model`."""
+>>>>>>> core
     if name_or_path is not None and (str(name_or_path).startswith(SCHEME) or Path(name_or_path).is_dir()):
         return load_pretrained(name_or_path)
     path = checkpoint_path(name_or_path)
     if not path.is_file():
         raise FileError(
-            f"no checkpoint at {path}; give the path of a .pth or .safetensors file, or the name of a network that ships with "
-            f"mrsal: {', '.join(BUNDLED)}"
+            f"there is no checkpoint at {path}; give the path of a .pth or .safetensors file, or the name of a network that "
+            f"ships with mrsal: {', '.join(BUNDLED)}"
         )
     return load_checkpoint(path)

@@ -1,7 +1,7 @@
-"""Training: its settings, the loop, the folder of a run, and several processes.
+"""Training of networks: the settings, the loop, the folder that a run leaves, and runs on several processes.
 
-``config.py`` has every setting and ``loop.py`` is the loop. ``run_folder.py`` says what a run leaves behind and how it is
-resumed; ``distributed.py`` starts processes and stops them together.
+``config.py`` has the settings and ``loop.py`` the loop. ``run_folder.py`` writes the files of a run and resumes it, and
+``distributed.py`` starts the processes of a run and stops them together.
 """
 
 import lazy_loader

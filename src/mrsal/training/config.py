@@ -1,6 +1,6 @@
-"""The paper's recipe: settings of a run, the rise of the momentum, the order of the samples. Section 3.2 of the paper.
+"""The settings of a training run. The defaults are those of section 3.2 of the paper.
 
-Letters: B samples of a batch, S = 3 scales, C = 3 channels, P = 42 the side of a crop.
+Letters: B samples in a batch, S = 3 scales, C = 3 channels, crops of P = 42 pixels a side.
 """
 
 import json
@@ -16,7 +16,7 @@ from mrsal.training.options import Recipe, TrainOptions
 
 
 class Samples(Protocol):
-    """What an archive offers for training."""
+    """The samples for training that an archive offers."""
 
     @property
     def mean(self) -> RGB: ...
@@ -35,32 +35,32 @@ class Samples(Protocol):
     def to(self, device: torch.device) -> "Samples": ...
 
     def batch(self, index: NDArray) -> tuple[Tensor, Tensor]:
-        """Crops ``(B, S, C, P, P)``, uint8 or float32 in [0, 1], and labels ``(B,)`` float32."""
+        """The samples at these indices: crops ``(B, S, C, P, P)``, uint8 or float32 in [0, 1], and labels ``(B,)`` float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(Recipe):
-    """Settings of a run; the defaults are the paper's. Most are those of :class:`Recipe`, with a line about each there.
+    """The settings of a training run; the defaults are those of the paper. :class:`Recipe` documents most of them.
 
-    ``devices`` None means one process for :func:`mrsal.train`; a GPU each, up to two, is for ``mrsal train``.
+    With ``devices=None``, :func:`mrsal.train` uses one process. Only the command ``mrsal train`` uses several GPUs by default.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
-    # the network
+    # the architecture of the network
 
 
 def config_of(options: TrainOptions) -> TrainConfig:
-    """The settings of the run that a command asks for."""
+    """The settings of a run with these options of ``mrsal train``."""
     recipe = {item.name: getattr(options, item.name) for item in fields(Recipe)}
     return TrainConfig(**recipe, model=ModelConfig(variant="blur" if options.improvements else "base"))
 
 
 def as_json(config: TrainConfig) -> dict[str, Any]:
-    """The settings as JSON holds them."""
+    """The settings as plain values, as they are after they were written to a JSON file and read again."""
     return json.loads(json.dumps(asdict(config) | {"model": config.model.to_dict()}))
 
 
 def fit_input(config: TrainConfig, samples: Samples) -> TrainConfig:
-    """The same settings for a network that takes the channel statistics of these samples off its input."""
+    """The same settings for a network that normalises its input by the mean and deviation per channel of these samples."""
     model = replace(config.model, mean=samples.mean, std=samples.std, trained_range=samples.value_range)
     return replace(config, model=model)

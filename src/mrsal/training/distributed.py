@@ -1,6 +1,6 @@
-"""One run on several processes: starting them, letting one write what all wait for, sharing out work, and stopping together.
+"""A run on several processes: how they start, share work, wait for the first one to write, and stop together.
 
-Lightning Fabric starts the processes or finds those that torchrun or Slurm started; every process runs the same code.
+Lightning Fabric starts the processes, or joins those that torchrun or Slurm started. Every process runs the same code.
 """
 
 import atexit
@@ -23,13 +23,13 @@ from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 
-from mrsal.errors import InputError, MrsalError, TrainingError
+from mrsal.errors import InputError, MrsalError, TrainingError, first_line
 from mrsal.model import resolve_device, resolve_precision
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")  # Ctrl-C, the end of a job, and Slurm's warning before it
+_STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")  # Ctrl-C, the end of a job, and the warning that Slurm sends before it
 
 
 def launch(*, device: str, precision: str, devices: int, timeout: float) -> Fabric:
@@ -40,44 +40,62 @@ def launch(*, device: str, precision: str, devices: int, timeout: float) -> Fabr
     device, precision : str
         As for :class:`mrsal.TrainConfig`.
     devices : int
-        Processes on this machine, a GPU each; outside of torchrun and Slurm, which have their own say.
+        The number of processes on this machine, with one GPU for each. It is ignored under torchrun and Slurm, which set the
+        number themselves.
     timeout : float
-        Seconds after which a process that waits for the others gives up.
+        The number of seconds after which a process that waits for another one gives up.
 
     Returns
     -------
     Fabric
-        Launched. Its backend is NCCL on GPUs and Gloo on CPUs.
+        A Fabric whose processes run. They exchange data through NCCL on GPUs and through Gloo on CPUs.
 
     Raises
     ------
     InputError
-        If more GPUs are asked for than there are.
+        If the machine has fewer GPUs than that.
     """
     devices, nodes = _layout(devices)
     accelerator = resolve_device(device)
     if accelerator == "cuda" and devices > torch.cuda.device_count():
-        raise InputError(f"{devices} processes on this machine need a GPU each, {torch.cuda.device_count()} are there")
+        raise InputError(
+            f"expected a GPU for each of the {devices} processes on this machine, found {torch.cuda.device_count()}; "
+            "start fewer processes, or use --device cpu"
+        )
     several = devices * nodes > 1
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # its banners are for those who debug it
-    fabric = Fabric(
-        accelerator=accelerator,
-        devices=devices,
-        num_nodes=nodes,
-        precision=resolve_precision(precision, device),
-        strategy=DDPStrategy(timeout=timedelta(seconds=timeout), gradient_as_bucket_view=True) if several else "auto",
-    )
-    fabric.launch()
+    with _no_banners():
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            num_nodes=nodes,
+            precision=resolve_precision(precision, device),
+            strategy=DDPStrategy(timeout=timedelta(seconds=timeout), gradient_as_bucket_view=True)
+            if several
+            else "auto",
+        )
+        fabric.launch()
     if several:
-        atexit.register(_part)
+        atexit.register(_leave)
     return fabric
 
 
-def _part() -> None:
-    """End the threads that talk to the other processes while the interpreter is whole.
+@contextmanager
+def _no_banners() -> Iterator[None]:
+    """Keep Fabric from printing how it starts processes, which helps only those who debug it."""
+    logger = logging.getLogger("lightning_fabric")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
-    Gloo ends them when the last reference to the group is gone, and cycles in the wrapped model may hold one. A thread that is
-    still there when the interpreter is torn down can abort a process that has done all its work.
+
+def _leave() -> None:
+    """End the threads that talk to the other processes while the interpreter is still whole.
+
+    Gloo ends them when the last reference to the process group is gone, and reference cycles in the wrapped network may hold
+    one. A thread that still runs when the interpreter shuts down can abort a process that has done all its work.
     """
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
@@ -85,12 +103,12 @@ def _part() -> None:
 
 
 def is_started_by_another() -> bool:
-    """Whether torchrun, Slurm, or the first process of a run started this process."""
+    """Whether torchrun, Slurm, or the first process of the run started this process."""
     return TorchElasticEnvironment.detect() or SLURMEnvironment.detect() or "LOCAL_RANK" in os.environ
 
 
 def _layout(devices: int) -> tuple[int, int]:
-    """Processes on each machine, and machines, as torchrun or Slurm has them; else so many on this one."""
+    """The number of processes on each machine, and of machines: as torchrun or Slurm set them, else ``devices`` on this one."""
     if TorchElasticEnvironment.detect():
         local = int(os.environ["LOCAL_WORLD_SIZE"])
         return local, int(os.environ["WORLD_SIZE"]) // local
@@ -101,27 +119,33 @@ def _layout(devices: int) -> tuple[int, int]:
 
 
 def on_first(fabric: Fabric, job: Callable[[], T]) -> T:
-    """Run a job on the first process while the others wait; its result, or its error, is that of all."""
+    """Run a function on the first process while the others wait; all get its result, or raise its error."""
     result: Any = None
     error: MrsalError | None = None
     if fabric.is_global_zero:
         try:
             result = job()
-        except MrsalError as complaint:
-            error = complaint
-    result, error = fabric.broadcast((result, error))
+        except MrsalError as failure:
+            error = failure
+    result, error = from_first(fabric, (result, error))
     if error:
         raise error
     return result
 
 
+def from_first(fabric: Fabric, value: T) -> T:
+    """The value that the first process has."""
+    with exchange(fabric):
+        return fabric.broadcast(value)
+
+
 def first_only(job: Callable[..., None]) -> Callable[..., None]:
-    """The same job, done by the first process only."""
+    """The same function, which does nothing on any other process than the first."""
     return cast(Callable[..., None], rank_zero_only(job))
 
 
 def shared_map(fabric: Fabric) -> Callable[[Callable[[T], R], Iterable[T]], list[R]]:
-    """Like :class:`map`, but each process takes a share of the items, and all get all results, in order.
+    """Like :class:`map`, but each process does a share of the items, and all get all results, in order.
 
     An error of one process is raised on all of them.
     """
@@ -132,12 +156,13 @@ def shared_map(fabric: Fabric) -> Callable[[Callable[[T], R], Iterable[T]], list
         error: MrsalError | None = None
         try:
             own = [function(item) for item in items[fabric.global_rank :: world]]
-        except MrsalError as complaint:
-            error = complaint
+        except MrsalError as failure:
+            error = failure
         parts: list[Any] = [(own, error)]
         if world > 1:
             parts = [None] * world
-            torch.distributed.all_gather_object(parts, (own, error))
+            with exchange(fabric):
+                torch.distributed.all_gather_object(parts, (own, error))
         for _, problem in parts:
             if problem:
                 raise problem
@@ -147,46 +172,57 @@ def shared_map(fabric: Fabric) -> Callable[[Callable[[T], R], Iterable[T]], list
 
 
 @contextmanager
-def readable_failures(fabric: Fabric, *, hint: str) -> Iterator[None]:
-    """Turn what torch says when memory runs out, or another process is gone, into a :class:`TrainingError` of one line."""
+def exchange(fabric: Fabric) -> Iterator[None]:
+    """Surround a block in which this process waits for others; if one of them is lost, raise a :class:`TrainingError`."""
+    try:
+        yield
+    except RuntimeError as error:
+        if fabric.world_size == 1 or _is_out_of_memory(error) or not _is_of_the_backend(error):
+            raise
+        raise TrainingError(
+            f"lost another process of this run{_place(fabric)}: it stopped, or did not answer in time ({_reason(error)}); "
+            "look for its own message above or in its log"
+        ) from error
+
+
+def _is_of_the_backend(error: RuntimeError) -> bool:
+    """Whether an exchange of data failed: NCCL and the store have types of errors of their own, and Gloo has none."""
+    is_gloo = torch.distributed.is_initialized() and torch.distributed.get_backend() == "gloo"
+    return isinstance(error, torch.distributed.DistError) or (is_gloo and type(error) is RuntimeError)
+
+
+@contextmanager
+def readable_memory_errors(fabric: Fabric, *, hint: str) -> Iterator[None]:
+    """Raise a :class:`TrainingError` of one line, which ends in ``hint``, if the block runs out of memory."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MrsalError):
+        if not _is_out_of_memory(error):
             raise
-        text = str(error)
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text:
-            said = f": {_first_line(text)}" if text else ""
-            raise TrainingError(f"out of memory{_on(fabric)}{said}; {hint}") from error
-        if fabric.world_size > 1 and _is_about_others(error):
-            raise TrainingError(
-                f"lost another process of this run{_on(fabric)}: it stopped, or did not answer in time ({_first_line(text)}); "
-                "what it said itself is above or in its own log"
-            ) from error
-        raise
+        reason = f": {_reason(error)}" if str(error) else ""
+        raise TrainingError(f"out of memory{_place(fabric)}{reason}; {hint}") from error
 
 
-def _is_about_others(error: Exception) -> bool:
-    text = str(error)
-    return isinstance(error, torch.distributed.DistError) or any(
-        word in text for word in ("gloo", "NCCL", "Connection closed by peer", "Connection reset by peer")
-    )
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out. Only torch's allocator on the CPU has no type for it, and raises a plain RuntimeError."""
+    is_plain = type(error) is RuntimeError
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (is_plain and "DefaultCPUAllocator" in str(error))
 
 
-def _on(fabric: Fabric) -> str:
+def _reason(error: Exception) -> str:
+    """The first line of an error, without the place in its source that Gloo puts in front."""
+    return re.sub(r"^\[\S+:\d+\] ", "", first_line(error)).rstrip(".")[:200]
+
+
+def _place(fabric: Fabric) -> str:
     return f" on process {fabric.global_rank} of {fabric.world_size}" if fabric.world_size > 1 else ""
-
-
-def _first_line(text: str) -> str:
-    """Of what a library says, without the place in its source that Gloo puts in front."""
-    return re.sub(r"^\[\S+:\d+\] ", "", (text.splitlines() or [""])[0]).rstrip(".")[:200]
 
 
 @contextmanager
 def catch_signals() -> Iterator[Callable[[], int]]:
-    """Note requests to stop instead of dying of them; yields a function that tells the signal's number, 0 if there was none.
+    """Note requests to stop instead of ending at once; yields a function that returns the signal's number, or 0.
 
-    A second Ctrl-C interrupts at once. Outside of the main thread, where Python allows no handlers, nothing is caught.
+    A second Ctrl-C interrupts at once. Outside of the main thread, where Python allows no signal handlers, nothing is caught.
     """
     caught = 0
 

@@ -1,9 +1,4 @@
-"""Training Mr-CNN: the paper's schedule and constraint, on Lightning Fabric.
-
-An archive flows in; checkpoints, logs and curves flow out. Section 3.2 of the paper.
-
-Letters: B samples of a batch, S = 3 scales, C = 3 channels, P = 42 the side of a crop.
-"""
+"""The training loop, with the momentum schedule and the constraint of section 3.2 of the paper. It runs on Lightning Fabric."""
 
 import contextlib
 import ctypes
@@ -26,22 +21,21 @@ from mrsal.errors import InputError, Stopped, TrainingError
 from mrsal.files import make_folder, remove_leftovers, write_text
 from mrsal.model import MrCNN, channels_last, constrain_conv1, to_unit
 from mrsal.training.config import Samples, TrainConfig, as_json
-from mrsal.training.distributed import launch, on_first, readable_failures
+from mrsal.training.distributed import exchange, from_first, launch, on_first, readable_memory_errors
 from mrsal.training.run_folder import History, restore, save_average, save_epoch, save_state
 from mrsal.training.schedule import epoch_batches, momentum_at
 
-Scores = dict[str, float]
-Validate = Callable[[MrCNN], Scores]
+Validate = Callable[[MrCNN], dict[str, float]]
 
-_GPU_LOG_EVERY = 10  # steps; reading the loss makes a GPU wait, a CPU not
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of glibc's malloc.h
-_CPU_CHUNK = 64  # on a CPU: larger chunks are no faster, and fewer of them are harder to share among processes
-_HINT = "lower --batch_size. The checkpoints of earlier epochs are complete"
+_GPU_LOG_EVERY = 10  # steps, since reading the loss makes a GPU wait; on a CPU the loss is read every step
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # from malloc.h of glibc
+_CPU_CHUNK = 64  # samples; on a CPU larger chunks are not faster, and fewer of them are harder to share among processes
+_COMPLETE = "The checkpoints of earlier epochs are complete"
 
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """What a progress display is told every few steps."""
+    """The state of training that is reported every few steps."""
 
     epoch: int
     step: int
@@ -63,78 +57,71 @@ def train(
     on_progress: Callable[[TrainingProgress], None] | None = None,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
 ) -> Path:
-    """Train a network and keep a checkpoint per epoch.
+    """Train a network and save a checkpoint after each epoch.
 
-    On several processes the batch is ``config.batch_size`` times their number, and each takes a share of its chunks. On CPUs
-    the random numbers of a chunk are its own, so that a run on any number of processes is the same up to rounding.
+    With several processes, the batch has ``config.batch_size`` samples for each of them, and each process computes a share of
+    its chunks. On CPUs each chunk has its own random numbers, so a run gives the same weights, up to rounding, on any number of
+    processes. The random number generators of torch are afterwards as they were before.
 
     Parameters
     ----------
     samples : Samples
-        Of :class:`mrsal.datasets.archives.native.NativeArchive` or :func:`mrsal.datasets.archives.historical.read_train`.
+        The samples of an archive, such as :attr:`mrsal.datasets.NativeArchive.samples`.
     out : str or Path
-        Folder of the run: ``cnn_epoch_<n>.pth`` (n from 1), ``cnn_best.pth`` when validated,
-        ``cnn_average.pth`` at the end, ``metrics.csv``,
-        ``tensorboard/``, ``config.json``, and ``state.pt`` for resuming.
+        The folder for the run: ``cnn_epoch_<n>.pth`` (n from 1), ``cnn_best.pth`` with validation, ``cnn_average.pth`` at the
+        end, ``metrics.csv``, ``tensorboard/``, ``config.json``, and ``state.pt``, from which the run is resumed.
     config : TrainConfig, optional
     validate : callable, optional
-        Network to scores by name; called after every epoch, on every process.
+        A function from the network to scores by name. It is called after every epoch, on every process.
     resume : bool
-        Go on where the run in ``out`` stopped; on a CPU the result is that of an uninterrupted run, to the bit.
+        Whether to continue the run in ``out`` where it stopped. On a CPU the weights are then exactly those of an
+        uninterrupted run.
     fabric : Fabric, optional
-        Of :func:`mrsal.training.launch`, where processes were started before; None: start them as ``config`` has it.
+        The Fabric of processes that run already; by default they are started with the settings of ``config``.
     should_stop : callable, optional
-        Asked every few steps; a number that is not 0, of a signal, ends the run on all processes, saved where it stands.
+        A function that is called every few steps. If it returns the number of a signal instead of 0, the run is saved and
+        stopped on all processes.
     on_progress, on_epoch : callable, optional
-        Told about every few steps and every epoch's row of ``metrics.csv``, on every process.
+        Functions that are called every few steps, and after each epoch with its row of ``metrics.csv``, on every process.
 
     Returns
     -------
     Path
-        The best checkpoint when validated, otherwise the last.
+        The best checkpoint with validation, otherwise the last.
 
     Raises
     ------
     InputError
-        If the samples are none, or early stopping is asked for without validation.
+        If there are no samples, or early stopping is used without validation.
     TrainingError
-        If the loss is not a finite number, memory runs out, or another process is gone. Earlier checkpoints stay.
+        If the loss is not finite, memory runs out, or another process of the run is lost. Earlier checkpoints are kept.
     Stopped
-        If ``should_stop`` said so.
+        If ``should_stop`` returned a signal.
     FileError
         If ``out`` cannot be written.
     """
     config = config or TrainConfig()
     if not len(samples):
-        raise InputError("expected at least one training sample, got none")
+        raise InputError("expected at least one training sample, got none; prepare the data set again")
     if config.patience >= 0 and validate is None:
-        raise InputError("early stopping needs validation; add --use_val, or leave the patience at -1")
+        raise InputError("early stopping needs validation; add --use_val, or set the patience to -1")
     fabric = fabric or launch(
         device=config.device, precision=config.precision, devices=config.devices or 1, timeout=config.timeout
     )
     out = Path(out)
     on_first(fabric, lambda: make_folder(out))
-    torch.manual_seed(config.seed)
-    network = channels_last(MrCNN(config.model))
-    optimiser = torch.optim.SGD(
-        network.parameters(),
-        lr=config.learning_rate,
-        momentum=config.start_momentum,
-        weight_decay=config.weight_decay,
-        foreach=True,  # one kernel for all parameters, and no waiting for a GPU
-    )
-    with readable_failures(fabric, hint=_HINT):
-        samples = _on_device(samples, fabric.device)
-        if fabric.device.type == "cpu":
-            keep_freed_memory()
-        model, optimiser = fabric.setup(network, optimiser)
-        run = _Run(fabric, model, network, optimiser, samples, config, out, should_stop, on_progress)
+    gpus = [fabric.device] if fabric.device.type == "cuda" else []
+    with (
+        torch.random.fork_rng(gpus),
+        readable_memory_errors(fabric, hint=f"lower --batch_size. {_COMPLETE}"),
+    ):
+        run = _Run(fabric, samples, config, out, should_stop, on_progress)
         run.start(resume=resume)
         while run.history.epoch < config.epochs and not _is_enough(run.history, config):
             row = run.epoch()
             if validate is not None:
-                run.save_state()  # so that a failure of the validation costs no epoch
-                scores = fabric.broadcast(_validate(network, validate, config))
+                run.save_state()  # if the validation fails, the epoch is not lost
+                scores = from_first(fabric, _validate(run.network, validate, config))
                 row |= {f"val_{name}": float(value) for name, value in scores.items()}
             run.finish_epoch(row)
             if on_epoch:
@@ -147,11 +134,12 @@ def train(
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what a step frees for the next one, instead of having the kernel clear it again.
+    """Let glibc keep the memory that a step frees for the next step, instead of having the kernel clear it again.
 
-    A process-wide setting, and no more than a hint: other C libraries know no ``mallopt`` and go on as they are.
+    This setting holds for the whole process, so only a command may call this, in its own process, and no function of the
+    library. It only affects speed, and has no effect with other C libraries, which have no ``mallopt``.
     """
-    # a TypeError on Windows, which has no library of this process
+    # Windows has no library with the symbols of the process, which is a TypeError
     with contextlib.suppress(AttributeError, OSError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_MMAP_MAX, 0)
@@ -159,7 +147,7 @@ def keep_freed_memory() -> None:
 
 
 def _on_device(samples: Samples, device: torch.device) -> Samples:
-    """On a GPU that has room for them, samples are kept there, so that crops are cut where they are used."""
+    """Move the samples to a GPU that has room for them, so that crops are cut where they are used."""
     if device.type != "cuda" or samples.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
         return samples
     return samples.to(device)
@@ -167,14 +155,9 @@ def _on_device(samples: Samples, device: torch.device) -> Samples:
 
 @dataclass
 class _Run:
-    """A run under way: an epoch at a time, from any step of it."""
+    """The state of a training run, which can be continued from any step."""
 
     fabric: Fabric
-    model: torch.nn.Module
-    # what Fabric made of the network
-
-    network: MrCNN
-    optimiser: torch.optim.Optimizer
     samples: Samples
     config: TrainConfig
     out: Path
@@ -183,12 +166,26 @@ class _Run:
     history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
-        self.batch_size = self.config.batch_size * self.fabric.world_size
-        self.steps = -(-len(self.samples) // self.batch_size)  # of an epoch
-        self.settings = {**as_json(self.config), "effective_batch": self.batch_size}
+        config = self.config
+        self.batch_size = config.batch_size * self.fabric.world_size
+        self.steps = -(-len(self.samples) // self.batch_size)  # in an epoch
+        self.settings = {**as_json(config), "effective_batch": self.batch_size}
+        torch.manual_seed(config.seed)
+        self.network = channels_last(MrCNN(config.model))
+        optimiser = torch.optim.SGD(
+            self.network.parameters(),
+            lr=config.learning_rate,
+            momentum=config.start_momentum,
+            weight_decay=config.weight_decay,
+            foreach=True,  # one kernel for all parameters, and no waiting for a GPU
+        )
+        self.samples = _on_device(self.samples, self.fabric.device)
+        with exchange(self.fabric):
+            # the network as Fabric wraps it, on the device, and an optimiser of its parameters
+            self.model, self.optimiser = self.fabric.setup(self.network, optimiser)
 
     def start(self, *, resume: bool) -> None:
-        """Take up the state in the run's folder, or leave the first one there."""
+        """Load the state in the folder of the run, or write the first one."""
         if resume:
             on_first(self.fabric, lambda: remove_leftovers(self.out))
             self.history = restore(self.out, self.network, self.optimiser, self.settings)
@@ -206,11 +203,11 @@ class _Run:
         self.save_state()
 
     def epoch(self) -> dict[str, float]:
-        """One pass over the samples, or what is left of it; returns its row of ``metrics.csv``."""
+        """Do one pass over the samples, or the rest of it in a resumed run, and return its row of ``metrics.csv``."""
         config, history, fabric = self.config, self.history, self.fabric
         self.model.train()
         on_cpu = fabric.device.type == "cpu"
-        *start, seen = history.totals if fabric.is_global_zero else [0.0] * 3  # of steps before a stop
+        *start, seen = history.totals if fabric.is_global_zero else [0.0] * 3  # of the steps before a stop
         totals = torch.tensor(start, device=fabric.device)  # summed loss, correct answers
         began, seen_before, before = time.monotonic(), history.totals[2], history.seconds
         summed = history.totals
@@ -232,9 +229,9 @@ class _Run:
                 if signal_number:
                     self._stop(signal_number)
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.network.parameters()):
-            raise TrainingError(  # the last step's doing
-                f"weights are no longer finite after epoch {history.epoch + 1}; lower --learning_rate. "
-                "The checkpoints of earlier epochs are complete"
+            # the loss does not show this after the last step
+            raise TrainingError(
+                f"the weights are not finite after epoch {history.epoch + 1}; lower --learning_rate. {_COMPLETE}"
             )
         return {
             "epoch": history.epoch + 1,
@@ -246,73 +243,105 @@ class _Run:
         }
 
     def _step(self, index: NDArray[np.int64], step: int, momentum: float) -> tuple[Tensor, int]:
-        """A step on this process's chunks of the whole batch; returns their summed loss and correct answers, and their size."""
+        """Do a step with the chunks of the batch that belong to this process.
+
+        Returns
+        -------
+        totals : Tensor
+            ``(2,)``: the sum of the loss over these chunks, and their number of correct answers.
+        count : int
+            The number of samples in them.
+        """
         fabric, config = self.fabric, self.config
         for group in self.optimiser.param_groups:
             group["momentum"] = momentum
         self.optimiser.zero_grad(set_to_none=True)
         size = _CPU_CHUNK if fabric.device.type == "cpu" else config.batch_size
-        chunks = [(i, index[at : at + size]) for i, at in enumerate(range(0, len(index), size))]
+        chunks = [(i, index[start : start + size]) for i, start in enumerate(range(0, len(index), size))]
         own = chunks[fabric.global_rank :: fabric.world_size]
         rows = np.concatenate([rows for _, rows in own]) if own else index[:1]
         crops, labels = (tensor.to(fabric.device, non_blocking=True) for tensor in self.samples.batch(rows))
         lengths = [len(rows) for _, rows in own] or [1]
         numbers = [i for i, _ in own] or [0]
         totals = torch.zeros(2, device=fabric.device)
-        parts = zip(numbers, crops.split(lengths), labels.split(lengths), strict=True)
-        for i, x, y in parts:
-            torch.manual_seed(_seed_of(config.seed, step, i))  # the same masks on whichever process the chunk is
-            waits = fabric.world_size > 1 and i != numbers[-1]  # gradients are exchanged once a step
-            with fabric.no_backward_sync(cast(Any, self.model), enabled=waits):
-                logits = self.model(to_unit(x)).float()
-                loss = F.binary_cross_entropy_with_logits(logits, y, reduction="sum")
-                if not own:  # nothing to do, but the others wait for a gradient
-                    loss = loss * 0
-                fabric.backward(loss * fabric.world_size / len(index))  # the mean over processes is that of the batch
+        for i, x, y in zip(numbers, crops.split(lengths), labels.split(lengths), strict=True):
+            torch.manual_seed(
+                _seed_of(config.seed, step, i)
+            )  # so the dropout masks of a chunk are the same on any process
+            # without a chunk there is nothing to compute, but the others wait for this process's gradient, which is then 0
+            weight = fabric.world_size if own else 0
+            counted = self._backward(x, y, weight=weight, total=len(index), is_last=i == numbers[-1])
             if own:
-                with torch.no_grad():
-                    totals += torch.stack([loss.detach(), ((logits > 0) == (y > 0.5)).sum()])
+                totals += counted
         self.optimiser.step()
         if config.conv1_limit:
             constrain_conv1(self.network, config.conv1_limit)
         return totals, len(rows) if own else 0
 
+    def _backward(self, x: Tensor, y: Tensor, *, weight: int, total: int, is_last: bool) -> Tensor:
+        """Add the gradient of a chunk; with the last chunk of a step, exchange the gradients with the other processes.
+
+        Parameters
+        ----------
+        x, y : Tensor
+            Crops ``(B, S, C, P, P)`` and labels ``(B,)``.
+        weight, total : int
+            The loss is multiplied by ``weight`` and divided by ``total``, so that its mean over the processes is the mean over
+            the batch.
+        is_last : bool
+            Whether this is the last chunk of the step on this process.
+
+        Returns
+        -------
+        Tensor
+            ``(2,)``: the sum of the loss over the chunk, and the number of correct answers.
+        """
+        waits = self.fabric.world_size > 1 and not is_last
+        with exchange(self.fabric), self.fabric.no_backward_sync(cast(Any, self.model), enabled=waits):
+            logits = self.model(to_unit(x)).float()
+            loss = F.binary_cross_entropy_with_logits(logits, y, reduction="sum")
+            self.fabric.backward(loss * weight / total)
+        with torch.no_grad():
+            return torch.stack([loss.detach(), ((logits > 0) == (y > 0.5)).sum()])
+
     def _agree(self, totals: Tensor, seen: float) -> tuple[list[float], int]:
-        """Totals over all processes, and a signal if any of them was given one."""
-        given = self.should_stop()
-        told = totals.new_tensor([seen, given == signal.SIGINT, bool(given) and given != signal.SIGINT])
-        *summed, interrupted, ended = self._sum(torch.cat([totals, told])).tolist()
+        """The totals over all processes, and a signal to stop if any of the processes got one."""
+        number = self.should_stop()
+        requests = totals.new_tensor([seen, number == signal.SIGINT, bool(number) and number != signal.SIGINT])
+        *summed, interrupted, ended = self._sum(torch.cat([totals, requests])).tolist()
         return summed, signal.SIGINT if interrupted else signal.SIGTERM if ended else 0
 
     def _sum(self, values: Tensor) -> Tensor:
-        return cast(Tensor, self.fabric.all_reduce(values, reduce_op="sum")) if self.fabric.world_size > 1 else values
+        if self.fabric.world_size == 1:
+            return values
+        with exchange(self.fabric):
+            return cast(Tensor, self.fabric.all_reduce(values, reduce_op="sum"))
 
     def _check(self, loss: float, step: int) -> None:
         if not np.isfinite(loss):
             raise TrainingError(
-                f"the loss is {loss} in epoch {self.history.epoch + 1}, step {step + 1}; lower --learning_rate. "
-                "The checkpoints of earlier epochs are complete"
+                f"the loss is {loss} in epoch {self.history.epoch + 1}, step {step + 1}; lower --learning_rate. {_COMPLETE}"
             )
 
     def _stop(self, signal_number: int) -> None:
         self.save_state()
-        where = f"epoch {self.history.epoch + 1}, step {self.history.step} of {self.steps}"
-        raise Stopped(f"stopped in {where}; go on with --resume {self.out}", signal_number)
+        place = f"epoch {self.history.epoch + 1}, step {self.history.step} of {self.steps}"
+        raise Stopped(f"stopped in {place} and saved; continue with --resume {self.out}", signal_number)
 
 
 def _seed_of(seed: int, step: int, chunk: int) -> int:
     return int(np.random.SeedSequence([seed, step, chunk]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _validate(network: MrCNN, validate: Validate, config: TrainConfig) -> Scores:
+def _validate(network: MrCNN, validate: Validate, config: TrainConfig) -> dict[str, float]:
     network.eval()
     scores = validate(network)
     if config.watch not in scores:
-        raise InputError(f"cannot watch {config.watch!r}: validation gives {', '.join(scores)}")
+        raise InputError(f"cannot find the best epoch by {config.watch!r}; validation gives {', '.join(scores)}")
     return scores
 
 
 def _is_enough(history: History, config: TrainConfig) -> bool:
-    # a resumed run may have begun without validation
+    # only epochs with a validation score count, since a resumed run may have begun without validation
     scored = [row["epoch"] for row in history.rows if f"val_{config.watch}" in row]
     return config.patience >= 0 and sum(epoch > history.best_epoch for epoch in scored) >= config.patience

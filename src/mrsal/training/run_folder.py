@@ -1,7 +1,6 @@
-"""The folder of a training run: a checkpoint per epoch, logs, and the state from which a run goes on.
+"""The folder of a training run: a checkpoint for each epoch, the logs, and the state from which the run can be resumed.
 
-After each epoch, and when a run is stopped, network, optimiser and figures flow in; files flow out, and back in when the run
-is resumed.
+The files are written after each epoch, and the state also when a run is stopped.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -17,31 +16,31 @@ from mrsal.metrics import HIGHER_IS_BETTER
 from mrsal.model import MrCNN, load_checkpoint, load_safely, save_checkpoint, save_safely
 
 _STATE = "state.pt"
-# what a resumed run need not share; instead of batch_size and devices it is the effective batch that counts
+# a resumed run may have other values of these settings; of batch_size and devices, only the effective batch has to be the same
 _MAY_CHANGE = {"epochs", "average", "batch_size", "device", "devices", "patience", "timeout"}
 
 
 @dataclass
 class History:
-    """Where a run stands; everything that a resumed run needs besides weights and optimiser.
+    """How far a run has come: everything that a resumed run needs besides the weights and the optimiser.
 
-    Random numbers need no place here: those of a step follow from the seed and the step.
+    It holds no state of a random number generator, since the random numbers of a step depend only on the seed and the step.
     """
 
     epoch: int = 0
-    # complete ones
+    # the number of complete epochs
 
     step: int = 0
     totals: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     seconds: float = 0.0
-    # of the epoch under way: steps done, summed loss, correct answers, samples, time
+    # in the current epoch: the number of steps done; the sum of the loss, the number of correct answers and of samples; seconds
 
     best_epoch: int = 0
     best_score: float = float("-inf")
     rows: list[dict[str, float]] = field(default_factory=list)
 
     def add(self, row: dict[str, float], *, watch: str) -> bool:
-        """Take up a complete epoch; returns whether it is the best one by the validation metric ``watch``."""
+        """Add a complete epoch, and return whether it is the best so far by the validation metric ``watch``."""
         self.epoch, self.step, self.totals, self.seconds = int(row["epoch"]), 0, [0.0, 0.0, 0.0], 0.0
         self.rows.append(row)
         score = row.get(f"val_{watch}")
@@ -54,13 +53,13 @@ class History:
 
 
 def save_epoch(out: Path, network: MrCNN, history: History, *, seed: int, best: bool) -> None:
-    """Write the last complete epoch's checkpoint and the logs. The state is for :func:`save_state`, after this."""
+    """Write the checkpoint of the last complete epoch and the logs. Call :func:`save_state` after this."""
     row = history.rows[-1]
     about = {"epoch": history.epoch, "scores": row, "seed": seed}
     save_checkpoint(network, out / f"cnn_epoch_{history.epoch}.pth", about=about)
     if best:
         save_checkpoint(network, out / "cnn_best.pth", about=about)
-    names = list(dict.fromkeys(name for r in history.rows for name in r))  # a resumed run may add validation
+    names = list(dict.fromkeys(name for r in history.rows for name in r))  # a resumed run may add validation scores
     lines = [",".join(names), *(",".join(f"{r.get(name, '')}" for name in names) for r in history.rows)]
     write_text(out / "metrics.csv", "\n".join(lines) + "\n")
     _write_tensorboard(out / "tensorboard", row)
@@ -69,17 +68,17 @@ def save_epoch(out: Path, network: MrCNN, history: History, *, seed: int, best: 
 def save_state(
     out: Path, network: MrCNN, optimiser: torch.optim.Optimizer, history: History, settings: dict[str, Any]
 ) -> None:
-    """Write the state that a resumed run starts from.
+    """Write the state from which the run can be resumed.
 
     Parameters
     ----------
     out : Path
-        The run's folder.
+        The folder of the run.
     network, optimiser
-        As they are after the last step.
+        The network and the optimiser after the last step.
     history : History
     settings : dict
-        Those of the run, as JSON holds them; a resumed run is compared with them.
+        The settings of the run as plain values; those of a resumed run are compared with them.
     """
     state = {
         "history": asdict(history),
@@ -92,41 +91,49 @@ def save_state(
 
 
 def restore(out: Path, network: MrCNN, optimiser: torch.optim.Optimizer, settings: dict[str, Any]) -> History:
-    """Bring network and optimiser to where a run stopped; returns its history.
+    """Load the state of a run into the network and the optimiser, and return its history.
 
     Raises
     ------
     FileError, DataError
-        If there is no state of a run in ``out``, or it is damaged.
+        If ``out`` holds no state of a run, or the state is damaged.
     InputError
-        If the run began with other settings that matter.
+        If the run began with other settings.
     """
     path = out / _STATE
     if not path.is_file():
-        raise FileError(f"nothing to resume: {path} does not exist; start the run without --resume")
+        raise FileError(f"cannot resume the run: {path} does not exist; start a new run without --resume")
     state = load_safely(path)
     try:
-        then = state["config"]
-        changed = sorted(name for name in settings if name not in _MAY_CHANGE and settings[name] != then[name])
-        if changed:
-            values = (
-                name if isinstance(settings[name], dict) else f"{name} (then {then[name]}, now {settings[name]})"
-                for name in changed
-            )
-            raise InputError(f"cannot resume with another {', '.join(values)} than the run began with")
+        _check_settings(settings, state["config"])
         network.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         return History(**state["history"])
     except (KeyError, TypeError, RuntimeError) as error:
-        raise DataError(f"{path} is no state of a training run: {error}") from error
+        raise DataError(
+            f"{path} does not hold the state of a training run ({error}); start a new run without --resume"
+        ) from error
+
+
+def _check_settings(settings: dict[str, Any], before: dict[str, Any]) -> None:
+    """Refuse to resume a run that began with other settings."""
+    changed = sorted(name for name in settings if name not in _MAY_CHANGE and settings[name] != before[name])
+    values = [
+        name if isinstance(settings[name], dict) else f"{name} (was {before[name]}, is {settings[name]})"
+        for name in changed
+    ]
+    if values:
+        raise InputError(
+            f"cannot resume the run with other settings: {', '.join(values)}; use those of its config.json, or start a new run"
+        )
 
 
 def save_average(out: Path, count: int) -> Path:
     """Write ``cnn_average.pth``: the mean of the weights after each of the last ``count`` epochs.
 
-    With a momentum of 0.99 at the end and a constant learning rate, weights wander about a minimum; their mean is nearer to it
-    (Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI 2018). Nothing in the network
-    keeps statistics that would have to be computed anew.
+    With a momentum of 0.99 at the end and a constant learning rate, the weights move around a minimum; their mean is closer to
+    it (Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI 2018). The network has no
+    running statistics, such as those of batch normalisation, that would have to be computed again.
     """
     last = int(read_history(out)[-1]["epoch"])
     epochs = range(max(1, last - count + 1), last + 1)
@@ -140,13 +147,13 @@ def save_average(out: Path, count: int) -> Path:
 
 
 def last_run(folder: Path) -> Path | None:
-    """The newest run in ``folder`` that can be resumed; None if there is none."""
+    """The folder of the newest run in ``folder`` that can be resumed, or None."""
     runs = [path.parent for path in folder.glob(f"*/{_STATE}")]
     return max(runs, key=lambda run: run.name, default=None)
 
 
 def _write_tensorboard(folder: Path, row: dict[str, float]) -> None:
-    from torch.utils.tensorboard import SummaryWriter  # a slow import
+    from torch.utils.tensorboard import SummaryWriter  # takes seconds to import
 
     with SummaryWriter(str(folder)) as writer:
         for name, value in row.items():

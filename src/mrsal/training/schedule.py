@@ -1,4 +1,4 @@
-"""The momentum of each step and the order of the samples in each epoch."""
+"""The momentum of each step, and the order of the samples in each epoch."""
 
 from collections.abc import Iterator
 
@@ -9,13 +9,19 @@ from mrsal.training.config import TrainConfig
 
 
 def momentum_at(step: int, total: int, config: TrainConfig) -> float:
-    """Momentum of iteration ``step`` (0-based) of ``total``: linear, ``end_momentum`` at the last one and never past it."""
+    """The momentum of a step, counted from 0, in a run of ``total`` steps.
+
+    It changes linearly from ``start_momentum`` to ``end_momentum``, which it reaches at the last step and never passes.
+    """
     share = step / max(1, total - 1)
     return config.start_momentum + (config.end_momentum - config.start_momentum) * min(share, 1.0)
 
 
 def epoch_batches(count: int, batch_size: int, *, seed: int, epoch: int) -> Iterator[NDArray[np.int64]]:
-    """Indices of an epoch's batches: a new permutation each epoch, the same for the same seed; the last may be short."""
+    """The indices of the samples in each batch of an epoch; the last batch may be smaller.
+
+    Each epoch has its own permutation, which depends only on the seed and the epoch.
+    """
     order = np.random.default_rng([seed, epoch]).permutation(count)
     for start in range(0, count, batch_size):
         yield order[start : start + batch_size]

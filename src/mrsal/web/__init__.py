@@ -1,7 +1,7 @@
 """The page that ``mrsal serve`` shows in a browser.
 
-``app.py`` lays out the page, ``studio.py`` computes what it shows, and ``session.py`` keeps each visitor's images apart.
-``address.py`` decides where the page listens.
+``app.py`` lays out the page, ``studio.py`` computes what it shows, ``session.py`` keeps the images and areas of each visitor,
+and ``address.py`` finds the address and port to listen on.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Where the local page of ``mrsal serve`` listens: a name or an address flows in, who can reach it and a free port flow out."""
+"""Addresses and ports on which the page of ``mrsal serve`` can listen."""
 
 import ipaddress
 import os
@@ -9,34 +9,46 @@ from mrsal.errors import FileError
 
 
 def is_private(host: str) -> bool:
-    """Whether nobody but this machine can reach what listens there.
+    """Whether only this machine can reach a page that listens on ``host``.
 
     Raises
     ------
     FileError
-        If there is no such address.
+        If no address belongs to ``host``.
     """
     return all(address.is_loopback for address in addresses(host))
 
 
 def addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    """All that a name stands for."""
+    """All addresses of a host name.
+
+    Raises
+    ------
+    FileError
+        If there are none.
+    """
     try:
-        found = socket.getaddrinfo(bare(host), None, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(bare(host), None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise FileError(
-            f"there is no address {host!r} to listen on; choose another --host, such as 127.0.0.1"
-        ) from error
-    return [ipaddress.ip_address(str(address[0])) for *_, address in found]
+        raise FileError(f"found no address for --host {host!r}; choose another, such as 127.0.0.1") from error
+    return [ipaddress.ip_address(str(address[0])) for *_, address in entries]
 
 
 def bare(host: str) -> str:
-    """Without the brackets that an IPv6 address has in a URL."""
+    """The host without the brackets of an IPv6 address in a URL."""
     return host.removeprefix("[").removesuffix("]")
 
 
 def free_port(host: str, ports: Sequence[int]) -> int:
-    """Gradio looks for one itself, but leaves sockets open on the way. It wants it free on 127.0.0.1, too."""
+    """The first of ``ports`` that is free on ``host`` and on 127.0.0.1, which Gradio checks, too.
+
+    Gradio can look for a free port itself, but leaves sockets open.
+
+    Raises
+    ------
+    FileError
+        If none of the ports is free.
+    """
     reason = ""
     for port in ports:
         try:

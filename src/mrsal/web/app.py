@@ -1,9 +1,8 @@
-"""The local page of ``mrsal serve``: Gradio in front of :mod:`mrsal.web.studio`, and nothing else.
+"""The page of ``mrsal serve``, made with Gradio; :mod:`mrsal.web.studio` computes what it shows.
 
-The page needs no internet: its fonts are the system's, its scripts come with Gradio, and nothing is counted or sent.
+The page needs no internet connection: it uses the fonts of the system and the scripts of Gradio, and it sends nothing anywhere.
 """
 
-import os
 import webbrowser
 from collections.abc import Callable
 from functools import wraps
@@ -15,12 +14,12 @@ from mrsal.errors import FileError, InputError, MrsalError
 from mrsal.images import EXTENSIONS
 from mrsal.web.address import addresses, bare, free_port
 from mrsal.web.options import ServeOptions
-from mrsal.web.session import Designs, Desk, areas_of_rows, is_complete, rows_of_areas
+from mrsal.web.session import Designs, Workspace, areas_of_rows, is_complete, rows_of_areas
 from mrsal.web.studio import (
     DIFFERENCE_HEADINGS,
     SHARE_HEADINGS,
     SHOWN,
-    Look,
+    Display,
     Prediction,
     Studio,
     difference_rows,
@@ -35,45 +34,47 @@ if TYPE_CHECKING:
 else:
     gr = optional("gradio", extra="web", purpose="the pages of mrsal serve")
 
-_FIRST_PORT = 7860  # Gradio's own
+_FIRST_PORT = 7860  # the default of Gradio
 _BOX_HEADINGS = ["name", "x", "y", "width", "height"]
-_EMPTY = "Drop a picture on the left. Everything stays on the machine that runs this page."
+_EMPTY = "Drop an image into the box. It stays on the machine that runs this page."
 _INTERVAL = (
-    "*95 %: where a study of 15 observers with 6 fixations each would measure it. It covers the model's error and chance "
-    "in the sample; – where the model is not calibrated.*"
+    "*95 %: the interval in which a study with 15 observers and 6 fixations each would measure the share. It covers the "
+    "error of the model and the chance in such a sample. A dash means that the model is not calibrated.*"
 )
 _CSS = "footer {display: none !important} .gradio-container {max-width: 1500px !important}"
 
 
 def serve(studio: Studio, *, host: str = ServeOptions.host, port: int | None = None, browser: bool = False) -> Any:
-    """Serve the page, in a thread.
+    """Start the page in a thread.
 
     Parameters
     ----------
     studio : Studio
     host : str
-        Name or address to listen on; by default nobody but this machine can reach it.
+        The name or address to listen on. With the default, only this machine can reach the page.
     port : int, optional
-        None: the first one that is free from 7860 on.
+        The port to listen on. By default the first free one from 7860 on.
     browser : bool
-        Open the page.
+        Whether to open the page in a browser.
 
     Returns
     -------
     gradio.Blocks
-        Running at its ``local_url``; wait with ``block_thread()``, end it with ``close()``.
+        The running page. Its address is ``local_url``; ``block_thread()`` waits for its end, and ``close()`` ends it.
 
     Raises
     ------
     FileError
-        If the address or port cannot be had.
+        If the page cannot listen on the address or port.
+
+    Notes
+    -----
+    Gradio reads two settings from environment variables, which this function leaves alone and ``mrsal serve`` sets. It stores
+    uploads in the folder ``GRADIO_TEMP_DIR``. At the start it sends a request to its own page; if requests go through a proxy,
+    ``no_proxy`` must contain the host and ``localhost``.
     """
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["GRADIO_TEMP_DIR"] = str(studio.folder)  # uploads are gone when the server is
     everywhere = any(address.is_unspecified for address in addresses(host))
     host = bare(host)
-    unproxied = [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "localhost", host]
-    os.environ["no_proxy"] = ",".join(filter(None, unproxied))  # Gradio asks its own page whether it is there
     port = free_port(host, [port] if port else range(_FIRST_PORT, _FIRST_PORT + 100))
     page = build(studio)
     page.queue(max_size=studio.limits.waiting, default_concurrency_limit=2, api_open=False)
@@ -106,208 +107,224 @@ def serve(studio: Studio, *, host: str = ServeOptions.host, port: int | None = N
 
 
 def build(studio: Studio) -> Any:
-    """The page, a ``gradio.Blocks`` that is yet to be launched."""
+    """The page as a ``gradio.Blocks``, not started yet."""
     with gr.Blocks(title="mrsal", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         with gr.Row():
             with gr.Column(min_width=240):
-                gr.Markdown("# mrsal\nWhere do people look in a picture?", elem_id="title")
+                gr.Markdown("# mrsal\nWhere do people look in an image?", elem_id="title")
             model = gr.Dropdown(list(studio.models), value=studio.models[0], label="Model", elem_id="model")
             mode = gr.Radio(["fast", "exact"], value="fast", label="Mode (fast is nearly exact)", elem_id="mode")
-        with gr.Tab("Pictures"):
-            _pictures(studio, model, mode)
+        with gr.Tab("Images"):
+            _images_tab(studio, model, mode)
         with gr.Tab("Compare two designs"):
-            _designs(studio, model, mode)
+            _designs_tab(studio, model, mode)
     return page
 
 
-def _pictures(studio: Studio, model: Any, mode: Any) -> None:
-    """The tab with one or several pictures."""
-    desk, limits = gr.State(Desk()), studio.limits
+def _images_tab(studio: Studio, model: Any, mode: Any) -> None:
+    """The tab with one or several images."""
+    state, limits = gr.State(Workspace()), studio.limits
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
             files = gr.File(
-                file_count="multiple", file_types=[*EXTENSIONS], label="Pictures", height=140, elem_id="files"
+                file_count="multiple", file_types=[*EXTENSIONS], label="Images", height=140, elem_id="files"
             )
-            chosen = gr.Dropdown([], label="Picture shown", interactive=True, elem_id="chosen")
-            show = gr.Radio(list(SHOWN), value=SHOWN[0], label="As", elem_id="show")
+            chosen = gr.Dropdown([], label="Image shown", interactive=True, elem_id="chosen")
+            show = gr.Radio(list(SHOWN), value=SHOWN[0], label="Show", elem_id="show")
             opacity = gr.Slider(0, 1, 0.6, step=0.05, label="Opacity of the heatmap", elem_id="opacity")
             contours = [(f"{share} %", share / 100) for share in (25, 50, 75)]
-            levels = gr.CheckboxGroup(contours, label="Smallest region with so much attention", elem_id="levels")
+            levels = gr.CheckboxGroup(contours, label="Outline the smallest region with", elem_id="levels")
             spots = gr.Slider(0, 10, 5, step=1, label="Strongest spots, in predicted order", elem_id="spots")
         with gr.Column(scale=3):
             status = gr.Markdown(_EMPTY, elem_id="status")
-            image = _image("Click two opposite corners of an area of interest", "view")
-            shares = _table(SHARE_HEADINGS, "Attention of each area", "shares")
+            picture = _picture("Click two opposite corners of an area of interest", "view")
+            table = _table(SHARE_HEADINGS, "Attention of each area", "shares")
             gr.Markdown(_INTERVAL)
-            areas = _box_table("Areas in pixels: edit, rename, add", "areas")
+            boxes = _box_table("Areas in pixels: edit, rename, add", "areas")
             with gr.Row():
                 undo = gr.Button("Remove the last area", size="sm", elem_id="undo")
                 clear = gr.Button("Remove all areas", size="sm", elem_id="clear")
                 load = gr.UploadButton("Load boxes (.json)", file_types=[".json"], size="sm", elem_id="load")
                 make = gr.Button("Make files to download", size="sm", variant="primary", elem_id="make")
             made = gr.File(label="Map, picture, spots, areas", visible=False, elem_id="made")
-    looks = [model, mode, show, opacity, levels, spots]
-    inputs, outputs = [desk, *looks], [desk, image, areas, shares, status]
+    controls = [model, mode, show, opacity, levels, spots]
+    inputs, outputs = [state, *controls], [state, picture, boxes, table, status]
 
-    def drawn(on: Desk, model: str, mode: str, *look: Any) -> list[Any]:
-        if on.path is None:
-            return [on, None, [], [], _EMPTY]
-        found = studio.predict(on.path, model, mode)
-        got = shares_on(found, on.current)
-        picture = view(found, got, _look(*look), corner=on.corner)
-        height, width = found.shape
-        step = "now click the opposite corner" if on.corner else "click two opposite corners for an area of interest"
-        status = f"**{_plain(on.chosen)}**, {width}x{height} pixels: {step}."
-        return [on, picture, rows_of_areas(on.current), share_rows(got), status]
+    def drawn(workspace: Workspace, model: str, mode: str, *settings: Any) -> list[Any]:
+        if workspace.path is None:
+            return [workspace, None, [], [], _EMPTY]
+        prediction = studio.predict(workspace.path, model, mode)
+        shares = shares_on(prediction, workspace.current)
+        height, width = prediction.shape
+        step = "now click the opposite corner" if workspace.corner else "click two opposite corners to mark an area"
+        return [
+            workspace,
+            view(prediction, shares, _display(*settings), corner=workspace.corner),
+            rows_of_areas(workspace.current),
+            share_rows(shares),
+            f"**{_plain(workspace.chosen)}**, {width}x{height} pixels: {step}.",
+        ]
 
-    def on_files(paths: list[str] | None, on: Desk, *look: Any) -> list[Any]:
-        on, complaints = on.with_files(paths or [], limits)
-        for complaint in complaints:
-            gr.Warning(_plain(complaint), duration=None)
-        return [gr.Dropdown(choices=list(on.paths), value=on.chosen or None), *drawn(on, *look)]
+    def on_files(paths: list[str] | None, workspace: Workspace, *settings: Any) -> list[Any]:
+        workspace, complaints = workspace.with_files(paths or [], limits)
+        _warn(complaints)
+        choice = gr.Dropdown(choices=list(workspace.paths), value=workspace.chosen or None)
+        return [choice, *drawn(workspace, *settings)]
 
-    def on_click(event: gr.SelectData, on: Desk, model: str, mode: str, *look: Any) -> list[Any]:
-        if on.path:
-            on = on.click(*studio.predict(on.path, model, mode).point(*event.index), limits)
-        return drawn(on, model, mode, *look)
+    def on_click(event: gr.SelectData, workspace: Workspace, model: str, mode: str, *settings: Any) -> list[Any]:
+        if workspace.path:
+            prediction = studio.predict(workspace.path, model, mode)
+            workspace = workspace.click(*prediction.point(*event.index), limits)
+        return drawn(workspace, model, mode, *settings)
 
-    def on_edit(rows: list[list[Any]], on: Desk, model: str, mode: str, *look: Any) -> list[Any]:
-        if on.path:
-            on = on.with_areas(areas_of_rows(rows, studio.predict(on.path, model, mode).shape), limits)
-        found = drawn(on, model, mode, *look)
-        return found if is_complete(rows) else [*found[:2], gr.skip(), *found[3:]]  # do not disturb who is typing
+    def on_edit(rows: list[list[Any]], workspace: Workspace, model: str, mode: str, *settings: Any) -> list[Any]:
+        if workspace.path:
+            shape = studio.predict(workspace.path, model, mode).shape
+            workspace = workspace.with_areas(areas_of_rows(rows, shape), limits)
+        results = drawn(workspace, model, mode, *settings)
+        if not is_complete(rows):
+            results[2] = gr.skip()  # the user is still typing in this table
+        return results
 
-    def on_load(path: str, on: Desk, model: str, mode: str, *look: Any) -> list[Any]:
-        if on.path is None:
-            raise InputError("drop a picture first: boxes belong to one")
-        boxes = read_areas(path, image=on.chosen, shape=studio.predict(on.path, model, mode).shape)
-        return drawn(on.with_areas(boxes, limits), model, mode, *look)
+    def on_load(path: str, workspace: Workspace, model: str, mode: str, *settings: Any) -> list[Any]:
+        if workspace.path is None:
+            raise InputError("drop the image first, and then load its boxes")
+        areas = read_areas(path, image=workspace.chosen, shape=studio.predict(workspace.path, model, mode).shape)
+        return drawn(workspace.with_areas(areas, limits), model, mode, *settings)
 
-    def on_make(on: Desk, model: str, mode: str, *look: Any) -> Any:
-        if on.path is None:
-            raise InputError("drop a picture first")
-        found = studio.predict(on.path, model, mode)
-        written = write_files(studio.new_folder(), found, shares_on(found, on.current), _look(*look))
-        return gr.File([str(path) for path in written], visible=True)
+    def on_make(workspace: Workspace, model: str, mode: str, *settings: Any) -> Any:
+        if workspace.path is None:
+            raise InputError("drop an image first")
+        prediction = studio.predict(workspace.path, model, mode)
+        shares = shares_on(prediction, workspace.current)
+        paths = write_files(studio.new_folder(), prediction, shares, _display(*settings))
+        return gr.File([str(path) for path in paths], visible=True)
 
     _listen(files.change, on_files, [files, *inputs], [chosen, *outputs])
-    _listen(image.select, on_click, inputs, outputs)
-    _listen(chosen.input, lambda name, on, *look: drawn(on.choose(name), *look), [chosen, *inputs], outputs)
-    _listen(areas.input, on_edit, [areas, *inputs], outputs)
+    _listen(picture.select, on_click, inputs, outputs)
+    _listen(chosen.input, lambda name, space, *rest: drawn(space.choose(name), *rest), [chosen, *inputs], outputs)
+    _listen(boxes.input, on_edit, [boxes, *inputs], outputs)
     _listen(load.upload, on_load, [load, *inputs], outputs)
-    _listen(undo.click, lambda on, *look: drawn(on.with_areas(on.current[:-1], limits), *look), inputs, outputs)
-    _listen(clear.click, lambda on, *look: drawn(on.with_areas([], limits), *look), inputs, outputs)
+    _listen(
+        undo.click, lambda space, *rest: drawn(space.with_areas(space.current[:-1], limits), *rest), inputs, outputs
+    )
+    _listen(clear.click, lambda space, *rest: drawn(space.with_areas([], limits), *rest), inputs, outputs)
     _listen(make.click, on_make, inputs, made)
-    for control in looks:
+    for control in controls:
         _listen(control.change, drawn, inputs, outputs, trigger_mode="always_last")
 
 
-def _designs(studio: Studio, model: Any, mode: Any) -> None:
+def _designs_tab(studio: Studio, model: Any, mode: Any) -> None:
     """The tab with two designs side by side."""
-    pair, limits = gr.State(Designs()), studio.limits
+    state, limits = gr.State(Designs()), studio.limits
     with gr.Row():
-        same = gr.Checkbox(True, label="B has A's areas, pixel for pixel", elem_id="same")
+        same = gr.Checkbox(True, label="B has the same areas as A", elem_id="same")
         opacity = gr.Slider(0, 1, 0.6, step=0.05, label="Opacity of the heatmap", elem_id="opacity_ab")
     with gr.Row():
-        drops, images = [], []
+        files, pictures = [], []
         for letter in "AB":
             with gr.Column():
-                drops.append(
+                files.append(
                     gr.File(file_types=[*EXTENSIONS], label=f"Design {letter}", height=140, elem_id=f"file_{letter}")
                 )
-                images.append(_image(f"{letter}: click two opposite corners of an area", f"view_{letter}"))
+                pictures.append(_picture(f"{letter}: click two opposite corners of an area", f"view_{letter}"))
     table = _table(DIFFERENCE_HEADINGS, "Share of the attention in each design", "differences")
     gr.Markdown(_INTERVAL)
     with gr.Row():
-        tables = []
+        boxes = []
         for letter in "AB":
             with gr.Column():
-                tables.append(_box_table(f"Areas of {letter} in pixels: edit, rename, add", f"areas_{letter}"))
+                boxes.append(_box_table(f"Areas of {letter} in pixels: edit, rename, add", f"areas_{letter}"))
     clear = gr.Button("Remove all areas", size="sm", elem_id="clear_AB")
-    looks = [model, mode, same, opacity]
-    inputs, outputs = [pair, *looks], [pair, *images, *tables, table]
+    controls = [model, mode, same, opacity]
+    inputs, outputs = [state, *controls], [state, *pictures, *boxes, table]
 
-    def predicted(on: Designs, model: str, mode: str) -> list[Prediction | None]:
-        return [studio.predict(desk.path, model, mode) if desk.path else None for desk in on.sides]
+    def predicted(designs: Designs, model: str, mode: str) -> list[Prediction | None]:
+        return [studio.predict(side.path, model, mode) if side.path else None for side in designs.sides]
 
-    def drawn(on: Designs, model: str, mode: str, same: bool, opacity: float) -> list[Any]:
-        on = on.sharing(same)
-        pictures, rows, shares = [], [], []
-        predictions = predicted(on, model, mode)
-        for side, found in enumerate(predictions):
-            areas = on.areas(side, found.shape) if found else []
+    def drawn(designs: Designs, model: str, mode: str, same: bool, opacity: float) -> list[Any]:
+        designs = designs.sharing(same)
+        views, rows, shares = [], [], []
+        predictions = predicted(designs, model, mode)
+        for side, prediction in enumerate(predictions):
+            areas = designs.areas(side, prediction.shape) if prediction else []
             rows.append(rows_of_areas(areas))
-            shares.append(shares_on(found, areas) if found else [])
-            look = Look(opacity=opacity)
-            pictures.append(view(found, shares[side], look, corner=on.corner(side)) if found else None)
-        alike = {share.area.name for share in shares[0]} & {share.area.name for share in shares[1]}
-        calibration = next((found.calibration for found in predictions if found), None)  # of the one model for both
-        differences = difference_rows(compare_shares(*shares, calibration=calibration)) if alike else []
-        return [on, *pictures, *rows, differences]
+            shares.append(shares_on(prediction, areas) if prediction else [])
+            display, corner = Display(opacity=opacity), designs.corner(side)
+            views.append(view(prediction, shares[side], display, corner=corner) if prediction else None)
+        in_both = {share.area.name for share in shares[0]} & {share.area.name for share in shares[1]}
+        # one model predicts both, so its calibration is the same
+        calibration = next((prediction.calibration for prediction in predictions if prediction), None)
+        differences = difference_rows(compare_shares(*shares, calibration=calibration)) if in_both else []
+        return [designs, *views, *rows, differences]
 
-    def on_drop(side: int) -> Callable[..., list[Any]]:
-        def handle(path: str | None, on: Designs, *look: Any) -> list[Any]:
-            on, complaints = on.with_file(side, path, limits)
-            for complaint in complaints:
-                gr.Warning(_plain(complaint), duration=None)
-            return drawn(on, *look)
+    def on_file(side: int) -> Callable[..., list[Any]]:
+        def handle(path: str | None, designs: Designs, *settings: Any) -> list[Any]:
+            designs, complaints = designs.with_file(side, path, limits)
+            _warn(complaints)
+            return drawn(designs, *settings)
 
         return handle
 
     def on_click(side: int) -> Callable[..., list[Any]]:
-        def handle(event: gr.SelectData, on: Designs, model: str, mode: str, *look: Any) -> list[Any]:
-            if found := predicted(on, model, mode)[side]:
-                on = on.click(side, *found.point(*event.index), limits)
-            return drawn(on, model, mode, *look)
+        def handle(event: gr.SelectData, designs: Designs, model: str, mode: str, *settings: Any) -> list[Any]:
+            if prediction := predicted(designs, model, mode)[side]:
+                designs = designs.click(side, *prediction.point(*event.index), limits)
+            return drawn(designs, model, mode, *settings)
 
         return handle
 
     def on_edit(side: int) -> Callable[..., list[Any]]:
-        def handle(rows: list[list[Any]], on: Designs, model: str, mode: str, *look: Any) -> list[Any]:
-            shapes = [found.shape if found else (0, 0) for found in predicted(on, model, mode)]
-            if on.sides[side].path:
-                on = on.with_rows(side, rows, shapes, limits)
-            found = drawn(on, model, mode, *look)
+        def handle(rows: list[list[Any]], designs: Designs, model: str, mode: str, *settings: Any) -> list[Any]:
+            shapes = [found.shape if found else (0, 0) for found in predicted(designs, model, mode)]
+            if designs.sides[side].path:
+                designs = designs.with_rows(side, rows, shapes, limits)
+            results = drawn(designs, model, mode, *settings)
             if not is_complete(rows):
-                found[3 + side] = gr.skip()
-            return found
+                results[3 + side] = gr.skip()  # the user is still typing in this table
+            return results
 
         return handle
 
     for side in range(2):
-        _listen(drops[side].change, on_drop(side), [drops[side], *inputs], outputs)
-        _listen(images[side].select, on_click(side), inputs, outputs)
-        _listen(tables[side].input, on_edit(side), [tables[side], *inputs], outputs)
-    _listen(clear.click, lambda on, *look: drawn(on.cleared(), *look), inputs, outputs)
-    for control in looks:
+        _listen(files[side].change, on_file(side), [files[side], *inputs], outputs)
+        _listen(pictures[side].select, on_click(side), inputs, outputs)
+        _listen(boxes[side].input, on_edit(side), [boxes[side], *inputs], outputs)
+    _listen(clear.click, lambda designs, *rest: drawn(designs.cleared(), *rest), inputs, outputs)
+    for control in controls:
         _listen(control.change, drawn, inputs, outputs, trigger_mode="always_last")
 
 
 def _listen(
     event: Callable[..., Any], handle: Callable[..., Any], inputs: list[Any], outputs: Any, **options: Any
 ) -> None:
-    """Have an event handled; what a person can mend is said on the page, in the words of the error."""
+    """Call ``handle`` on an event; the page shows the message of an error that the user can correct."""
 
     @wraps(handle)
-    def said(*values: Any) -> Any:
+    def with_messages(*values: Any) -> Any:
         try:
             return handle(*values)
         except MrsalError as error:
             raise gr.Error(_plain(str(error)), duration=None, print_exception=False) from error
 
-    event(said, inputs, outputs, show_progress="minimal", api_visibility="private", **options)
+    event(with_messages, inputs, outputs, show_progress="minimal", api_visibility="private", **options)
+
+
+def _warn(complaints: list[str]) -> None:
+    for complaint in complaints:
+        gr.Warning(_plain(complaint), duration=None)
 
 
 def _plain(text: str) -> str:
-    """A file's name is text and no HTML: messages and Markdown are shown as that."""
+    """Escape HTML and Markdown, which Gradio would interpret: names of files are shown as they are."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("*", "\\*").replace("_", "\\_")
 
 
-def _look(show: str, opacity: float, levels: list[float], spots: float) -> Look:
-    return Look(show=show, opacity=opacity, levels=tuple(levels), spots=int(spots))
+def _display(show: str, opacity: float, levels: list[float], spots: float) -> Display:
+    return Display(show=show, opacity=opacity, levels=tuple(levels), spots=int(spots))
 
 
-def _image(label: str, name: str) -> Any:
+def _picture(label: str, name: str) -> Any:
     return gr.Image(
         label=label, show_label=False, interactive=False, format="jpeg", buttons=["fullscreen"], elem_id=name
     )

@@ -1,4 +1,4 @@
-"""Options of ``mrsal serve``, and what the page takes."""
+"""Options of ``mrsal serve``, and the limits of uploads."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -9,11 +9,23 @@ from mrsal.options import Option
 
 @dataclass(frozen=True)
 class UploadLimits:
-    """What the page takes: megabytes and megapixels of a file, pictures at a time, areas on one, and people in the queue."""
+    """What the page accepts.
+
+    Parameters
+    ----------
+    megabytes, megapixels : float
+        The largest size of a file.
+    images : int
+        The largest number of images at a time.
+    areas : int
+        The largest number of areas on an image.
+    waiting : int
+        The largest number of requests in the queue.
+    """
 
     megabytes: float = 20
     megapixels: float = 25
-    pictures: int = 12
+    images: int = 12
     areas: int = 100
     waiting: int = 16
 
@@ -24,11 +36,11 @@ class ServeOptions(DeviceOptions):
 
     model: Annotated[
         str | None,
-        Option("A checkpoint, or package.module:function, to offer besides those that ship with mrsal."),
+        Option("Another model to offer: a checkpoint or package.module:function."),
     ] = None
-    host: Annotated[
-        str, Option("Address to listen on; with 0.0.0.0 or ::, everybody in the network can use the page.")
-    ] = "127.0.0.1"
+    host: Annotated[str, Option("Address to listen on. 0.0.0.0 or :: let everybody in the network use the page.")] = (
+        "127.0.0.1"
+    )
     port: Annotated[
         int | None, Option("Port to listen on. Default: the first free one from 7860 on.", minimum=1, maximum=65535)
     ] = None
@@ -36,12 +48,12 @@ class ServeOptions(DeviceOptions):
     max_megabytes: Annotated[float, Option("Largest size of an uploaded file, in megabytes.", minimum=0.1)] = (
         UploadLimits.megabytes
     )
-    max_megapixels: Annotated[float, Option("Largest size of a picture, in megapixels.", minimum=0.1)] = (
+    max_megapixels: Annotated[float, Option("Largest size of an image, in megapixels.", minimum=0.1)] = (
         UploadLimits.megapixels
     )
     max_waiting: Annotated[int, Option("Largest number of requests in the queue.", minimum=1)] = UploadLimits.waiting
 
     @property
     def limits(self) -> UploadLimits:
-        """What the page takes."""
+        """The limits of uploads."""
         return UploadLimits(megabytes=self.max_megabytes, megapixels=self.max_megapixels, waiting=self.max_waiting)

@@ -1,4 +1,4 @@
-"""The pictures of one visitor of the local page: uploads, clicks and edited tables flow in, areas flow out."""
+"""The images and areas of one visitor of the page, and how uploads, clicks and edited tables change them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,13 +18,13 @@ _SMALLEST = 3  # pixels of a side that two clicks may span
 
 
 def read_upload(path: Path, limits: UploadLimits) -> NDArray[np.uint8]:
-    """Read a picture that anybody may have sent: ``(H, W, 3)`` uint8.
+    """Read an uploaded image, which may be damaged or harmful: ``(H, W, 3)`` uint8.
 
     Raises
     ------
     DataError
-        If it is larger than the limits, which is found out before it is decoded; no picture; or damaged. The message has the
-        file's name and nothing of the server's folders.
+        If the file is not an image, is damaged, or is larger than the limits, which are checked before it is decoded. The
+        message contains the name of the file but no folder of the server.
     """
     try:
         if path.stat().st_size > limits.megabytes * 1e6:
@@ -33,22 +33,23 @@ def read_upload(path: Path, limits: UploadLimits) -> NDArray[np.uint8]:
     except MrsalError as error:
         raise DataError(f"{path.name}: {error}") from error
     except OSError as error:
-        raise DataError(f"{path.name}: it cannot be opened any more; send it again") from error
+        raise DataError(f"{path.name}: the file is no longer there; upload it again") from error
 
 
 @dataclass(frozen=True)
-class Desk:
-    """The pictures of one visitor, their areas, and the first corner of an area that is being drawn.
+class Workspace:
+    """The images of one visitor, their areas, and the first corner of an area that is being drawn.
 
     Parameters
     ----------
     paths : dict of str to Path
-        Uploads by the names they are shown under.
+        The uploaded files by the names that the page shows.
     areas : dict of str to tuple of Area
-        In pixels of the picture itself.
+        The areas by the name of their image, in pixels of the image at its full size.
     chosen : str
-        The picture that is shown; empty if there is none.
+        The name of the image that is shown; empty if there is none.
     corner : (float, float), optional
+        The x and y of the first corner in pixels, between the first and the second click.
     """
 
     paths: dict[str, Path] = field(default_factory=dict)
@@ -56,14 +57,16 @@ class Desk:
     chosen: str = ""
     corner: tuple[float, float] | None = None
 
-    def with_files(self, files: Iterable[str | Path], limits: UploadLimits) -> tuple["Desk", list[str]]:
-        """The desk with these pictures and no others, areas kept by name; and a complaint about each that was refused."""
+    def with_files(self, files: Iterable[str | Path], limits: UploadLimits) -> tuple["Workspace", list[str]]:
+        """Replace the images; returns a message for each file that was refused. Images that stay keep their areas."""
         paths: dict[str, Path] = {}
         complaints = []
         for path in map(Path, files):
             try:
-                if len(paths) == limits.pictures:
-                    raise InputError(f"{path.name} was left out: {limits.pictures} pictures at a time are the most")
+                if len(paths) == limits.images:
+                    raise InputError(
+                        f"{path.name} was left out: the page takes at most {limits.images} images at a time"
+                    )
                 read_upload(path, limits)
             except MrsalError as error:
                 complaints.append(str(error))
@@ -74,34 +77,43 @@ class Desk:
             paths[name] = path
         chosen = self.chosen if self.chosen in paths else next(iter(paths), "")
         areas = {name: self.areas[name] for name in paths if self.paths.get(name) == paths[name] and name in self.areas}
-        return Desk(paths, areas, chosen), complaints
+        return Workspace(paths, areas, chosen), complaints
 
-    def choose(self, name: str) -> "Desk":
-        """Show another picture."""
+    def choose(self, name: str) -> "Workspace":
+        """Show another image."""
         return replace(self, chosen=name if name in self.paths else self.chosen, corner=None)
 
     @property
     def path(self) -> Path | None:
-        """Of the picture that is shown."""
+        """The file of the image that is shown."""
         return self.paths.get(self.chosen)
 
     @property
     def current(self) -> tuple[Area, ...]:
-        """The areas of the picture that is shown."""
+        """The areas of the image that is shown."""
         return self.areas.get(self.chosen, ())
 
-    def with_areas(self, areas: Iterable[Area], limits: UploadLimits) -> "Desk":
-        """Other areas on the picture that is shown."""
+    def with_areas(self, areas: Iterable[Area], limits: UploadLimits) -> "Workspace":
+        """Replace the areas of the image that is shown.
+
+        Raises
+        ------
+        InputError
+            If there are more than the limit.
+        """
         areas = tuple(areas)
         if len(areas) > limits.areas:
-            raise InputError(f"{limits.areas} areas on a picture are the most, got {len(areas)}")
+            raise InputError(f"expected at most {limits.areas} areas on an image, got {len(areas)}")
         return self._holding(areas)
 
-    def _holding(self, areas: tuple[Area, ...]) -> "Desk":
+    def _holding(self, areas: tuple[Area, ...]) -> "Workspace":
         return replace(self, areas={**self.areas, self.chosen: areas}, corner=None)
 
-    def click(self, x: float, y: float, limits: UploadLimits) -> "Desk":
-        """The first of two clicks is a corner, the second makes an area of whole pixels; two in one place make none."""
+    def click(self, x: float, y: float, limits: UploadLimits) -> "Workspace":
+        """Set the first corner, or make an area of whole pixels from the first corner and this one.
+
+        Two clicks less than 3 pixels apart make no area.
+        """
         if self.corner is None:
             return replace(self, corner=(x, y))
         x0, y0 = floor(min(self.corner[0], x)), floor(min(self.corner[1], y))
@@ -117,24 +129,24 @@ class Desk:
 
 @dataclass(frozen=True)
 class Designs:
-    """Two designs side by side, each of which keeps its areas while its picture is replaced or taken away.
+    """Two designs side by side; each keeps its areas when its image is replaced or removed.
 
     Parameters
     ----------
-    sides : (Desk, Desk)
-        A and B, of one picture or none.
+    sides : (Workspace, Workspace)
+        A and B, with one image each or none.
     same : bool
-        Whether A holds the areas of both, pixel for pixel. B's own are kept until it is to have its own again.
+        Whether B has the areas of A, pixel for pixel. The areas of B itself come back when this is switched off.
     """
 
-    sides: tuple[Desk, Desk] = field(default_factory=lambda: (Desk(), Desk()))
+    sides: tuple[Workspace, Workspace] = field(default_factory=lambda: (Workspace(), Workspace()))
     same: bool = True
 
     def sharing(self, same: bool) -> "Designs":
-        """With the same areas on both or not; a side that has none starts with those of the other."""
+        """Set whether both have the same areas. A side without areas starts with those of the other."""
         if same == self.same:
             return self
-        a, b = (on.current for on in self.sides)
+        a, b = (side.current for side in self.sides)
         if same:
             a = a or b
             b = () if a == b else b
@@ -143,12 +155,12 @@ class Designs:
         return Designs((self.sides[0]._holding(a), self.sides[1]._holding(b)), same)
 
     def with_file(self, side: int, file: str | Path | None, limits: UploadLimits) -> tuple["Designs", list[str]]:
-        """Another picture for A (0) or B (1), or none; and a complaint if it was refused."""
-        desk, complaints = self.sides[side].with_files([file] if file else [], limits)
-        return self._with(side, desk._holding(self.sides[side].current)), complaints
+        """Replace or remove the image of A (0) or B (1); returns a message if the file was refused."""
+        workspace, complaints = self.sides[side].with_files([file] if file else [], limits)
+        return self._with(side, workspace._holding(self.sides[side].current)), complaints
 
     def areas(self, side: int, shape: tuple[int, int]) -> list[Area]:
-        """Those of A or B that lie on its picture of ``shape`` (H, W), if only in part."""
+        """The areas of A or B that lie at least in part on its image of ``shape`` (H, W)."""
         height, width = shape
         return [area for area in self.sides[self._holder(side)].current if area.x0 < width and area.y0 < height]
 
@@ -157,41 +169,43 @@ class Designs:
         return self.sides[self._holder(side)].corner
 
     def click(self, side: int, x: float, y: float, limits: UploadLimits) -> "Designs":
-        """See :meth:`Desk.click`."""
+        """Handle a click on A or B as :meth:`Workspace.click` does."""
         holder = self._holder(side)
         return self._with(holder, self.sides[holder].click(x, y, limits))
 
     def with_rows(
         self, side: int, rows: Iterable[Sequence[Any]], shapes: Sequence[tuple[int, int]], limits: UploadLimits
     ) -> "Designs":
-        """The edited table of A or B, whose pictures are of ``shapes`` (H, W); areas outside its picture stay."""
-        holder, seen = self._holder(side), self.areas(side, shapes[side])
+        """Take the areas of A or B from its edited table; areas outside its image stay. ``shapes`` are the (H, W) of both."""
+        holder, shown = self._holder(side), self.areas(side, shapes[side])
         heights, widths = zip(*(shapes if self.same else [shapes[side]]), strict=True)
-        areas = areas_of_rows(rows, (max(heights), max(widths)))  # what reaches over the smaller picture is not cut
+        areas = areas_of_rows(
+            rows, (max(heights), max(widths))
+        )  # areas that reach beyond the smaller image are not cut
         names = {area.name for area in areas}
-        areas += [area for area in self.sides[holder].current if area not in seen and area.name not in names]
+        areas += [area for area in self.sides[holder].current if area not in shown and area.name not in names]
         return self._with(holder, self.sides[holder].with_areas(areas, limits))
 
     def cleared(self) -> "Designs":
-        """Without any areas."""
+        """Remove all areas."""
         a, b = self.sides
         return replace(self, sides=(a._holding(()), b._holding(())))
 
     def _holder(self, side: int) -> int:
         return 0 if self.same else side
 
-    def _with(self, side: int, desk: Desk) -> "Designs":
+    def _with(self, side: int, workspace: Workspace) -> "Designs":
         a, b = self.sides
-        return replace(self, sides=(a, desk) if side else (desk, b))
+        return replace(self, sides=(a, workspace) if side else (workspace, b))
 
 
 def areas_of_rows(rows: Iterable[Sequence[Any]], shape: tuple[int, int]) -> list[Area]:
-    """Areas from an edited table of name, x, y, width, height: complete rows, cut to the picture.
+    """The areas in an edited table of name, x, y, width and height. Only complete rows count, and areas are cut to the image.
 
     Raises
     ------
     InputError
-        If a complete row is no rectangle on the picture, or named as another one.
+        If a complete row is not a rectangle on the image, or has the name of another row.
     """
     areas: list[Area] = []
     for number, row in enumerate(rows, start=1):
@@ -206,13 +220,13 @@ def areas_of_rows(rows: Iterable[Sequence[Any]], shape: tuple[int, int]) -> list
         except ValueError as error:
             raise InputError(f"row {number}: expected numbers for x, y, width and height in pixels") from error
         if area.name in [other.name for other in areas]:
-            raise InputError(f"row {number}: there is another area called {area.name!r}; rename one of them")
+            raise InputError(f"row {number}: another area is also called {area.name!r}; rename one of them")
         areas.append(area)
     return areas
 
 
 def is_complete(rows: Iterable[Sequence[Any]]) -> bool:
-    """Whether all rows of an edited table are filled in: one that is being typed lacks some of its numbers."""
+    """Whether all rows of an edited table have all their numbers; a row lacks some while the user is typing."""
     return all(all(_cells(row)[1:]) for row in rows)
 
 
@@ -221,5 +235,5 @@ def _cells(row: Sequence[Any]) -> list[str]:
 
 
 def rows_of_areas(areas: Iterable[Area]) -> list[list[str | float]]:
-    """The table that :func:`areas_of_rows` reads."""
+    """The rows of a table from which :func:`areas_of_rows` reads the same areas."""
     return [[area.name, *(round(float(v), 1) for v in (area.x0, area.y0, area.width, area.height))] for area in areas]

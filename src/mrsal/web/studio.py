@@ -1,4 +1,4 @@
-"""What the local page of ``mrsal serve`` does, without the page: uploads and clicks flow in, pictures and tables flow out."""
+"""The maps, pictures, tables and files that the page of ``mrsal serve`` shows."""
 
 import csv
 import io
@@ -36,18 +36,30 @@ from mrsal.model import BUNDLED
 from mrsal.web.options import UploadLimits
 from mrsal.web.session import read_upload
 
-SHOWN = ("overlay", "heatmap", "picture")
+SHOWN = ("overlay", "heatmap", "image")
 SHARE_HEADINGS = ("area", "rank", "attention %", "95 % from", "to", "surface %", "per surface")
 DIFFERENCE_HEADINGS = ("area", "A %", "B %", "difference", "95 % from", "to")
 
-_LONGEST = 1400  # pixels of a side on the page; files have the picture's own size
-_KEPT = 6  # maps in memory
+_LONGEST = 1400  # side of a picture on the page in pixels; files have the full size
+_MAPS = 6  # maps in memory
 _HOUR = 3600  # seconds
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a picture is shown: what, how opaque, with contours of which shares, and with how many spots."""
+class Display:
+    """What a picture shows.
+
+    Parameters
+    ----------
+    show : str
+        One of :data:`SHOWN`: the heatmap over the image, the heatmap alone, or the image alone.
+    opacity : float
+        The opacity of the heatmap over the image, in [0, 1].
+    levels : tuple of float
+        Shares of the attention in (0, 1). The smallest region with each share is outlined.
+    spots : int
+        The number of strongest spots to mark.
+    """
 
     show: str = "overlay"
     opacity: float = 0.6
@@ -57,7 +69,21 @@ class Look:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The map of a picture at its own size, and reduced by ``factor`` to what a page has room for; its model's calibration."""
+    """The map of an image.
+
+    Parameters
+    ----------
+    name : str
+        The name of the file.
+    full : SaliencyMap
+        The map at the size of the image.
+    small : SaliencyMap
+        The map at the size that the page shows.
+    factor : float
+        The size of ``small`` divided by that of ``full``, at most 1.
+    calibration : ShareCalibration, optional
+        The calibration of the model, if it has one.
+    """
 
     name: str
     full: SaliencyMap
@@ -67,12 +93,12 @@ class Prediction:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of the picture itself."""
+        """Height and width of the image in pixels."""
         height, width = self.full.values.shape
         return height, width
 
     def point(self, x: int, y: int) -> tuple[float, float]:
-        """A pixel of the reduced picture, by its centre, in pixels of the picture itself."""
+        """The x and y on the image for the centre of a pixel of the picture on the page."""
         return (x + 0.5) / self.factor, (y + 0.5) / self.factor
 
 
@@ -82,16 +108,19 @@ class Studio:
     Parameters
     ----------
     model : str, optional
-        One more, for :func:`mrsal.inference.open_model`, offered first.
+        Another model, as for :func:`mrsal.inference.open_model`. The page offers it first.
     device, precision : str
         As for :func:`mrsal.load_model`.
     limits : UploadLimits
+        What the page accepts.
 
     Attributes
     ----------
     models : tuple of str
+        The names of the models that the page offers.
     folder : Path
-        For uploads and results. Used as a context manager, a studio removes it at the end.
+        A temporary folder for results and, in ``mrsal serve``, uploads. A studio is a context manager, which removes the
+        folder at the end.
     """
 
     def __init__(
@@ -106,9 +135,9 @@ class Studio:
         self.models = tuple(dict.fromkeys([*([model] if model else []), *BUNDLED, *BASELINES]))
         self._lock = threading.Lock()  # one network at a time, and each map once
         self._open = lru_cache(maxsize=None)(lambda name: open_model(name, device=device, precision=precision))
-        self._predict = lru_cache(maxsize=_KEPT)(self._predicted)
+        self._predict = lru_cache(maxsize=_MAPS)(self._predicted)
         if model:
-            self._open(model)  # a wrong path is said at the start and not at the first picture
+            self._open(model)  # a wrong path is an error at the start and not at the first image
         self._folder = tempfile.TemporaryDirectory(prefix="mrsal-")
         self.folder = Path(self._folder.name)
 
@@ -120,23 +149,23 @@ class Studio:
         self._folder.cleanup()
 
     def new_folder(self) -> Path:
-        """An empty folder for results, which lasts an hour: it is removed when a later one is made."""
+        """Make an empty folder for results, and remove those that are older than an hour."""
         for folder in self.folder.glob("files-*"):
-            with suppress(FileNotFoundError):  # somebody else's request removes it
+            with suppress(FileNotFoundError):  # another request has just removed it
                 if time.time() - folder.stat().st_mtime > _HOUR:
                     shutil.rmtree(folder, ignore_errors=True)
         return Path(tempfile.mkdtemp(prefix="files-", dir=self.folder))
 
     def predict(self, path: Path, model: str, mode: str) -> Prediction:
-        """The map of an uploaded picture.
+        """Predict an uploaded image, or return the map from memory.
 
         Raises
         ------
         InputError, DataError
-            If the picture is refused (see :func:`read_upload`), or there is no such model.
+            If the file is refused (see :func:`read_upload`), or the page does not offer the model.
         """
         if model not in self.models:
-            raise InputError(f"expected a model out of {', '.join(self.models)}, got {model!r}")
+            raise InputError(f"expected one of the models {', '.join(self.models)}, got {model!r}")
         with self._lock:
             return self._predict(path, model, mode)
 
@@ -158,7 +187,7 @@ class Studio:
 
 
 def share_rows(shares: Iterable[AreaShare]) -> list[list[str]]:
-    """What each area gets, under :data:`SHARE_HEADINGS`, most first."""
+    """The rows of the table with :data:`SHARE_HEADINGS`, largest share first."""
     return [
         [
             share.area.name,
@@ -173,7 +202,7 @@ def share_rows(shares: Iterable[AreaShare]) -> list[list[str]]:
 
 
 def difference_rows(differences: Iterable[AreaDifference]) -> list[list[str]]:
-    """Two designs, under :data:`DIFFERENCE_HEADINGS`."""
+    """The rows of the table with :data:`DIFFERENCE_HEADINGS`."""
     return [
         [
             pair.a.area.name,
@@ -190,23 +219,23 @@ def _interval_cells(interval: tuple[float, float] | None, *, sign: str = "") -> 
 
 
 def view(
-    prediction: Prediction, shares: Sequence[AreaShare], look: Look, *, corner: tuple[float, float] | None = None
+    prediction: Prediction, shares: Sequence[AreaShare], display: Display, *, corner: tuple[float, float] | None = None
 ) -> NDArray[np.uint8]:
-    """The picture as it is looked at, reduced: ``(H, W, 3)`` uint8."""
-    return _drawn(prediction.small, prediction.factor, shares, look, corner)
+    """The picture on the page, with areas and the first ``corner`` of the next one: ``(H, W, 3)`` uint8."""
+    return _drawn(prediction.small, prediction.factor, shares, display, corner)
 
 
-def write_files(folder: Path, prediction: Prediction, shares: Sequence[AreaShare], look: Look) -> list[Path]:
-    """Write the map (``.npy``, 16-bit ``.png``), the picture as it is looked at, in full size, the spots, and any areas."""
+def write_files(folder: Path, prediction: Prediction, shares: Sequence[AreaShare], display: Display) -> list[Path]:
+    """Write the map (``.npy``, 16-bit ``.png``), the picture at full size (``.jpg``), the spots, and any areas."""
     stem = folder / Path(prediction.name).stem
     files = [stem.with_name(stem.name + ending) for ending in (".npy", ".png", "_overlay.jpg", "_spots.csv")]
     for file in files[:2]:
         prediction.full.save(file)
-    save_jpeg(_drawn(prediction.full, 1.0, shares, look, None), files[2])
+    save_jpeg(_drawn(prediction.full, 1.0, shares, display, None), files[2])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["order", "x", "y", "strength"])
-    for order, spot in enumerate(strongest_spots(prediction.small.values, count=look.spots), start=1):
+    for order, spot in enumerate(strongest_spots(prediction.small.values, count=display.spots), start=1):
         writer.writerow([order, *(round(v / prediction.factor, 1) for v in (spot.x, spot.y)), round(spot.strength, 4)])
     files[3].write_text(text.getvalue(), encoding="utf-8")
     if shares:
@@ -217,7 +246,7 @@ def write_files(folder: Path, prediction: Prediction, shares: Sequence[AreaShare
 
 
 def shares_on(prediction: Prediction, areas: Sequence[Area]) -> list[AreaShare]:
-    """The shares of areas, cut to the picture."""
+    """The shares of areas, which are cut to the image."""
     if not areas:
         return []
     clipped = [area.clipped(prediction.shape) for area in areas]
@@ -228,19 +257,19 @@ def _drawn(
     saliency: SaliencyMap,
     factor: float,
     shares: Sequence[AreaShare],
-    look: Look,
+    display: Display,
     corner: tuple[float, float] | None,
 ) -> NDArray[np.uint8]:
-    if look.show not in SHOWN:
-        raise InputError(f"expected one of {', '.join(SHOWN)}, got {look.show!r}")
-    if look.show == "overlay":
-        picture = saliency.overlay(opacity=look.opacity)
+    if display.show not in SHOWN:
+        raise InputError(f"expected one of {', '.join(SHOWN)}, got {display.show!r}")
+    if display.show == "overlay":
+        picture = saliency.overlay(opacity=display.opacity)
     else:
-        picture = colour_map(saliency.values) if look.show == "heatmap" else saliency.image
-    if look.levels:
-        picture = with_contours(picture, saliency.density, look.levels)
-    if look.spots:
-        picture = with_spots(picture, strongest_spots(saliency.values, count=look.spots))
+        picture = colour_map(saliency.values) if display.show == "heatmap" else saliency.image
+    if display.levels:
+        picture = with_contours(picture, saliency.density, display.levels)
+    if display.spots:
+        picture = with_spots(picture, strongest_spots(saliency.values, count=display.spots))
     areas = [_scaled(share.area, factor) for share in shares]
     labels = [f"{share.area.name} {100 * share.attention:.1f}%" for share in shares]
     if corner is not None:

@@ -13,7 +13,8 @@ from PIL import Image
 from mrsal.errors import InputError
 from mrsal.evaluation import comparison, scores
 from mrsal.evaluation.report import charts, curves
-from mrsal.evaluation.report.html import Panel, pick, write_report
+from mrsal.evaluation.report.html import write_report
+from mrsal.evaluation.report.panels import Panel, pick
 from mrsal.evaluation.scores import Scores
 
 IMAGES = tuple(f"image{i}.png" for i in range(12))
@@ -124,7 +125,7 @@ def test_the_report_says_what_it_was_given(tmp_path, drawn):
         tmp_path / "report.html",
         three(),
         title="A toy",
-        protocol_about="Negatives are all pixels.",
+        protocol_description="Negatives are all pixels.",
         panels={"best": [panel()], "median": [], "worst": [panel("b.png")]},
         history=history,
         floor="centre",
@@ -204,7 +205,7 @@ def test_whatever_a_user_names_is_text(tmp_path):
         tmp_path / "r.html",
         {HOSTILE: scored},
         title=HOSTILE,
-        protocol_about=HOSTILE,
+        protocol_description=HOSTILE,
         panels={HOSTILE: [panel(HOSTILE)]},
         notes=[HOSTILE],
     )

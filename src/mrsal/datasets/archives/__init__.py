@@ -1,5 +1,5 @@
-"""Prepared data sets on disk: the native archive, and the historical ``*.pth.tar`` files.
+"""Archives: prepared data sets in a folder, either in the native format or as the historical ``*.pth.tar`` files.
 
-``example.py`` is one image of an archive, ``sampling.py`` chooses training locations, and ``open.py`` opens a folder as
-whichever kind of archive it holds.
+``example.py`` has the examples of an archive, ``sampling.py`` chooses training locations, and ``open.py`` opens a folder with
+either kind of archive.
 """

@@ -1,4 +1,4 @@
-"""One image of a prepared data set, with what is needed to predict it and to score the prediction."""
+"""Examples: the stimuli of an archive, with what is needed to predict a map and to score it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ from numpy.typing import NDArray
 
 from mrsal.datasets.fixations import Fixations
 
-if TYPE_CHECKING:  # torch, which neither this module nor an exported network needs
+if TYPE_CHECKING:  # they import torch, which neither this module nor an exported network needs
     from mrsal.model import Grid, Pyramid
 
 
 @dataclass(frozen=True)
 class ArchiveImage:
-    """The image of an archive: its pixels, read when they are needed, and the scaled copies that the archive holds.
+    """A stimulus for a model to predict: its pixels, read when they are needed, and the scaled copies in the archive.
 
     Parameters
     ----------
     shape : (int, int)
-        Height and width in pixels.
+        The height and width in pixels.
     read : callable
-        Returns the pixels as ``(H, W, 3)`` uint8.
+        A function without parameters that returns the pixels as ``(H, W, 3)`` uint8.
     pyramid : Pyramid
-        The image at the three scales of Mr-CNN, as the archive holds them.
+        The copies of the stimulus at the three scales of Mr-CNN, as they are in the archive.
     grid : Grid
-        Where Mr-CNN's map of this image is computed.
+        The locations at which Mr-CNN computes the map of this stimulus.
     """
 
     shape: tuple[int, int]
@@ -37,22 +37,23 @@ class ArchiveImage:
 
 @dataclass(frozen=True)
 class Example:
-    """One image to predict and to score.
+    """A stimulus of an archive, with the ground truth and the fixations to score a prediction.
 
     Parameters
     ----------
     name : str
-        File name of the stimulus.
+        The file name of the stimulus.
     image : ArchiveImage
         The stimulus, for a model to predict.
     ground_truth : callable
-        Returns the ground-truth density as ``(H, W)`` float64, non-negative, of any scale.
+        A function without parameters that returns the density of the fixations: ``(H, W)`` float64, non-negative, with any
+        scale.
     fixations : Fixations or None
-        None where only a map is known.
+        The fixations on the stimulus; None if only a published map is known.
     dataset : str
-        Name of the data set; empty if it is not known.
+        The name of the data set; empty if it is not known.
     pixels_per_degree : float
-        Pixels per degree of visual angle; NaN if it is not known.
+        The number of pixels per degree of visual angle; NaN if it is not known.
     """
 
     name: str
@@ -64,9 +65,9 @@ class Example:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of the stimulus in pixels."""
+        """The height and width of the stimulus in pixels."""
         return self.image.shape
 
     def stimulus(self) -> NDArray[np.uint8]:
-        """The pixels of the stimulus: ``(H, W, 3)`` uint8."""
+        """Read the pixels of the stimulus: ``(H, W, 3)`` uint8."""
         return self.image.read()

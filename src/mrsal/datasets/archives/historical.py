@@ -1,9 +1,8 @@
-"""The historical archives: ``train_data.pth.tar``, ``val_data.pth.tar``, ``test_data.pth.tar``, ``ALLFIXATIONMAPS``.
+"""Write and read the historical archive: ``<split>_data.pth.tar`` files and the folder ``ALLFIXATIONMAPS``.
 
-A data set flows in and files flow out, or files flow in and samples and evaluation items flow out. Every file is read
-with ``weights_only=True``, so a hostile one cannot run code. The native archive is in ``native.py``.
+Every file is read with ``weights_only=True``, so that a malicious file cannot run code. The native archive is in ``native.py``.
 
-Letters: B samples, S = 3 scales, C = 3 channels, P = 42 the side of a crop.
+Letters: B samples of a batch, S = 3 scales, C = 3 channels, P = 42 pixels, the side of a crop.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from mrsal.datasets.archives.sampling import check_map, ground_truth, image_samp
 from mrsal.datasets.dataset import FixationDataset
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_path, make_folder
-from mrsal.images import read_grey
+from mrsal.images import min_max_scaled, read_grey
 from mrsal.model import (
     PATCH,
     RGB,
@@ -44,19 +43,19 @@ MAPS = "ALLFIXATIONMAPS"
 
 @dataclass(frozen=True)
 class PthSamples:
-    """Training samples as ``train_data.pth.tar`` holds them, whole in memory.
+    """The training samples of ``train_data.pth.tar``, all in memory.
 
     Parameters
     ----------
     crops : Tensor
-        ``(N, S, C, P, P)`` float32 in [0, 1].
+        The crops: ``(N, S, C, P, P)`` float32 in [0, 1].
     labels : Tensor
-        ``(N,)`` float32, 1 for fixated and 0 for not.
+        The labels: ``(N,)`` float32, 1 for fixated and 0 for unfixated.
     mean, std : tuple of 3 floats
-        Per channel, for the network to take off its input. Where the file holds standardised values, those that bring them
-        back, so that the streams see what is in the file; otherwise the statistics of the crops.
+        The mean and deviation of each channel with which the network standardises its input. They are the statistics of the
+        crops. If the values in the file are already standardised, they are chosen so that the network gets these values.
     value_range : (float, float)
-        Smallest and largest value in the file.
+        The smallest and the largest value in the file.
     """
 
     crops: Tensor
@@ -70,21 +69,21 @@ class PthSamples:
 
     @property
     def nbytes(self) -> int:
-        """Memory that the samples take."""
+        """The size of the samples in memory, in bytes."""
         return self.crops.nbytes + self.labels.nbytes
 
     def to(self, device: torch.device) -> "PthSamples":
-        """The same samples on a device."""
+        """Copy the samples to a device."""
         return replace(self, crops=self.crops.to(device), labels=self.labels.to(device))
 
     def batch(self, index: NDArray) -> tuple[Tensor, Tensor]:
-        """Crops ``(B, S, C, P, P)`` and labels ``(B,)``."""
+        """Return the crops ``(B, S, C, P, P)`` and labels ``(B,)`` of a batch, in float32."""
         chosen = torch.from_numpy(index).to(self.labels.device, non_blocking=True)
         return self.crops[chosen], self.labels[chosen]
 
 
 class PthArchive:
-    """The historical files of a folder, with the interface of :class:`mrsal.datasets.archives.native.NativeArchive`."""
+    """The historical files in a folder, with the interface of :class:`mrsal.datasets.archives.native.NativeArchive`."""
 
     def __init__(self, folder: str | Path) -> None:
         self.path = Path(folder)
@@ -95,9 +94,11 @@ class PthArchive:
         return read_train(self.path / "train_data.pth.tar")
 
     def examples(self, split: str = "test", *, skip_first: bool = False) -> Iterator[Example]:
-        """The images of a split, to predict and to score; there are no fixations here of which one could be skipped."""
+        """Read the examples of a split. ``skip_first`` is not possible, since these files have no fixations."""
         if skip_first:
-            raise InputError("the *.pth.tar files hold no fixations to skip; prepare a native archive")
+            raise InputError(
+                "expected an archive with fixations to skip the first ones, got *.pth.tar files; prepare a native archive"
+            )
         return read_examples(self.path / f"{split}_data.pth.tar")
 
 
@@ -109,12 +110,13 @@ def write_pth(
     Parameters
     ----------
     dataset : FixationDataset
+        The data set to write.
     out : str or Path
-        Folder for ``<split>_data.pth.tar`` and ``ALLFIXATIONMAPS/<stem>_fixMap.jpg``.
+        The folder for ``<split>_data.pth.tar`` and ``ALLFIXATIONMAPS/<stem>_fixMap.jpg``.
     seed : int
-        Of the sampled locations.
+        The seed of the sampled locations.
     progress : callable, optional
-        Called with 1 after each image.
+        A function that is called with 1 after each image.
 
     Returns
     -------
@@ -142,7 +144,7 @@ def write_pth(
 
 
 def read_train(path: str | Path) -> PthSamples:
-    """Read ``train_data.pth.tar``; :class:`DataError` says which entry is wrong and how."""
+    """Read ``train_data.pth.tar``; a :class:`DataError` names the entry that is wrong."""
     entries = _read_entries(Path(path))
     crops = torch.empty(len(entries), len(SCALES), 3, PATCH, PATCH)
     labels = torch.empty(len(entries))
@@ -152,7 +154,7 @@ def read_train(path: str | Path) -> PthSamples:
         if isinstance(y, Tensor) and y.numel() == 1:
             y = y.item()
         if isinstance(y, Tensor) or y not in (0, 1):
-            raise DataError(f"{path}, entry {i}: expected y to be 1 or 0, got {y!r}")
+            raise DataError(f"{path}, entry {i}: expected y to be 1 or 0, got {y!r}; prepare it again")
         _check_finite(path, i, "X", x)
         crops[i], labels[i] = x, float(y)
     low, high = crops.amin(dim=(0, 1, 3, 4)), crops.amax(dim=(0, 1, 3, 4))  # (C,)
@@ -167,24 +169,29 @@ def read_train(path: str | Path) -> PthSamples:
 
 
 def read_examples(path: str | Path) -> Iterator[Example]:
-    """Read ``val_data.pth.tar`` or ``test_data.pth.tar`` with the maps in ``ALLFIXATIONMAPS`` beside it.
+    """Read the examples of ``val_data.pth.tar`` or ``test_data.pth.tar``, with the maps in ``ALLFIXATIONMAPS`` beside it.
 
-    All entries are checked, and every map is looked for, before the first example is yielded.
+    Before the first example is yielded, all entries are checked and every map must be there.
     """
     path = Path(path)
     maps = path.parent / MAPS
     entries = _read_entries(path)
     if not maps.is_dir():
-        raise FileError(f"no {MAPS} beside {path}; the ground-truth maps <name>_fixMap.jpg belong there")
+        raise FileError(
+            f"expected a folder {MAPS} beside {path}, found none; put the ground-truth maps <name>_fixMap.jpg there"
+        )
     for i, entry in enumerate(entries):
         _tensor(path, i, entry, "X", (3, None, None))
         for scale in SCALES:
             _check_finite(path, i, f"X_{scale}", _tensor(path, i, entry, f"X_{scale}", (3, scale, scale)))
         _tensor(path, i, entry, "spatial_coords", (None, 2), torch.int64)
         if not isinstance(entry.get("file"), str):
-            raise DataError(f"{path}, entry {i}: expected the stimulus's name under 'file', got {entry.get('file')!r}")
-        if not _map_path(maps, entry["file"]).is_file():
-            raise FileError(f"no ground-truth map for {entry['file']}: expected {_map_path(maps, entry['file'])}")
+            raise DataError(
+                f"{path}, entry {i}: expected the name of the stimulus as 'file', got {entry.get('file')!r}; prepare it again"
+            )
+        map_path = _map_path(maps, entry["file"])
+        if not map_path.is_file():
+            raise FileError(f"expected the ground-truth map of {entry['file']} at {map_path}, found none; put it there")
         _axes(entry["spatial_coords"].numpy(), entry["file"])
     return (_example(entry, maps) for entry in entries)
 
@@ -197,9 +204,8 @@ def _example(entry: dict[str, Any], maps: Path) -> Example:
 
     def stimulus() -> NDArray[np.uint8]:
         pixels = entry["X"].permute(1, 2, 0).numpy()
-        low, high = float(pixels.min()), float(pixels.max())
-        if not is_unit(low, high):  # standardised: shown at full contrast
-            pixels = (pixels - low) / max(high - low, 1e-12)
+        if not is_unit(float(pixels.min()), float(pixels.max())):  # standardised values are scaled to full contrast
+            pixels = min_max_scaled(pixels, dtype=np.float32)
         return np.round(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
 
     return Example(
@@ -217,12 +223,12 @@ def _example(entry: dict[str, Any], maps: Path) -> Example:
 def _train_entries(dataset: FixationDataset, index: int, pyramid: Pyramid, seed: int) -> Iterator[dict[str, Any]]:
     x, y, labels = image_samples(dataset, index, seed)
     height, width = pyramid.shape
-    cut = []
+    by_scale = []
     for level, scale in zip(pyramid.levels, SCALES, strict=True):
         rows, columns = scaled_centre(y, height, scale), scaled_centre(x, width, scale)
         zeros = torch.zeros(len(x), dtype=torch.int64)
-        cut.append(crop(torch.tensor(level[None]), zeros, torch.from_numpy(rows), torch.from_numpy(columns)))
-    crops = torch.stack(cut, dim=1).permute(0, 1, 4, 2, 3)  # (B, S, C, P, P)
+        by_scale.append(crop(torch.tensor(level[None]), zeros, torch.from_numpy(rows), torch.from_numpy(columns)))
+    crops = torch.stack(by_scale, dim=1).permute(0, 1, 4, 2, 3)  # (B, S, C, P, P)
     for pixels, label in zip(crops, labels, strict=True):
         yield {"X": to_unit(pixels.contiguous()), "y": int(label), "file": dataset.stimuli[index].name}
 
@@ -235,8 +241,8 @@ def _eval_entry(name: str, image: NDArray[np.uint8], pyramid: Pyramid) -> dict[s
 
 
 def _write_map(dataset: FixationDataset, index: int, folder: Path) -> None:
-    target = ground_truth(dataset, index)
-    pixels = np.round(target / target.max() * 255).astype(np.uint8)
+    density = ground_truth(dataset, index)
+    pixels = np.round(density / density.max() * 255).astype(np.uint8)
     with atomic_path(_map_path(folder, dataset.stimuli[index].name)) as temporary:
         Image.fromarray(pixels).save(temporary, format="JPEG", quality=95)
 
@@ -250,7 +256,7 @@ def _read_entries(path: Path) -> list[dict[str, Any]]:
         raise FileError(f"expected {path.name} in {path.parent}, found none; make it with: mrsal prepare --format pth")
     entries = load_safely(path, mmap=_is_zip(path))
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
-        raise DataError(f"{path}: expected a list of dicts, got {type(entries).__name__}; prepare it again")
+        raise DataError(f"{path}: expected a non-empty list of dicts, got {type(entries).__name__}; prepare it again")
     return entries
 
 
@@ -265,28 +271,33 @@ def _tensor(
     value = entry.get(key)
     if not isinstance(value, Tensor):
         keys = sorted(map(str, entry))
-        raise DataError(f"{path}, entry {i}: expected a tensor under {key!r}; it has the keys {keys}")
-    fits = value.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, value.shape, strict=True))
-    if not fits or value.dtype != dtype or value.layout != torch.strided or 0 in value.shape:
-        wanted = " x ".join("any" if side is None else str(side) for side in shape)
         raise DataError(
-            f"{path}, entry {i}: expected {key!r} as {dtype} of shape {wanted}, "
-            f"got {value.dtype} of shape {' x '.join(map(str, value.shape))}"
+            f"{path}, entry {i}: expected a tensor {key!r}, got an entry with the keys {keys}; prepare it again"
+        )
+    fits = value.ndim == len(shape) and all(a in (None, b) for a, b in zip(shape, value.shape, strict=True))
+    if not fits or value.dtype != dtype or value.layout != torch.strided or 0 in value.shape:
+        expected = " x ".join("any" if side is None else str(side) for side in shape)
+        raise DataError(
+            f"{path}, entry {i}: expected {key!r} as {dtype} of shape {expected}, "
+            f"got {value.dtype} of shape {' x '.join(map(str, value.shape))}; prepare it again"
         )
     return value
 
 
 def _check_finite(path: str | Path, i: int, key: str, value: Tensor) -> None:
     if not torch.isfinite(value).all():
-        raise DataError(f"{path}, entry {i}: {key!r} holds values that are not finite; prepare it again")
+        raise DataError(f"{path}, entry {i}: expected finite values in {key!r}, got NaN or infinity; prepare it again")
 
 
-def _axes(points: NDArray, name: str) -> tuple[NDArray, NDArray]:
-    side = round(len(points) ** 0.5)  # the format has as many rows as columns; tiny images repeat centres
-    rows, columns = points[::side, 0], points[:side, 1]
+def _axes(centres: NDArray, name: str) -> tuple[NDArray, NDArray]:
+    """Return the rows and the columns of a grid of centres, ``(n * n, 2)``."""
+    side = round(len(centres) ** 0.5)  # the grid has as many rows as columns; in tiny images, some are the same
+    rows, columns = centres[::side, 0], centres[:side, 1]
     grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
-    if not np.array_equal(grid, points):
-        raise DataError(f"{name}: its spatial_coords are no row-major grid of (y, x) centres")
+    if not np.array_equal(grid, centres):
+        raise DataError(
+            f"expected the spatial_coords of {name} as a row-major grid of (y, x) centres, got others; prepare it again"
+        )
     return rows, columns
 
 

@@ -1,15 +1,18 @@
-"""The compact native archive: every stimulus once, uint8, memory-mapped; opens at once whatever its size.
+"""Write and read the native archive, which is small and opens fast at any size, since its arrays are memory-mapped.
 
-A folder with
+It is a folder with these files:
 
     archive.json       format, version, data set, names and sizes of the stimuli, splits, channel statistics
     level_400.npy      (M, 400, 400, 3) uint8, and level_250.npy, level_150.npy: the scaled stimuli
     samples.npy        (N, 4) int32: stimulus, x, y, label of each training sample
     fixations.npz      the columns of Fixations
-    originals.bin      the stimulus files as they were, and published maps, one after the other
-    originals.npy      (M + K, 2) int64: where each begins and how long it is
+    originals.bin      the unchanged files of the stimuli and of the published maps, one after the other
+    originals.npy      (M + K, 2) int64: start and length of each file in originals.bin, in bytes
 
-Nothing in it is ever unpickled. Letters: M stimuli, N samples, B of a batch, S = 3 scales, C = 3 channels, P = 42.
+Nothing in it is ever unpickled.
+
+Letters: M stimuli, K published maps, N samples, B samples of a batch, S = 3 scales, C = 3 channels, P = 42 pixels, the side of
+a crop.
 """
 
 import json
@@ -45,22 +48,22 @@ _FILES = {INDEX, "fixations.npz", "originals.bin", *_ARRAYS}
 
 @dataclass(frozen=True)
 class NativeSamples:
-    """Training samples, cut from the scaled stimuli when a batch is asked for, on the device where these are.
+    """The training samples. The crops of a batch are cut from the scaled stimuli only when the batch is needed.
 
     Parameters
     ----------
     levels : tuple of 3 Tensors
-        ``(M, s, s, C)`` uint8; memory-mapped, unless moved to a device.
+        The scaled stimuli: ``(M, s, s, C)`` uint8 for each scale s, memory-mapped unless they are on a device.
     stimulus : Tensor
-        ``(N,)`` int64, which stimulus each sample is from.
+        The index of the stimulus of each sample: ``(N,)`` int64.
     centres : Tensor
-        ``(S, 2, N)`` int64, row and column of its centre at each scale.
+        The row and column of the centre of each sample, at each scale: ``(S, 2, N)`` int64.
     labels : Tensor
-        ``(N,)`` float32, 1 for fixated and 0 for not.
+        The labels: ``(N,)`` float32, 1 for fixated and 0 for unfixated.
     mean, std : tuple of 3 floats
-        Channel statistics of the training stimuli, of values in [0, 1].
+        The mean and deviation of each channel of the training stimuli, for values in [0, 1].
     value_range : (float, float)
-        Always that of pixels.
+        The smallest and the largest possible value of the crops, always (0, 1).
     """
 
     levels: tuple[Tensor, ...]
@@ -76,11 +79,11 @@ class NativeSamples:
 
     @property
     def nbytes(self) -> int:
-        """Memory that the samples would take on a device, beside a few bytes for each."""
+        """The size of the samples on a device in bytes, without the few bytes of each index and label."""
         return sum(level.nbytes for level in self.levels)
 
     def to(self, device: torch.device) -> "NativeSamples":
-        """The same samples with the stimuli they are from on a device."""
+        """Copy the samples to a device, with only the stimuli that they need."""
         used, stimulus = torch.unique(self.stimulus, return_inverse=True)
         return replace(
             self,
@@ -91,13 +94,13 @@ class NativeSamples:
         )
 
     def batch(self, index: NDArray) -> tuple[Tensor, Tensor]:
-        """Crops ``(B, S, C, P, P)`` uint8 and labels ``(B,)`` float32."""
-        at = torch.from_numpy(index).to(self.labels.device, non_blocking=True)
-        cut = [
-            crop(level, self.stimulus[at], rows[at], columns[at])
+        """Return the crops ``(B, S, C, P, P)`` uint8 and labels ``(B,)`` float32 of a batch."""
+        chosen = torch.from_numpy(index).to(self.labels.device, non_blocking=True)
+        by_scale = [
+            crop(level, self.stimulus[chosen], rows[chosen], columns[chosen])
             for level, (rows, columns) in zip(self.levels, self.centres, strict=True)
         ]
-        return torch.stack(cut, dim=1).permute(0, 1, 4, 2, 3), self.labels[at]
+        return torch.stack(by_scale, dim=1).permute(0, 1, 4, 2, 3), self.labels[chosen]
 
 
 class NativeArchive:
@@ -106,12 +109,12 @@ class NativeArchive:
     Parameters
     ----------
     path : str or Path
-        Its folder.
+        The folder of the archive.
 
     Raises
     ------
     FileError, DataError
-        If it is no archive, or a file in it is missing, truncated or of another shape than the index says.
+        If the folder is not an archive, or a file in it is missing, truncated or has another shape than the index says.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -138,7 +141,9 @@ class NativeArchive:
     def samples(self) -> NativeSamples:
         """The training samples."""
         if not len(self.table):
-            raise DataError(f"{self.path} holds no training samples; its data set has no training split")
+            raise DataError(
+                f"expected training samples in {self.path}, got none; prepare a data set with a training split"
+            )
         stimulus, x, y, label = self.table.T.astype(np.int64)
         height, width = self.shapes[stimulus].T
         centres = [(scaled_centre(y, height, scale), scaled_centre(x, width, scale)) for scale in SCALES]
@@ -153,9 +158,9 @@ class NativeArchive:
 
     @cached_property
     def fixations(self) -> Fixations:
-        """All fixations."""
+        """The fixations on all stimuli."""
         try:
-            # np.load would leave a file that is no zip open
+            # given a path, np.load does not close a file that is not a zip file
             with (
                 (self.path / "fixations.npz").open("rb") as file,
                 np.load(file, allow_pickle=False) as columns,
@@ -165,7 +170,7 @@ class NativeArchive:
             raise DataError(f"{self.path / 'fixations.npz'} is damaged: {error}; prepare the archive again") from error
 
     def members(self, split: str) -> NDArray[np.int64]:
-        """Indices of the stimuli of a split; ``"all"`` is every stimulus."""
+        """Return the indices of the stimuli of a split; ``"all"`` gives every stimulus."""
         if split == "all":
             return np.arange(len(self.names))
         if split not in self.splits:
@@ -173,18 +178,20 @@ class NativeArchive:
         return self.splits[split]
 
     def examples(self, split: str = "test", *, skip_first: bool = False) -> Iterator[Example]:
-        """The images of a split, to predict and to score; without each trial's first fixation where that is asked."""
+        """Read the examples of a split; ``skip_first`` leaves out the first fixation of each trial."""
         return (self._example(int(i), skip_first) for i in self.members(split))
 
     def _example(self, i: int, skip_first: bool) -> Example:
         height, width = (int(side) for side in self.shapes[i])
-        points = self.fixations.where((self.fixations.n == i) & (self.fixations.order >= int(skip_first)))
+        fixations = self.fixations.where((self.fixations.n == i) & (self.fixations.order >= int(skip_first)))
 
         def ground_truth() -> NDArray[np.float64]:
-            if len(points):
-                return fixation_density(points.x, points.y, (height, width), sigma=self.pixels_per_degree)
+            if len(fixations):
+                return fixation_density(fixations.x, fixations.y, (height, width), sigma=self.pixels_per_degree)
             if self.names[i] not in self.maps:
-                raise DataError(f"{self.path}: neither fixations nor a map for {self.names[i]}")
+                raise DataError(
+                    f"{self.path}: expected fixations on {self.names[i]} or a map, got neither; leave this image out"
+                )
             published = read_grey(self._original(self.maps[self.names[i]]))
             return check_map(published, (height, width), self.path / self.names[i]).astype(np.float64)
 
@@ -197,7 +204,7 @@ class NativeArchive:
                 grid=Grid.cells((height, width)),
             ),
             ground_truth=ground_truth,
-            fixations=points if len(points) else None,
+            fixations=fixations if len(fixations) else None,
             dataset=self.name,
             pixels_per_degree=self.pixels_per_degree,
         )
@@ -215,20 +222,24 @@ class NativeArchive:
         try:
             index = json.loads((self.path / INDEX).read_text(encoding="utf-8"))
         except OSError as error:
-            raise FileError(f"no archive at {self.path}: {error.strerror}; make one with: mrsal prepare") from error
+            raise FileError(
+                f"cannot read an archive at {self.path}: {error.strerror}; make one with: mrsal prepare"
+            ) from error
         except ValueError as error:
             raise DataError(f"{self.path / INDEX} is damaged: {error}; prepare the archive again") from error
         if not isinstance(index, dict) or index.get("format") != "mrsal-archive":
-            raise DataError(f"{self.path / INDEX} does not describe a mrsal archive")
+            raise DataError(
+                f"expected the index of an archive in {self.path / INDEX}, got other data; prepare the archive again"
+            )
         if index.get("version") not in range(1, FORMAT_VERSION + 1):
             raise DataError(
-                f"{self.path} has format version {index.get('version')!r}, not 1 to {FORMAT_VERSION}; "
+                f"expected format version 1 to {FORMAT_VERSION} in {self.path}, got {index.get('version')!r}; "
                 "if a newer mrsal wrote it, upgrade with: pip install -U mrsal"
             )
         return index
 
     def _check(self) -> None:
-        """Refuse an archive whose parts do not fit together, rather than fail in the middle of a run."""
+        """Check that the files fit together, so that a run does not fail later."""
         for name in ("fixations.npz", "originals.bin"):
             if not (self.path / name).is_file():
                 raise FileError(f"{self.path / name} is missing; prepare the archive again")
@@ -236,30 +247,34 @@ class NativeArchive:
         members, maps = np.concatenate([[], *self.splits.values()]), np.array(list(self.maps.values()))
         fits = (self.shapes > 0).all() and _within(members, 0, M) and _within(maps, M, M + K)
         if not (fits and self.pixels_per_degree > 0):
-            raise DataError(f"{self.path / INDEX} contradicts itself; prepare the archive again")
+            raise DataError(f"{self.path / INDEX} has values that do not fit together; prepare the archive again")
         table = self.path / "samples.npy"
         stimulus, x, y, label = self.table.T
         if not (_within(stimulus, 0, M) and _within(label, 0, 2)):
-            raise DataError(f"{table} has stimuli or labels that do not exist; prepare the archive again")
+            raise DataError(f"{table} refers to stimuli or labels that do not exist; prepare the archive again")
         height, width = self.shapes[stimulus].T
         if not (_within(x, 0, width) and _within(y, 0, height)):
             raise DataError(f"{table} has samples outside their stimulus; prepare the archive again")
-        blob = self.path / "originals.bin"
-        size = blob.stat().st_size
+        originals = self.path / "originals.bin"
+        size = originals.stat().st_size
         if not (_within(self.places, 0, size + 1) and _within(self.places.sum(axis=1), 0, size + 1)):
-            raise DataError(f"{blob} is truncated at {size} bytes; prepare the archive again")
+            raise DataError(f"{originals} is truncated at {size} bytes; prepare the archive again")
 
     def _array(self, name: str, shape: tuple[int | None, ...], dtype: type) -> NDArray:
         path = self.path / name
         try:
-            array = np.lib.format.open_memmap(path, mode="c")  # never written to; a tensor over "r" would warn
+            # nothing is written to it, but torch warns of arrays that are read-only, mode "r"
+            array = np.lib.format.open_memmap(path, mode="c")
         except FileNotFoundError as error:
             raise FileError(f"{path} is missing; prepare the archive again") from error
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"{path} is truncated or damaged ({error}); prepare the archive again") from error
-        fits = array.ndim == len(shape) and all(w in (None, g) for w, g in zip(shape, array.shape, strict=True))
+        fits = array.ndim == len(shape) and all(a in (None, b) for a, b in zip(shape, array.shape, strict=True))
         if not fits or array.dtype != dtype:
-            raise DataError(f"{path}: expected {np.dtype(dtype)} of shape {shape}, got {array.dtype} of {array.shape}")
+            raise DataError(
+                f"{path}: expected {np.dtype(dtype)} of shape {shape}, got {array.dtype} of shape {array.shape}; "
+                "prepare the archive again"
+            )
         return array
 
 
@@ -275,12 +290,13 @@ def write_native(
     Parameters
     ----------
     dataset : FixationDataset
+        The data set to write.
     out : str or Path
-        The archive's folder; one that stands there is replaced when the new one is complete.
+        The folder for the archive. An older archive there is replaced when the new one is complete.
     seed : int
-        Of the sampled locations.
+        The seed of the sampled locations.
     progress : callable, optional
-        Called with 1 after each image.
+        A function that is called with 1 after each image.
 
     Returns
     -------
@@ -289,35 +305,37 @@ def write_native(
     """
     out = Path(out)
     if out.is_dir() and not {path.name for path in out.iterdir()} <= _FILES:
-        raise FileError(f"{out} holds other files; give an empty or a new folder for the archive")
+        raise FileError(f"expected an empty folder or an archive at {out}, got other files; choose another folder")
     M, training = len(dataset), set(dataset.splits.get("train", np.array([], np.int64)).tolist())
     samples: list[NDArray] = [np.empty((0, 4), np.int32)]
     places: list[tuple[int, int]] = []
-    moments = np.zeros((2, 3))
+    moments = np.zeros(
+        (2, 3)
+    )  # sums over the training stimuli: of the mean values and of the mean squares, per channel
     with atomic_folder(out) as folder:
         with ExitStack() as stack:
-            blob = stack.enter_context((folder / "originals.bin").open("wb"))
-            # written in order and not through a memory map, which would end in a bus error on a full disk
-            stores = [stack.enter_context((folder / f"level_{s}.npy").open("wb")) for s in SCALES]
-            for store, s in zip(stores, SCALES, strict=True):
+            originals = stack.enter_context((folder / "originals.bin").open("wb"))
+            # written in order: writing to a memory map on a full disk ends the process with a bus error
+            scaled = [stack.enter_context((folder / f"level_{s}.npy").open("wb")) for s in SCALES]
+            for file, s in zip(scaled, SCALES, strict=True):
                 header = {"descr": "|u1", "fortran_order": False, "shape": (M, s, s, 3)}
-                np.lib.format.write_array_header_1_0(store, header)
+                np.lib.format.write_array_header_1_0(file, header)
             for i, stimulus in enumerate(dataset.stimuli):
                 encoded = _read_bytes(stimulus.path)
                 pyramid = Pyramid.from_image(stimulus.read())
-                for store, level in zip(stores, pyramid.levels, strict=True):
-                    store.write(level.tobytes())
+                for file, level in zip(scaled, pyramid.levels, strict=True):
+                    file.write(level.tobytes())
                 if i in training:
                     x, y, label = image_samples(dataset, i, seed)
                     samples.append(np.column_stack([np.full(len(x), i), x, y, label]).astype(np.int32))
                     unit = pyramid.levels[0].reshape(-1, 3) / 255
                     moments += unit.mean(axis=0), np.square(unit).mean(axis=0)
-                places.append((blob.tell(), blob.write(encoded)))
+                places.append((originals.tell(), originals.write(encoded)))
                 if progress:
                     progress(1)
             published = [s for s in dataset.stimuli if s.density_path is not None]
             for stimulus in published:
-                places.append((blob.tell(), blob.write(_read_bytes(stimulus.density_path))))  # type: ignore[arg-type]
+                places.append((originals.tell(), originals.write(_read_bytes(stimulus.density_path))))  # type: ignore[arg-type]
         first, second = moments / max(1, len(training))
         spread = np.sqrt(np.maximum(second - first**2, 1e-12)) if training else np.ones(3)
         np.save(folder / "samples.npy", np.concatenate(samples))

@@ -1,4 +1,4 @@
-"""Open a folder as whichever kind of archive it holds."""
+"""Open an archive of either kind."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ from mrsal.errors import FileError
 
 
 def open_archive(folder: str | Path) -> NativeArchive | PthArchive:
-    """Open what lies in a folder: a native archive, or else the historical ``*.pth.tar`` files."""
+    """Open the archive in a folder: a native archive if there is one, otherwise the historical ``*.pth.tar`` files."""
     folder = Path(folder)
     if (folder / INDEX).is_file():
         return NativeArchive(folder)
     if any((folder / f"{split}_data.pth.tar").is_file() for split in ("train", "val", "test")):
         return PthArchive(folder)
     raise FileError(
-        f"no data in {folder}: expected {INDEX}, or train_data.pth.tar, val_data.pth.tar, test_data.pth.tar; "
+        f"expected {INDEX}, or train_data.pth.tar, val_data.pth.tar or test_data.pth.tar, in {folder}, found none; "
         "make them with: mrsal prepare"
     )

@@ -1,4 +1,4 @@
-"""Training locations in an image and its ground-truth map, for both kinds of archive."""
+"""The ground truth of a stimulus, and the training locations that are drawn from it, for both kinds of archive."""
 
 from pathlib import Path
 
@@ -9,14 +9,19 @@ from mrsal.datasets.dataset import FixationDataset
 from mrsal.errors import DataError, InputError
 from mrsal.images import read_grey
 
+FIXATED_ABOVE = 0.9  # of the maximum of the density
+UNFIXATED_BELOW = 0.1
+FIXATED_PER_IMAGE = 10
+UNFIXATED_PER_IMAGE = 20
+
 
 def image_samples(dataset: FixationDataset, index: int, seed: int) -> tuple[NDArray, NDArray, NDArray]:
-    """The training locations (x, y, label) of one image; the same in every archive made with this seed."""
+    """Draw the training locations (x, y, label) of a stimulus; they are the same in both kinds of archive with this seed."""
     return sample_locations(ground_truth(dataset, index), np.random.default_rng([seed, index]))
 
 
 def ground_truth(dataset: FixationDataset, index: int) -> NDArray[np.float64]:
-    """Density of an image: from its fixations, or the authors' published map where only that is known."""
+    """Return the density of the fixations on a stimulus, or the authors' published map if there are no fixations."""
     stimulus = dataset.stimuli[index]
     if stimulus.density_path is None or (dataset.fixations.n == index).any():
         return dataset.density(index)
@@ -24,19 +29,13 @@ def ground_truth(dataset: FixationDataset, index: int) -> NDArray[np.float64]:
 
 
 def check_map(map_: NDArray, shape: tuple[int, int], path: Path) -> NDArray:
-    """Refuse a ground-truth map of another size than its stimulus."""
+    """Return a ground-truth map, after a check that it has the size of its stimulus."""
     if map_.shape != shape:
         raise DataError(
-            f"{path} is {map_.shape[1]}x{map_.shape[0]} pixels, but its stimulus is {shape[1]}x{shape[0]}; "
-            "the map must have the stimulus's size"
+            f"expected a map of {shape[1]}x{shape[0]} pixels, the size of its stimulus, in {path}, "
+            f"got {map_.shape[1]}x{map_.shape[0]}; resize the map"
         )
     return map_
-
-
-FIXATED_ABOVE = 0.9
-UNFIXATED_BELOW = 0.1
-FIXATED_PER_IMAGE = 10
-UNFIXATED_PER_IMAGE = 20
 
 
 def sample_locations(
@@ -51,24 +50,28 @@ def sample_locations(
     Parameters
     ----------
     density : array
-        ``(H, W)``, non-negative; scaled here to a maximum of 1.
+        ``(H, W)``, non-negative. It is divided by its maximum.
     rng : numpy Generator
+        The random numbers.
     fixated, unfixated : int
-        How many where the map is above 0.9 and below 0.1; fewer where the map has fewer such pixels.
+        The number of locations where the density is above 0.9 and below 0.1 of its maximum. There are fewer if the map has
+        fewer such pixels.
 
     Returns
     -------
     x, y, label : arrays of int64
-        Pixel positions, and 1 for fixated, 0 for not; fixated ones first.
+        The positions in pixels, and the labels: 1 for fixated, 0 for unfixated. The fixated locations come first.
 
     Raises
     ------
     InputError
-        If the map is empty.
+        If the map is zero everywhere.
     """
     peak = density.max(initial=0)
     if not peak > 0:
-        raise InputError("cannot sample from a density map that is zero everywhere")
+        raise InputError(
+            "expected a density map with positive values, got one that is zero everywhere; leave this image out"
+        )
     flat = density.ravel() / peak
     hot, cold = np.flatnonzero(flat > FIXATED_ABOVE), np.flatnonzero(flat < UNFIXATED_BELOW)
     picked_hot = rng.choice(hot, min(fixated, len(hot)), replace=False)

@@ -1,8 +1,8 @@
-"""Models that are fitted to fixations, for the floor and the ceiling of a table of scores.
+"""Models that are fitted to fixations; they are the floor and the ceiling of a table of scores.
 
 ==========================  ==========================================================================================
-:class:`CentreBias`         where people look on the other images
-:class:`InterObserver`      where the other observers look on this image; the limit for any model
+:class:`CentreBias`         predicts an image from the fixations on the other images
+:class:`InterObserver`      predicts an observer from the other observers of the same image; the limit for any model
 ==========================  ==========================================================================================
 
 Baselines that need no data, such as the uniform map, are in :data:`mrsal.inference.BASELINES`.

@@ -1,4 +1,4 @@
-"""Where people look whatever is shown, measured: the fixations on all other images."""
+"""The centre bias: where people look on any image, measured from the fixations on all other images."""
 
 from collections.abc import Iterable, Sequence
 
@@ -16,26 +16,26 @@ _NARROWEST, _WIDEST = 1 / _CELLS, 0.3  # bandwidths to choose from; a narrower o
 
 
 class CentreBias(SaliencyModel):
-    """Kernel density of the fixations on all images but the one asked for.
+    """The kernel density of the fixations on all images except the predicted one.
 
-    Give it the images that are scored, and each is predicted from the others (leave one image out); or give it training
-    images, and a new image, known by its name, is predicted from all of them.
+    If it is fitted to the images that are scored, each of them is predicted from the others (leave one image out). If it is
+    fitted to training images, a new image is predicted from all of them. Images are recognised by their names.
 
     Parameters
     ----------
     examples : iterable of Example
-        With fixations on at least two images; images without are passed over.
+        The images; at least two must have fixations. Images without fixations are ignored.
     bandwidth : float, optional
-        Standard deviation of the Gaussian along each axis, in units of that side, at least 1/128. None: the one with the
-        highest log-likelihood per fixation, each image's fixations predicted from the other images.
+        The standard deviation of the Gaussian along each axis, as a share of the side of the image, at least 1/128. By
+        default the one with the highest log-likelihood per fixation, when each image is predicted from the other images.
     uniform_share : float
-        Part of the density that is spread evenly, in (0, 1), so that no location is impossible and information gain stays
+        The share of the density that is spread evenly, in (0, 1). It keeps every location possible and information gain
         finite.
 
     Attributes
     ----------
     bandwidth : float
-        As given, or as fitted.
+        The bandwidth that was given or fitted.
 
     Raises
     ------
@@ -46,8 +46,8 @@ class CentreBias(SaliencyModel):
 
     Notes
     -----
-    Positions are relative to the sides and counted in 128 x 128 cells, so that leaving an image out is a subtraction. The
-    border mirrors the kernel: no mass is lost there.
+    Positions are relative to the sides of the image and counted in 128 x 128 cells, so leaving an image out is a
+    subtraction. The kernel is mirrored at the border, where otherwise mass would be lost.
     """
 
     def __init__(
@@ -62,12 +62,14 @@ class CentreBias(SaliencyModel):
         for example in examples:
             if example.fixations is not None and len(example.fixations):
                 rows, columns = _cells(example)
-                if example.name in self._cells:  # one image in two parts
-                    before = self._cells[example.name]
-                    rows, columns = np.r_[before[0], rows], np.r_[before[1], columns]
+                if example.name in self._cells:  # the fixations on one image may be in several examples
+                    earlier_rows, earlier_columns = self._cells[example.name]
+                    rows, columns = np.r_[earlier_rows, rows], np.r_[earlier_columns, columns]
                 self._cells[example.name] = rows, columns
         if len(self._cells) < 2:
-            raise DataError(f"a centre bias needs fixations on at least two images, got {len(self._cells)}")
+            raise DataError(
+                f"expected fixations on at least two images for a centre bias, got {len(self._cells)}; add images"
+            )
         self._total = np.sum([_count(*cells) for cells in self._cells.values()], axis=0)
         self.bandwidth = self._fitted() if bandwidth is None else bandwidth
 
@@ -78,11 +80,11 @@ class CentreBias(SaliencyModel):
         return len(self._cells)
 
     def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
-        """The density for each image, without the fixations on it, which it knows by its name."""
+        """The density for each image, without the fixations on the image of this name."""
         return [image.map(self.density(image.shape, leave_out=image.name)) for image in images]
 
     def density(self, shape: tuple[int, int], *, leave_out: str | None = None) -> NDArray[np.float64]:
-        """The density on an image of a shape (H, W), without the fixations on the image named ``leave_out``."""
+        """The density for an image of ``shape`` (H, W), without the fixations on the image named ``leave_out``."""
         counts = self._total
         if leave_out in self._cells:
             counts = counts - _count(*self._cells[leave_out])
@@ -99,24 +101,26 @@ class CentreBias(SaliencyModel):
         return float(np.exp(best.x))
 
     def _log_likelihood(self, bandwidth: float) -> float:
-        """Per fixation, in nats over uniform; each image from all others."""
+        """The mean log-likelihood per fixation in nats, above the uniform density; each image is predicted from the others."""
         kernel = gaussian_filter1d(np.eye(_CELLS), bandwidth * _CELLS, axis=0, mode="reflect")
-        everything, fixations = kernel @ self._total @ kernel.T, self._total.sum()
-        logs = 0.0
+        all_images, fixations = kernel @ self._total @ kernel.T, self._total.sum()
+        log_likelihood = 0.0
         for rows, columns in self._cells.values():
             own = (kernel[np.ix_(rows, rows)] * kernel[np.ix_(columns, columns)]).sum(axis=1)
-            others = np.maximum(everything[rows, columns] - own, 0) / (fixations - len(rows))
-            logs += np.log((1 - self.uniform_share) * others * _CELLS**2 + self.uniform_share).sum()
-        return float(logs / fixations)
+            others = np.maximum(all_images[rows, columns] - own, 0) / (fixations - len(rows))
+            log_likelihood += np.log((1 - self.uniform_share) * others * _CELLS**2 + self.uniform_share).sum()
+        return float(log_likelihood / fixations)
 
 
 def _cells(example: Example) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     height, width = example.shape
-    points = example.fixations
-    assert points is not None
-    if not points.inside(height, width).all():
-        raise DataError(f"{example.name}: fixations lie outside the {width}x{height} image; drop them first")
-    return (points.y / height * _CELLS).astype(np.int64), (points.x / width * _CELLS).astype(np.int64)
+    fixations = example.fixations
+    assert fixations is not None
+    if not fixations.inside(height, width).all():
+        raise DataError(
+            f"{example.name}: expected fixations inside the {width}x{height} image, got some outside; drop them first"
+        )
+    return (fixations.y / height * _CELLS).astype(np.int64), (fixations.x / width * _CELLS).astype(np.int64)
 
 
 def _count(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float64]:

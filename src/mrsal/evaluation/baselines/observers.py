@@ -1,4 +1,4 @@
-"""The inter-observer limit: how well other people's fixations on an image predict one person's."""
+"""The inter-observer limit: how well the fixations of other observers on an image predict those of one observer."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -11,47 +11,52 @@ from mrsal.errors import DataError, InputError
 from mrsal.evaluation.baselines.centre_bias import CentreBias
 from mrsal.inference import PreparedImage, SaliencyMap, SaliencyModel
 
-_FIT_IMAGES = 200  # enough for one width and two weights; 1003 images would only take longer
+_FIT_IMAGES = 200  # enough to fit one width and two weights; more images would only take longer
 _NARROWEST, _WIDEST = 1 / 200, 1 / 5  # widths to choose from, in units of the images' longer side
 
 
 class InterObserver(SaliencyModel):
-    """Kernel density of the other observers' fixations on the same image, mixed with a centre bias and a uniform density.
+    """The kernel density of the other observers' fixations on the image, mixed with a centre bias and a uniform density.
 
     Parameters
     ----------
     examples : iterable of Example
-        With fixations of at least two observers on some image; they fit the centre bias, the width and the weights.
+        The images to which the centre bias, the width and the weights are fitted. At least one of them must have fixations of
+        two observers.
     sigma : float, optional
-        Standard deviation of the Gaussian in pixels, such as the pixels of one degree; at least 1. None: fitted.
+        The standard deviation of the Gaussian in pixels, such as the pixels of one degree; at least 1. Fitted by default.
     weights : (float, float, float), optional
-        Of the other observers, the centre bias and the uniform density; they sum to 1, and the last is above 0. None: fitted.
+        The weights of the other observers, the centre bias and the uniform density. They sum to 1, and the last one is above 0.
+        Fitted by default.
 
     Attributes
     ----------
     sigma : float
+        The standard deviation that was given or fitted.
     weights : tuple of 3 floats
+        The weights that were given or fitted.
     centre_bias : CentreBias
+        The centre bias.
 
     Raises
     ------
     InputError
         If an option is out of its range.
     DataError
-        If there is no image that two observers looked at.
+        If no image was seen by two observers.
 
     Notes
     -----
-    What is fitted maximises the likelihood of every observer's fixations under the density of the others (leave one observer
-    out) on at most 200 images, evenly spaced in the list: the weights by expectation maximisation, the width around
-    it. These three numbers are shared by all images, so what one observer adds to them is negligible, but it is not nothing.
-    The kernel is mirrored at the border: no mass is lost there. Images that differ much in size want a ``sigma`` each,
-    which this does not offer.
+    The width and the weights maximise the likelihood of every observer's fixations under the density of the others (leave one
+    observer out) on at most 200 images, evenly spaced in the list. Expectation maximisation finds the weights for a width, and
+    a search finds the width. These numbers are the same for all images, so the influence of one observer on them is
+    negligible, but not zero. The kernel is mirrored at the border, where otherwise mass would be lost. All images have the same
+    ``sigma``, which is wrong if they differ much in size.
 
     References
     ----------
-    Kümmerer, Wallis and Bethge, "Information-theoretic model comparison unifies saliency metrics", PNAS 2015, supplement:
-    the gold standard.
+    Kümmerer, Wallis and Bethge, "Information-theoretic model comparison unifies saliency metrics", PNAS 2015; the supplement
+    describes the gold standard.
     """
 
     gives_density = True
@@ -70,69 +75,73 @@ class InterObserver(SaliencyModel):
         examples = list(examples)
         shared = [example for example in examples if len(_observers(example)) > 1]
         if not shared:
-            raise DataError("the inter-observer limit needs images with fixations of at least two observers; got none")
+            raise DataError(
+                "expected an image with fixations of at least two observers for the inter-observer limit, got none"
+            )
         self.centre_bias = CentreBias(examples)
-        self._points = {e.name: e.fixations for e in examples if e.fixations is not None and len(e.fixations)}
+        self._fixations = {e.name: e.fixations for e in examples if e.fixations is not None and len(e.fixations)}
         chosen = np.unique(np.linspace(0, len(shared) - 1, _FIT_IMAGES).round().astype(int))
         self.sigma, self.weights = self._fit([shared[i] for i in chosen], sigma, weights)
 
     def leave_one_out(self, example: Example) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.bool_]]]:
-        """Each observer of an image in turn, with what the others say about it.
+        """Predict each observer of an image from the others.
 
         Parameters
         ----------
         example : Example
+            The image with the fixations of all observers.
 
         Yields
         ------
         subject : int
-            The observer left out.
+            The observer who is left out.
         density : array
-            ``(H, W)`` float64, positive, sums to 1; holds no fixation of that observer.
+            The density of the others, without a fixation of this observer: ``(H, W)`` float64, positive, sums to 1.
         mask : array
-            ``(N,)`` bool: which of ``example.fixations`` are that observer's, to be scored with this density. Every fixation
-            belongs to one observer, so the mean of the scores weighted by ``mask.sum()`` is a mean over fixations.
+            ``(N,)`` bool, true for this observer's fixations in ``example.fixations``, which are scored with this density.
+            Every fixation belongs to one observer, so the mean of the scores weighted by ``mask.sum()`` is a mean over
+            fixations.
 
         Raises
         ------
         DataError
             If fewer than two observers looked at the image.
         """
-        points, subjects = example.fixations, _observers(example)
-        if points is None or len(subjects) < 2:
-            raise DataError(f"{example.name}: leaving one observer out needs two, there are {len(subjects)}")
+        fixations, subjects = example.fixations, _observers(example)
+        if fixations is None or len(subjects) < 2:
+            raise DataError(
+                f"{example.name}: expected fixations of at least two observers, got {len(subjects)}; leave the image out"
+            )
         centre = self.centre_bias.density(example.shape, leave_out=example.name)
         for subject in subjects:
-            mask = points.subject == subject
-            yield int(subject), self._mixed(points.where(~mask), centre), mask
+            mask = fixations.subject == subject
+            yield int(subject), self._mixed(fixations.where(~mask), centre), mask
 
     def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
         """The density of all observers together: ``(H, W)`` float64, positive, sums to 1.
 
-        It has seen the fixations it would be scored on, so its scores are higher than any model can reach: a picture of the
-        ground truth, not the ceiling of a table. That is :meth:`leave_one_out`.
+        It contains the fixations on which it would be scored, so its scores are higher than any model can reach. It shows the
+        ground truth; the ceiling of a table is computed with :meth:`leave_one_out`.
 
         Raises
         ------
         DataError
-            If an image is none of those with fixations that the limit was fitted to; it is known by its name.
+            If the limit was not fitted to fixations on an image of this name.
         """
         return [image.map(self._together(image)) for image in images]
 
     def _together(self, image: PreparedImage) -> NDArray[np.float64]:
-        if image.name not in self._points:
-            raise DataError(
-                f"{image.name!r} has no fixations in these data, so there is nothing to say where people looked"
-            )
-        return self._mixed(self._points[image.name], self.centre_bias.density(image.shape, leave_out=image.name))
+        if image.name not in self._fixations:
+            raise DataError(f"expected an image with fixations in these data, got {image.name!r}, which has none")
+        return self._mixed(self._fixations[image.name], self.centre_bias.density(image.shape, leave_out=image.name))
 
-    def _mixed(self, points: Fixations, centre: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _mixed(self, fixations: Fixations, centre: NDArray[np.float64]) -> NDArray[np.float64]:
         height, width = centre.shape
-        rows = _kernel(points.y, np.arange(height) + 0.5, height, self.sigma)  # (N, H)
-        columns = _kernel(points.x, np.arange(width) + 0.5, width, self.sigma)  # (N, W)
+        rows = _kernel(fixations.y, np.arange(height) + 0.5, height, self.sigma)  # (N, H)
+        columns = _kernel(fixations.x, np.arange(width) + 0.5, width, self.sigma)  # (N, W)
         others = rows.T @ columns
-        of_others, of_centre, of_uniform = self.weights
-        return of_others * others / others.sum() + of_centre * centre + of_uniform / centre.size
+        weight, centre_weight, uniform_weight = self.weights
+        return weight * others / others.sum() + centre_weight * centre + uniform_weight / centre.size
 
     def _fit(
         self, examples: Sequence[Example], sigma: float | None, weights: tuple[float, float, float] | None
@@ -162,37 +171,39 @@ def _observers(example: Example) -> NDArray[np.int64]:
     return np.unique(example.fixations.subject) if example.fixations is not None else np.array([], np.int64)
 
 
-def _kernel(positions: NDArray, at: NDArray, side: int, sigma: float) -> NDArray[np.float64]:
-    """Gaussians around N positions, mirrored at 0 and at ``side``, at M places: ``(N, M)``."""
-    total = np.zeros((len(positions), len(at)))
-    for mirrored in (positions, -positions, 2 * side - positions):
-        total += np.exp(-(((at - mirrored[:, None]) / sigma) ** 2) / 2)
+def _kernel(centres: NDArray, positions: NDArray, side: int, sigma: float) -> NDArray[np.float64]:
+    """The values of N Gaussians, mirrored at 0 and at ``side``, at M positions: ``(N, M)``."""
+    total = np.zeros((len(centres), len(positions)))
+    for mirrored in (centres, -centres, 2 * side - centres):
+        total += np.exp(-(((positions - mirrored[:, None]) / sigma) ** 2) / 2)
     return total / (sigma * np.sqrt(2 * np.pi))
 
 
 def _from_others(example: Example, sigma: float) -> NDArray[np.float64]:
-    """At each of N fixations, per pixel, the density of all other observers' fixations: ``(N,)``."""
-    points = example.fixations
-    assert points is not None
+    """The density of all other observers' fixations, per pixel, at each of N fixations: ``(N,)``."""
+    fixations = example.fixations
+    assert fixations is not None
     height, width = example.shape
-    pairs = _kernel(points.y, np.floor(points.y) + 0.5, height, sigma)
-    pairs *= _kernel(points.x, np.floor(points.x) + 0.5, width, sigma)  # (from, at)
-    others = points.subject[:, None] != points.subject
+    pairs = _kernel(fixations.y, np.floor(fixations.y) + 0.5, height, sigma)
+    pairs *= _kernel(
+        fixations.x, np.floor(fixations.x) + 0.5, width, sigma
+    )  # (N, N): kernel of one at the place of another
+    others = fixations.subject[:, None] != fixations.subject
     return (pairs * others).sum(axis=0) / others.sum(axis=0)
 
 
 def _at_fixations(example: Example, centre: NDArray[np.float64]) -> NDArray[np.float64]:
     """The centre bias and the uniform density at N fixations: ``(2, N)``."""
-    points = example.fixations
-    assert points is not None
-    values = centre[points.y.astype(int), points.x.astype(int)]
-    return np.stack([values, np.full_like(values, 1 / centre.size)])
+    fixations = example.fixations
+    assert fixations is not None
+    fixated = centre[fixations.y.astype(int), fixations.x.astype(int)]
+    return np.stack([fixated, np.full_like(fixated, 1 / centre.size)])
 
 
 def _mixture_weights(likelihoods: NDArray[np.float64], *, steps: int = 60) -> tuple[float, float, float]:
-    """The weights of three known densities that make N fixations most likely, by expectation maximisation.
+    """Find the weights of three known densities that make N fixations most likely, by expectation maximisation.
 
-    The uniform one keeps at least 0.001, so that no location is impossible.
+    The weight of the uniform density is at least 0.001, so that every location stays possible.
     """
     weights = np.full(3, 1 / 3)
     for _ in range(steps):

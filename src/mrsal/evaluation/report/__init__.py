@@ -1,4 +1,4 @@
-"""Scores as tables, charts, pictures and an HTML page.
+"""Tables, charts and pictures of scores, and an HTML page that contains them.
 
-Nothing here computes a score; ``html.py`` joins the parts into one self-contained file.
+No scores are computed here. ``html.py`` joins the parts into one file.
 """

@@ -1,8 +1,8 @@
 """Charts of scores: means with intervals, distributions over images, differences between models.
 
-Each chart is a function that takes ``Scores`` or a ``Comparison`` and returns a matplotlib figure for a page about 900 pixels
-wide, and a function beside it that saves this figure as PNG or SVG. Colours are of Okabe and Ito's set, which colour-blind
-readers can tell apart; nothing is said by colour alone.
+For each chart there are two functions: one returns a matplotlib figure for a page about 900 pixels wide, the other saves this
+figure as PNG or SVG. The colours are from Okabe and Ito's set, which colour-blind readers can distinguish; no information is in
+colour alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +15,9 @@ import numpy as np
 from mrsal.errors import InputError
 from mrsal.evaluation.comparison import Comparison
 from mrsal.evaluation.options import Bootstrap
+from mrsal.evaluation.report.figures import save_figure
 from mrsal.evaluation.scores import Scores
-from mrsal.files import atomic_path
+from mrsal.evaluation.table_text import metric_title
 from mrsal.metrics import HIGHER_IS_BETTER
 
 if TYPE_CHECKING:  # a slow import
@@ -24,14 +25,15 @@ if TYPE_CHECKING:  # a slow import
 
 _WIDTH = 9.0  # inches, so that one point is about 1.4 pixels on the page
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#595959"
-_ROW = 0.24  # inches for a model
-_HEAD = 0.75  # inches for the title and the axis of a panel
-_FOREST = 6  # pairs; beyond them a matrix is easier to read
-_STYLE: dict[Any, Any] = {"font.size": 9, "axes.titlesize": 10, "axes.linewidth": 0.6, "svg.hashsalt": "mrsal"}
+_ROW = 0.24  # height of a model's row in inches
+_HEAD = 0.75  # height of the title and the axis of a panel in inches
+_FOREST = 6  # number of pairs; with more, a matrix is easier to read
+_DPI = 200
+_STYLE: dict[Any, Any] = {"font.size": 9, "axes.titlesize": 10, "axes.linewidth": 0.6}
 
 
 def score_plot(
-    scores: Mapping[str, Scores],
+    results: Mapping[str, Scores],
     *,
     floor: str | None = None,
     ceiling: str | None = None,
@@ -39,47 +41,47 @@ def score_plot(
     resamples: int = Bootstrap.resamples,
     seed: int = Bootstrap.seed,
 ) -> "Figure":
-    """A panel per metric with each model's mean and its bootstrap interval.
+    """Draw a panel per metric with each model's mean and its bootstrap interval.
 
     Parameters
     ----------
-    scores : mapping of str to Scores
-        By the models' names.
+    results : mapping of str to Scores
+        The scores by the names of the models.
     floor, ceiling : str, optional
-        Models drawn as lines to read the others against, such as a centre bias and a gold standard.
+        The models that are drawn as lines across all rows, such as a centre bias and a gold standard.
     level, resamples, seed
-        Of :meth:`Scores.intervals`.
+        The parameters of :meth:`Scores.intervals`.
 
     Raises
     ------
     InputError
-        If floor or ceiling is not among the models, or there is no model beside them.
+        If floor or ceiling is not among the models, or there is no other model.
     """
     lines = {name: style for name, style in ((floor, (0, (2, 2))), (ceiling, (0, (6, 2)))) if name is not None}
     for name in lines:
-        if name not in scores:
-            raise InputError(f"no model is called {name!r}; there are {', '.join(scores)}")
-    models = [model for model in scores if model not in lines]
+        if name not in results:
+            raise InputError(f"expected a model out of {', '.join(results)}, got {name!r}")
+    models = [model for model in results if model not in lines]
     if not models:
         raise InputError("expected at least one model beside floor and ceiling, got none")
-    spans = {m: scores[m].intervals(level=level, resamples=resamples, seed=seed) for m in models}
-    means = {model: scores[model].mean() for model in scores}
+    intervals = {model: results[model].intervals(level=level, resamples=resamples, seed=seed) for model in models}
+    means = {model: scores.mean() for model, scores in results.items()}
 
     def draw(axes: Any, metric: str) -> None:
         for row, model in enumerate(models):
             mean = means[model].get(metric, np.nan)
-            low, high = spans[model].get(metric, (np.nan, np.nan))
+            low, high = intervals[model].get(metric, (np.nan, np.nan))
             axes.plot([low, high], [row, row], color=_BLUE, linewidth=1.6, solid_capstyle="butt")
             axes.plot([mean], [row], "o", color=_BLUE, markersize=4.5)
         for (model, style), colour in zip(lines.items(), (_GREY, _ORANGE), strict=False):
             axes.axvline(means[model].get(metric, np.nan), color=colour, linestyle=style, linewidth=1.3, label=model)
         axes.set_xlabel(f"mean, {level:.0%} interval")
 
-    return _panels(_metrics(scores), _labels(models), draw, legend=bool(lines))
+    return _panels(_metrics(results), _labels(models), draw, legend=bool(lines))
 
 
 def save_score_plot(
-    scores: Mapping[str, Scores],
+    results: Mapping[str, Scores],
     path: str | Path,
     *,
     floor: str | None = None,
@@ -89,20 +91,20 @@ def save_score_plot(
     seed: int = Bootstrap.seed,
 ) -> None:
     """Save :func:`score_plot` as ``.png`` or ``.svg``."""
-    _check_suffix(path)
-    _write(score_plot(scores, floor=floor, ceiling=ceiling, level=level, resamples=resamples, seed=seed), path)
+    options: dict[str, Any] = {"level": level, "resamples": resamples, "seed": seed}
+    _save(lambda: score_plot(results, floor=floor, ceiling=ceiling, **options), path)
 
 
-def distribution_plot(scores: Mapping[str, Scores]) -> "Figure":
-    """A panel per metric with the distribution over images of each model.
+def distribution_plot(results: Mapping[str, Scores]) -> "Figure":
+    """Draw a panel per metric with the distribution over images of each model.
 
-    A violin with the quartiles as a bar, the median as a line and the mean as a dot; images on which a metric is not defined
-    are left out. A model that scores the same everywhere is a dot.
+    A distribution is a violin with the quartiles as a bar, the median as a line and the mean as a dot. Images on which a metric
+    is not defined are left out. A model that has the same score on all images is a dot.
     """
 
     def draw(axes: Any, metric: str) -> None:
-        for row, model in enumerate(scores):
-            column = scores[model].values.get(metric, np.empty(0))
+        for row, scores in enumerate(results.values()):
+            column = scores.values.get(metric, np.empty(0))
             column = column[np.isfinite(column)]
             if not column.size:
                 continue
@@ -123,20 +125,20 @@ def distribution_plot(scores: Mapping[str, Scores]) -> "Figure":
         Line2D([], [], color="black", marker="|", markersize=9, linestyle="", markeredgewidth=1.2, label="median"),
         Line2D([], [], color="black", marker="o", markersize=4, markerfacecolor="white", linestyle="", label="mean"),
     ]
-    return _panels(_metrics(scores), _labels(list(scores)), draw, handles=handles)
+    return _panels(_metrics(results), _labels(list(results)), draw, handles=handles)
 
 
-def save_distributions(scores: Mapping[str, Scores], path: str | Path) -> None:
+def save_distributions(results: Mapping[str, Scores], path: str | Path) -> None:
     """Save :func:`distribution_plot` as ``.png`` or ``.svg``."""
-    _check_suffix(path)
-    _write(distribution_plot(scores), path)
+    _save(lambda: distribution_plot(results), path)
 
 
 def pairwise_plot(comparison: Comparison) -> "Figure":
-    """Differences between models.
+    """Draw the differences between models.
 
-    With a reference or few models each pair is a point with its interval, filled where it is significant; with many models each
-    metric is a matrix whose rows are better (blue) or worse (orange) than its columns, with a dot where that is significant.
+    With a reference or few models, each pair is a point with its interval, which is filled if the difference is significant.
+    With many models, each metric is a matrix: blue means that the model of the row is better than that of the column, orange
+    that it is worse, and a dot that the difference is significant.
     """
     if comparison.reference or len(comparison.of(comparison.metrics[0])) <= _FOREST:
         return _forest(comparison)
@@ -145,8 +147,7 @@ def pairwise_plot(comparison: Comparison) -> "Figure":
 
 def save_pairwise(comparison: Comparison, path: str | Path) -> None:
     """Save :func:`pairwise_plot` as ``.png`` or ``.svg``."""
-    _check_suffix(path)
-    _write(pairwise_plot(comparison), path)
+    _save(lambda: pairwise_plot(comparison), path)
 
 
 def _forest(comparison: Comparison) -> "Figure":
@@ -170,7 +171,7 @@ def _forest(comparison: Comparison) -> "Figure":
         ("not distinguishable", _GREY, "white"),
     )
     rows = 1.0 if comparison.reference else 1.7
-    return _panels(comparison.metrics, labels, draw, arrows=comparison.higher_is_better, rows=rows, handles=handles)
+    return _panels(comparison.metrics, labels, draw, directions=comparison.higher_is_better, rows=rows, handles=handles)
 
 
 def _matrices(comparison: Comparison) -> "Figure":
@@ -199,7 +200,7 @@ def _matrices(comparison: Comparison) -> "Figure":
 
     title = f"How much better the model of the row is than that of the column; dot: significant ({comparison.level:.0%}, Holm)"
     return _panels(
-        comparison.metrics, labels, draw, arrows=comparison.higher_is_better, columns=2, title=title, rows=1.1
+        comparison.metrics, labels, draw, directions=comparison.higher_is_better, columns=2, title=title, rows=1.1
     )
 
 
@@ -208,14 +209,14 @@ def _panels(
     labels: Sequence[str],
     draw: Callable[[Any, str], None],
     *,
-    arrows: Mapping[str, bool] = HIGHER_IS_BETTER,
+    directions: Mapping[str, bool] = HIGHER_IS_BETTER,
     columns: int = 4,
     rows: float = 1.0,
     title: str = "",
     legend: bool = False,
     handles: Sequence[Any] = (),
 ) -> "Figure":
-    """A grid of panels, one per metric, with a labelled row per model, the first one on top."""
+    """Draw a grid of panels, one per metric, with a labelled row per model; the first model is at the top."""
     from matplotlib import rc_context  # slow imports; no display is needed
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -232,9 +233,7 @@ def _panels(
             axes.grid(axis="x", alpha=0.35, linewidth=0.6)
             axes.set_axisbelow(True)
             draw(axes, metric)
-            higher = arrows.get(metric)
-            arrow = {True: " ↑", False: " ↓", None: ""}[higher]
-            axes.set_title(metric + arrow)
+            axes.set_title(metric_title(metric, directions))
             if not axes.images:
                 axes.xaxis.set_major_locator(MaxNLocator(4, min_n_ticks=2))
                 axes.spines[["top", "right"]].set_visible(False)
@@ -253,19 +252,8 @@ def _panels(
     return figure
 
 
-def _check_suffix(path: str | Path) -> None:
-    """Refuse a wrong ending before anything is computed."""
-    if Path(path).suffix not in (".png", ".svg"):
-        raise InputError(f"expected a file name that ends in .png or .svg, got {Path(path).name}")
-
-
-def _write(figure: "Figure", path: str | Path) -> None:
-    from matplotlib import rc_context
-
-    suffix = Path(path).suffix
-    dateless = {"Date": None} if suffix == ".svg" else {"Software": None}  # the same scores, the same file
-    with atomic_path(path) as temporary, rc_context(_STYLE):
-        figure.savefig(temporary, format=suffix[1:], dpi=200, metadata=dateless)
+def _save(draw: Callable[[], "Figure"], path: str | Path) -> None:
+    save_figure(draw, path, dpi=_DPI, style=_STYLE)
 
 
 def _marks(*marks: tuple[str, str, str]) -> list[Any]:
@@ -276,15 +264,15 @@ def _marks(*marks: tuple[str, str, str]) -> list[Any]:
     ]
 
 
-def _metrics(scores: Mapping[str, Scores]) -> list[str]:
-    metrics = list(dict.fromkeys(metric for those in scores.values() for metric in those.values))
+def _metrics(results: Mapping[str, Scores]) -> list[str]:
+    metrics = list(dict.fromkeys(metric for scores in results.values() for metric in scores.values))
     if not metrics:
-        raise InputError("expected at least one model with one metric to draw, got none")
+        raise InputError("expected scores by at least one metric, got none")
     return metrics
 
 
 def _labels(names: Sequence[str]) -> list[str]:
-    """Long names lose their middle, or another part where two would look the same otherwise."""
+    """Names that fit beside the rows. Long ones lose their middle, or another part if two would look the same otherwise."""
     for width in range(26, max(map(len, names)) + 1, 2):
         for head in (width // 2, 4, width - 6):
             labels = [name if len(name) <= width else f"{name[:head]}…{name[head + 1 - width :]}" for name in names]

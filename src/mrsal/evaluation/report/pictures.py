@@ -1,16 +1,12 @@
-"""Pictures that show a stimulus, a prediction and the ground truth side by side."""
+"""Pictures that show a stimulus, a prediction and the ground truth."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from mrsal.images import resize
-
-if TYPE_CHECKING:  # a slow import
-    pass
 from mrsal.inference import colour_map
 
 _GUTTER = 8
@@ -18,35 +14,37 @@ _FIXATION = "#E69F00"  # Okabe and Ito's orange
 
 
 def comparison_picture(
-    stimulus: NDArray[np.uint8], prediction: NDArray, target: NDArray, *, caption: str = ""
+    stimulus: NDArray[np.uint8], prediction: NDArray, ground_truth: NDArray, *, caption: str = ""
 ) -> NDArray[np.uint8]:
-    """Stimulus, prediction and ground truth side by side under their titles.
+    """Draw stimulus, prediction and ground truth side by side under their titles.
 
     Parameters
     ----------
     stimulus : array
-        ``(H, W, 3)`` uint8.
-    prediction, target : array
-        ``(H, W)``; each in its own range of colours.
+        The stimulus: ``(H, W, 3)`` uint8.
+    prediction, ground_truth : array
+        The maps: ``(H, W)``. Each is drawn in its own range of colours.
     caption : str
-        Said after the title of the prediction, such as its scores.
+        A text after the title of the prediction, such as its scores. It is left out if there is no room.
 
     Returns
     -------
     array
-        ``(H + title, 3 W + gutters, 3)`` uint8.
+        The picture: ``(H + title, 3 W + gutters, 3)`` uint8.
     """
     height, width, _ = stimulus.shape
     size = int(np.clip(height / 22, 11, 30))
     font, band = ImageFont.load_default(size), round(size * 1.7)
     page = Image.new("RGB", (3 * width + 2 * _GUTTER, height + band), "white")
     pen = ImageDraw.Draw(page)
-    titles = ("Stimulus", "Prediction", "Fixations (ground truth)")
-    for column, (title, panel) in enumerate(
-        zip(titles, (stimulus, colour_map(prediction), colour_map(target)), strict=True)
-    ):
+    parts = {
+        "Stimulus": stimulus,
+        "Prediction": colour_map(prediction),
+        "Fixations (ground truth)": colour_map(ground_truth),
+    }
+    for column, (title, part) in enumerate(parts.items()):
         left = column * (width + _GUTTER)
-        page.paste(Image.fromarray(panel), (left, band))
+        page.paste(Image.fromarray(part), (left, band))
         pen.text((left + 2, band / 2), title, fill="black", font=font, anchor="lm")
         if column == 1 and caption and pen.textlength(title + caption, font) < width - size:
             pen.text((left + width - 2, band / 2), caption, fill="dimgrey", font=font, anchor="rm")
@@ -54,24 +52,24 @@ def comparison_picture(
 
 
 def with_fixations(stimulus: NDArray[np.uint8], x: NDArray, y: NDArray, *, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A stimulus with a dot on each fixation.
+    """Draw a stimulus with a dot on each fixation.
 
     Parameters
     ----------
     stimulus : array
-        ``(H, W, 3)`` uint8.
+        The stimulus: ``(H, W, 3)`` uint8.
     x, y : array
-        In pixels of the stimulus; what is not finite is left out.
+        The fixations in pixels of the stimulus. Those that are not finite are left out.
     size : (int, int)
-        Width and height of the picture.
+        The width and height of the picture in pixels.
 
     Returns
     -------
     array
-        ``(height, width, 3)`` uint8.
+        The picture: ``(height, width, 3)`` uint8.
     """
     width, height = size
-    # drawn twice as large and shrunk, which makes edges smooth
+    # the picture is drawn twice as large and then reduced, which makes edges smooth
     picture = Image.fromarray(stimulus).resize((2 * width, 2 * height), Image.Resampling.LANCZOS)
     pen = ImageDraw.Draw(picture)
     radius = max(width, height) / 75
@@ -84,7 +82,7 @@ def with_fixations(stimulus: NDArray[np.uint8], x: NDArray, y: NDArray, *, size:
 
 
 def sheet(pictures: Sequence[NDArray[np.uint8]], *, width: int = 900, columns: int = 1) -> NDArray[np.uint8]:
-    """Many comparisons on one page, each scaled to ``width`` pixels."""
+    """Arrange pictures on one page, row by row, each scaled to ``width`` pixels."""
     scaled = [resize(p, round(p.shape[0] * width / p.shape[1]), width) for p in pictures]
     rows = [scaled[i : i + columns] for i in range(0, len(scaled), columns)]
     heights = [max(p.shape[0] for p in row) for row in rows]

@@ -209,3 +209,31 @@ def test_the_package_runs_as_a_module():
         [sys.executable, "-m", "mrsal", "--version"], capture_output=True, text=True, env=environment
     )
     assert (called.returncode, called.stdout.strip()) == (0, mrsal.__version__)
+
+
+def without_spaces(text):
+    return re.sub(r"\s+", "", text)
+
+
+@pytest.mark.parametrize("name", ["", *typer.main.get_command(cli.app).commands])
+def test_help_is_whole_at_80_columns(run, name, monkeypatch):
+    """Every help text is there to its end, wherever its lines are broken."""
+    monkeypatch.setenv("COLUMNS", "80")
+    status, out, _ = run(*([name] if name else []), "--help")
+    assert status == 0
+    assert [line for line in out.splitlines() if len(line) > 80] == []
+    commands = typer.main.get_command(cli.app).commands
+    if name:
+        texts = [commands[name].help, *(parameter.help for parameter in commands[name].params)]
+    else:
+        texts = [command.help.partition("\n\n")[0] for command in commands.values()]
+        lines = [line.split(maxsplit=1) for line in out.partition("Use a model:")[2].splitlines() if line]
+        assert [words for words in lines if words[0] in commands and not words[1].endswith(".")] == []
+    assert [text for text in texts if without_spaces(text) not in without_spaces(out)] == []
+    assert [text for text in texts if re.match(r"Of\b", text) or text.endswith("...")] == []
+
+
+def test_help_lists_each_command_under_one_heading(run):
+    listed = re.findall(r"^  ([a-z]+) ", run("--help")[1].partition("Use a model:")[2], re.MULTILINE)
+    assert sorted(listed) == sorted(typer.main.get_command(cli.app).commands)
+    assert "Train and evaluate:" in run("--help")[1]
