@@ -109,9 +109,5 @@ def test_a_damaged_table_is_refused(name, file, tmp_path):
     write_pictures(tmp_path / "data" / "stimuli", ["101.jpg"])
     (tmp_path / file).parent.mkdir()
     (tmp_path / file).write_bytes(b"no mat file" * 99)
-<<<<<<< HEAD
-    with pytest.raises(DataError, match=r"fixations\.mat does not hold"):
-=======
     with pytest.raises(DataError, match=r"fixations\.mat"):
->>>>>>> core
         load(name, tmp_path)

@@ -59,13 +59,8 @@ class EvaluateOptions(RayOptions, MapOptions):
     model_path: Annotated[
         str,
         Option(
-<<<<<<< HEAD
             "A checkpoint (.pth, .safetensors, .onnx), mrsal or mrcnn, hf://owner/name, a baseline (uniform, centre), a "
-            "folder or HDF5 file of maps, or package.module:function, which runs that code.",
-=======
-            "A checkpoint (.pth, .safetensors, .onnx), mrcnn-osie, hf://owner/name, a baseline (uniform, centre), a "
             "folder or HDF5 file of maps, or package.module:function, which is run.",
->>>>>>> core
             complete=("networks", "baselines"),
         ),
     ]
@@ -73,12 +68,7 @@ class EvaluateOptions(RayOptions, MapOptions):
     improvements: Annotated[
         int | None,
         Option(
-<<<<<<< HEAD
-            "0, 1 or 2: stop if the checkpoint holds another network. It says itself which one: 0 Mr-CNN, 1 with a blur, "
-            "2 the improved network.",
-=======
-            "Stop if the checkpoint is not of this variant (0 or 1). Default: accept both.",
->>>>>>> core
+            "Stop if the checkpoint is not of this kind: 0 Mr-CNN, 1 with a blur, 2 the improved network. Default: accept all.",
             minimum=0,
             maximum=2,
         ),

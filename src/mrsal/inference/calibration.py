@@ -128,11 +128,7 @@ def shipped_calibration(name_or_path: str | Path | None = None) -> ShareCalibrat
 
     ``name_or_path`` is as for :func:`mrsal.load_model`. None for other networks, and if nothing was fitted.
     """
-<<<<<<< HEAD
-    from mrsal.model import WEIGHTS, shipped_name  # torch, which intervals do not need
-=======
-    from mrsal.model import BUNDLED, DEFAULT_MODEL, WEIGHTS  # imports torch, which intervals do not need
->>>>>>> core
+    from mrsal.model import WEIGHTS, shipped_name  # imports torch, which intervals do not need
 
     name = shipped_name(name_or_path)
     if name is None:

@@ -21,7 +21,7 @@ class DensityPredictor(NetworkModel):
 
     A map's ``density`` is the network's own: for each pixel the probability that a fixation falls there. Its ``values`` are
     this density divided by its maximum: 1 at the most likely pixel, and 0.5 where a fixation is half as likely as there. So
-    values of one picture cannot be compared with those of another; densities can.
+    values of one image cannot be compared with those of another; densities can.
 
     Parameters
     ----------

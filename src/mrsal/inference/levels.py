@@ -1,4 +1,4 @@
-"""The copies of a picture that the improved network looks at: its longer side scaled to each resolution. Needs no torch.
+"""The copies of a image that the improved network looks at: its longer side scaled to each resolution. Needs no torch.
 
 Pillow scales each colour as 32-bit floats, bicubic and antialiased. These are the values that
 :meth:`mrsal.model.ImprovedNetwork.pyramid` gives, and that the network was trained on; Pillow's own 8-bit scaling, which rounds
@@ -25,7 +25,7 @@ def level_shape(height: int, width: int, longer: int) -> tuple[int, int]:
 
 
 def scaled_levels(image: NDArray[np.uint8], resolutions: Sequence[int]) -> tuple[NDArray[np.float32], ...]:
-    """A picture at several resolutions.
+    """A image at several resolutions.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def scaled_levels(image: NDArray[np.uint8], resolutions: Sequence[int]) -> tuple
     rows, columns, _ = image.shape
     shapes = [level_shape(rows, columns, longer) for longer in resolutions]
     levels = tuple(np.empty((*shape, 3), np.float32) for shape in shapes)
-    for channel in range(3):  # one at a time, since a large picture takes four times the memory as floats
+    for channel in range(3):  # one at a time, since a large image takes four times the memory as floats
         plane = Image.fromarray(image[..., channel].astype(np.float32))
         for level, (height, width) in zip(levels, shapes, strict=True):
             level[..., channel] = np.asarray(plane.resize((width, height), Image.Resampling.BICUBIC))

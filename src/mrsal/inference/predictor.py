@@ -35,13 +35,8 @@ from mrsal.model import (
 )
 
 
-<<<<<<< HEAD
 class Predictor(NetworkModel):
-    """Mr-CNN, the network of the paper, ready to predict whole images.
-=======
-class Predictor(SaliencyModel):
-    """A model that runs a network on whole images.
->>>>>>> core
+    """A model that runs Mr-CNN, the network of the paper, on whole images.
 
     Parameters
     ----------
@@ -50,15 +45,9 @@ class Predictor(SaliencyModel):
     device : str
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
     precision : str
-<<<<<<< HEAD
-        ``"fp32"``, ``"bf16"``, or ``"auto"``: bf16 where the hardware has it.
-    mode : str, optional
-        What :meth:`predict` uses unless it is told otherwise. None: ``"exact"``.
-=======
         ``"fp32"``, ``"bf16"``, or ``"auto"``, which is bf16 if the hardware supports it.
-    mode : str
-        The default mode of :meth:`predict`.
->>>>>>> core
+    mode : str, optional
+        The default mode of :meth:`predict`. None: ``"exact"``.
     calibration : ShareCalibration, optional
         How the shares of attention of this network differ from measured shares, for the intervals of areas. Networks that
         ship with mrsal have a calibration. None: it was not measured.
@@ -79,49 +68,21 @@ class Predictor(SaliencyModel):
     ) -> None:
         mode = mode or "exact"
         if mode not in MODES:
-<<<<<<< HEAD
-            raise InputError(f"expected a mode out of {', '.join(MODES)}, got {mode!r}")
+            raise InputError(f"expected one of the modes {', '.join(MODES)}, got {mode!r}")
         super().__init__(channels_last(network), device=device, precision=precision, calibration=calibration)
         self.mode = mode
-=======
-            raise InputError(f"expected one of the modes {', '.join(MODES)}, got {mode!r}")
-        self.device = torch.device(resolve_device(device))
-        self.bf16 = resolve_precision(precision, device) == "bf16-mixed"
-        self.network = channels_last(network.to(self.device)).eval()
-        self.mode = mode
-        self.batch_size = 1 if self.device.type == "cpu" else 16  # larger batches are no faster on a CPU
-        self.calibration = calibration
->>>>>>> core
 
     @staticmethod
     def from_pretrained(
-<<<<<<< HEAD
         repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None, **options: Any
     ) -> NetworkModel:
-        """Load either network from a folder or the Hugging Face Hub, see :func:`mrsal.model.load_pretrained`.
+        """Load a network from a folder or the Hugging Face Hub.
 
-        ``options`` as for the class. The result is a :class:`Predictor` or a :class:`DensityPredictor`, by what is there.
+        The first parameters are as for :func:`mrsal.model.load_pretrained`; ``options`` are those of the class. The result is a
+        :class:`Predictor` for Mr-CNN, and a :class:`DensityPredictor` for the improved network.
         """
         network, _ = load_pretrained(repo_or_folder, revision=revision, token=token)
         return predictor_of(network, **options)
-=======
-        cls, repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None, **options: Any
-    ) -> "Predictor":
-        """Load a network from a folder or the Hugging Face Hub.
-
-        The first parameters are as for :func:`mrsal.model.load_pretrained`; ``options`` are those of the class.
-        """
-        network, _ = load_pretrained(repo_or_folder, revision=revision, token=token)
-        return cls(network, **options)
-
-    def save_pretrained(self, folder: str | Path, **card: Any) -> Path:
-        """Write a folder with weights, configuration and a model card, see :func:`mrsal.model.save_pretrained`."""
-        return save_pretrained(self.network, folder, **card)
-
-    def push_to_hub(self, repo: str, **options: Any) -> str:
-        """Upload the network to the Hugging Face Hub, by default as private, see :func:`mrsal.model.push_to_hub`."""
-        return push_to_hub(self.network, repo, **options)
->>>>>>> core
 
     def with_mode(self, mode: str | None) -> Self:
         """This predictor in another mode, with the same network; None keeps the mode."""
@@ -243,40 +204,23 @@ def load_model(
     *,
     device: str = "auto",
     precision: str = "auto",
-<<<<<<< HEAD
     mode: str | None = None,
 ) -> NetworkModel:
-    """Load a model for prediction.
-=======
-    mode: str = "exact",
-) -> Predictor:
     """Load a network for prediction.
->>>>>>> core
 
     Parameters
     ----------
     name_or_path : str or Path, optional
-<<<<<<< HEAD
-        A name out of :data:`BUNDLED`; a ``.pth`` or ``.safetensors`` checkpoint, of ours or in the historical layout; a folder
-        that ``save_pretrained`` wrote; or ``hf://owner/name`` on the Hugging Face Hub. None: the default network,
-        :data:`mrsal.model.DEFAULT_MODEL`.
-=======
         The name of a network that ships with mrsal (:data:`mrsal.model.BUNDLED`); a ``.pth`` or ``.safetensors`` checkpoint of
         mrsal or in the historical layout; a folder that ``save_pretrained`` wrote; or ``hf://owner/name`` on the Hugging Face
-        Hub. None: the base network that ships with mrsal, trained on OSIE.
->>>>>>> core
+        Hub. None: the default network, :data:`mrsal.model.DEFAULT_MODEL`.
     device, precision, mode
         Options as for :class:`Predictor`.
 
     Returns
     -------
-<<<<<<< HEAD
     Predictor or DensityPredictor
-        For Mr-CNN or the improved network.
-=======
-    Predictor
-        The network, ready to predict images.
->>>>>>> core
+        Mr-CNN or the improved network, ready to predict images.
 
     Raises
     ------

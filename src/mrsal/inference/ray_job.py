@@ -20,14 +20,9 @@ from mrsal._version import __version__
 from mrsal.errors import InputError, MrsalError
 from mrsal.files import atomic_path, make_folder
 from mrsal.inference.executor import TRIES
-<<<<<<< HEAD
-from mrsal.inference.inputs import InputFile, list_sources
-from mrsal.inference.job import Summary, predict_sources
-from mrsal.inference.network_model import NetworkModel
-=======
 from mrsal.inference.inputs import InputFile, list_inputs
 from mrsal.inference.job import Summary, predict_inputs
->>>>>>> core
+from mrsal.inference.network_model import NetworkModel
 from mrsal.inference.options import PredictOptions
 from mrsal.inference.overlay import Heat
 from mrsal.inference.predictor import load_model
@@ -205,13 +200,8 @@ def _add(summary: Summary, manifest: Manifest, write: Callable[[str], object]) -
     )
 
 
-<<<<<<< HEAD
 def _digest(network: Network) -> str:
-    """Of the weights, whatever file they are from."""
-=======
-def _digest(network: MrCNN) -> str:
     """A digest of weights and configuration, which does not depend on the file that they are from."""
->>>>>>> core
     digest = hashlib.sha256(json.dumps(str(network.config)).encode())
     for name, values in sorted(network.state_dict().items()):
         digest.update(name.encode() + values.detach().cpu().contiguous().numpy().tobytes())

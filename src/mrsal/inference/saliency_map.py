@@ -23,20 +23,12 @@ class SaliencyMap:
     Parameters
     ----------
     values : array
-<<<<<<< HEAD
-        ``(H, W)``, ``values[y, x]``, higher where people look more. From a network: float32 in [0, 1]. Of Mr-CNN it is the
-        probability that a location is fixated, of the improved network the density divided by its maximum. Other models may
-        have any finite values.
-    image : array or callable
-        The image, ``(H, W, 3)`` uint8 RGB, or a function that reads it when it is needed.
-    log_density : array, optional
-        ``(H, W)``: the logarithm of the density, from a model that gives one. None: the density is ``values`` over their sum.
-=======
-        ``(H, W)``, ``values[y, x]``. The values of a network are float32 in [0, 1], the probability that a location is fixated.
-        Other models may give any finite values.
+        ``(H, W)``, ``values[y, x]``. The values of a network are float32 in [0, 1]: for Mr-CNN, the probability that a location
+        is fixated; for the improved network, the density divided by its maximum. Other models may give any finite values.
     image : array or callable
         The image, ``(H, W, 3)`` uint8 RGB, or a function that returns it and is called when the image is needed.
->>>>>>> core
+    log_density : array, optional
+        ``(H, W)``: the logarithm of the density, from a model that predicts it. None: the density is ``values`` over their sum.
     """
 
     def __init__(
@@ -97,20 +89,16 @@ class SaliencyMap:
         return (self.density / self.density.max()).astype(np.float32)
 
     def overlay(self, *, opacity: float = Look.opacity, colormap: str = Look.colormap) -> NDArray[np.uint8]:
-<<<<<<< HEAD
-        """The stimulus with the map laid over it: ``(H, W, 3)`` uint8; the more salient, the less see-through.
+        """The image under the colours of the map, ``(H, W, 3)`` uint8; the colours are more opaque where the map is higher.
 
-        Of a density its square root is shown: one place often has ten times the density of the next, which would not be seen.
+        Of a map with ``log_density``, the square root is shown: often one place has ten times the density of the next, which
+        could not be seen otherwise.
         """
         return Heat(opacity, colormap).over(self.image, self.shown())
 
     def shown(self) -> NDArray[np.float32]:
-        """What :meth:`overlay` colours: :meth:`scaled`, or of a map with ``log_density`` the square root of that."""
+        """The values that :meth:`overlay` colours: :meth:`scaled`, or its square root for a map with ``log_density``."""
         return self.scaled() if self.log_density is None else np.sqrt(self.scaled())
-=======
-        """The image under the colours of the map, ``(H, W, 3)`` uint8; the colours are more opaque where the map is higher."""
-        return Heat(opacity, colormap).over(self.image, self.scaled())
->>>>>>> core
 
     def scaled(self) -> NDArray[np.float32]:
         """The map scaled to [0, 1] by its own minimum and maximum; 0 everywhere if it is constant."""

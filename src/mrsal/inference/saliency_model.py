@@ -62,11 +62,7 @@ class PreparedImage:
         """
         if np.shape(values) != self.shape:
             raise InputError(f"{self.name or 'the image'}: expected a map of {self.shape}, got {np.shape(values)}")
-<<<<<<< HEAD
-        return SaliencyMap(values, lambda: self.pixels, log_density=log_density)
-=======
-        return SaliencyMap(values, self.read)
->>>>>>> core
+        return SaliencyMap(values, self.read, log_density=log_density)
 
 
 class SaliencyModel(ABC):

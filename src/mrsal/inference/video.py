@@ -126,13 +126,8 @@ def predict_video(
     if not (math.isfinite(smoothing) and smoothing >= 0):
         raise InputError(f"expected a smoothing of at least 0 seconds, got {smoothing}")
     if every < 1:
-<<<<<<< HEAD
-        raise InputError(f"every must be at least 1, got {every}")
-    heat = _Heat(opacity, colormap, root=model.gives_density)
-=======
         raise InputError(f"expected every to be at least 1, got {every}")
-    heat = _VideoHeat(opacity, colormap)
->>>>>>> core
+    heat = _VideoHeat(opacity, colormap, root=model.gives_density)
     count, time = 0, 0.0
     with _Video(Path(path), sound=any(file.suffix.lower() == ".mp4" for file in outs)) as source, ExitStack() as stack:
         writers = [stack.enter_context(_writer(file, source, heat)) for file in outs]
@@ -211,9 +206,7 @@ class _VideoHeat:
 
     def __init__(self, opacity: float, colormap: str, *, root: bool) -> None:
         self._heat = Heat(opacity, colormap)
-        self._root = (
-            root  # whether the square roots of the values are shown, as SaliencyMap.overlay does with a density
-        )
+        self._root = root  # show the square roots of the values, as SaliencyMap.overlay does for a density
         self._range: tuple[float, float] | None = None
         self._time = 0.0
 

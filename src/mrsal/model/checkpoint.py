@@ -34,23 +34,13 @@ _NAMES = {MrCNN: "Mr-CNN", ImprovedNetwork: "the improved network"}
 
 
 def save_checkpoint(
-<<<<<<< HEAD
-    model: Network, path: str | Path, *, about: dict[str, Any] | None = None, half: bool = False
-) -> Path:
-    """Write weights and configuration; ``.pth`` or ``.safetensors`` by the ending.
-
-    Parameters
-    ----------
-    model : MrCNN or ImprovedNetwork
-=======
-    network: MrCNN, path: str | Path, *, about: dict[str, Any] | None = None, half: bool = False
+    network: Network, path: str | Path, *, about: dict[str, Any] | None = None, half: bool = False
 ) -> Path:
     """Write the weights and the configuration of a network to a file.
 
     Parameters
     ----------
-    network : MrCNN
->>>>>>> core
+    network : MrCNN or ImprovedNetwork
     path : str or Path
         The file, which ends in ``.pth`` or ``.safetensors``.
     about : dict, optional
@@ -71,15 +61,9 @@ def save_checkpoint(
     """
     path = Path(path)
     text = json.dumps(
-<<<<<<< HEAD
-        {"version": FORMAT_VERSION, **header_of(model), "about": about or {}}, default=float
-    )  # NumPy's numbers become plain ones, which load_checkpoint does not refuse
-    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-=======
-        {"version": FORMAT_VERSION, "config": network.config.to_dict(), "about": about or {}}, default=float
+        {"version": FORMAT_VERSION, **header_of(network), "about": about or {}}, default=float
     )  # numbers of NumPy become plain ones, which load_checkpoint accepts
     weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
->>>>>>> core
     with atomic_path(path) as temporary:
         if path.suffix == ".safetensors":
             from safetensors import SafetensorError
@@ -99,13 +83,8 @@ def save_checkpoint(
     return path
 
 
-<<<<<<< HEAD
 def load_checkpoint(path: str | Path) -> tuple[Network, dict[str, Any]]:
-    """Read a checkpoint of ours or one in the historical layout, on the CPU, in evaluation mode.
-=======
-def load_checkpoint(path: str | Path) -> tuple[MrCNN, dict[str, Any]]:
     """Read a checkpoint of mrsal or one in the historical layout.
->>>>>>> core
 
     Parameters
     ----------
@@ -115,13 +94,8 @@ def load_checkpoint(path: str | Path) -> tuple[MrCNN, dict[str, Any]]:
 
     Returns
     -------
-<<<<<<< HEAD
-    model : MrCNN or ImprovedNetwork
-        Which of them the file's header says; a file without a header holds Mr-CNN.
-=======
-    network : MrCNN
-        The network on the CPU, in evaluation mode.
->>>>>>> core
+    network : MrCNN or ImprovedNetwork
+        The network on the CPU, in evaluation mode; its type is in the header of the file, and without a header it is Mr-CNN.
     about : dict
         The values that were saved with the weights; empty for a historical file.
 
@@ -137,28 +111,13 @@ def load_checkpoint(path: str | Path) -> tuple[MrCNN, dict[str, Any]]:
         raise FileError(f"there is no checkpoint at {path}; give the path of a .pth or .safetensors file")
     weights, header = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pth(path)
     weights = {name.removeprefix("module."): value for name, value in weights.items()}
-<<<<<<< HEAD
-    model = _network(path, header, weights)
-    _check_fit(path, model, weights)
-    model.load_state_dict(weights)
-    return model.eval(), header.get("about", {})
-
-
-def check_improvements(model: Network, improvements: int | None, path: str | Path) -> None:
-    """Refuse a ``--improvements`` that contradicts the checkpoint, since it would score another network."""
-    found = improvements_of(model)
-    if improvements is not None and improvements != found:
-        raise InputError(
-            f"{path} holds {title_of(model)}, which is --improvements {found}, "
-            f"but --improvements {improvements} was given; correct it, or leave the flag out"
-=======
     network = _network(path, header, weights)
-    _check_fit(path, network.state_dict(), weights)
+    _check_fit(path, network, weights)
     network.load_state_dict(weights)
     return network.eval(), header.get("about", {})
 
 
-def check_improvements(network: MrCNN, improvements: int | None, path: str | Path) -> None:
+def check_improvements(network: Network, improvements: int | None, path: str | Path) -> None:
     """Refuse a value of ``--improvements`` that contradicts the checkpoint, since the user expects another network.
 
     Raises
@@ -166,12 +125,11 @@ def check_improvements(network: MrCNN, improvements: int | None, path: str | Pat
     InputError
         If it does.
     """
-    stored = int(network.config.variant != "base")
+    stored = improvements_of(network)
     if improvements is not None and improvements != stored:
         raise InputError(
-            f"{path} holds the {network.config.variant} variant, which is --improvements {stored}, "
+            f"{path} holds {title_of(network)}, which is --improvements {stored}, "
             f"got --improvements {improvements}; correct the option, or leave it out"
->>>>>>> core
         )
 
 
@@ -282,13 +240,9 @@ def _widths(weights: dict[str, Tensor]) -> dict[str, Any]:
     return {"channels": tuple(channels), "hidden": hidden}
 
 
-<<<<<<< HEAD
-def _check_fit(path: Path, model: Network, got: dict[str, Tensor]) -> None:
-    expected = model.state_dict()
-=======
-def _check_fit(path: Path, expected: dict[str, Tensor], got: dict[str, Tensor]) -> None:
+def _check_fit(path: Path, network: Network, got: dict[str, Tensor]) -> None:
     """Refuse weights whose names, shapes, types or values do not fit the network."""
->>>>>>> core
+    expected = network.state_dict()
     missing, unknown = sorted(expected.keys() - got.keys()), sorted(got.keys() - expected.keys())
     shapes = [
         f"{name} is {tuple(got[name].shape)} instead of {tuple(expected[name].shape)}"
@@ -301,11 +255,7 @@ def _check_fit(path: Path, expected: dict[str, Tensor], got: dict[str, Tensor]) 
     complaints += shapes[:4]
     complaints += [f"not dense floating-point numbers: {', '.join(odd[:4])}"] if odd else []
     if complaints:
-<<<<<<< HEAD
-        raise DataError(f"{path} does not hold the weights of {_NAMES[type(model)]}: {'; '.join(complaints)}")
-=======
-        raise DataError(f"{path} does not hold the weights of Mr-CNN: {'; '.join(complaints)}")
->>>>>>> core
+        raise DataError(f"{path} does not hold the weights of {_NAMES[type(network)]}: {'; '.join(complaints)}")
     broken = [name for name, value in got.items() if not torch.isfinite(value).all()]
     if broken:
         raise DataError(f"{path} holds values that are not finite in {', '.join(broken[:4])}")

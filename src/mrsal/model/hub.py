@@ -38,13 +38,8 @@ library_name: mrsal
 
 # {name}
 
-<<<<<<< HEAD
-Predicts where people look in a picture: {architecture}, {parameters:.1f} million parameters,
+Predicts where people look in images: {architecture}, {parameters:.1f} million parameters,
 in the implementation of mrsal {version}.
-=======
-Predicts where people look in images: Mr-CNN (Liu, Han, Zhang, Wen and Liu, "Predicting Eye Fixations using Convolutional
-Neural Networks", CVPR 2015), {variant} variant, {parameters:.1f} million parameters, in the implementation of mrsal {version}.
->>>>>>> core
 
 ```python
 import mrsal
@@ -55,17 +50,12 @@ saliency.values  # (H, W) float32 in [0, 1]
 
 {about}
 """
-<<<<<<< HEAD
 _MRCNN = """Mr-CNN (Liu, Han, Zhang, Wen and Liu, "Predicting Eye Fixations using Convolutional
 Neural Networks", CVPR 2015), {variant} variant"""
-_IMPROVED = """the improved network of mrsal (EfficientNet-Lite0 on {count} resolutions of the picture, joined late;
+_IMPROVED = """the improved network of mrsal (EfficientNet-Lite0 on {count} resolutions of the image, joined late;
 its map is a probability density, divided by its maximum)"""
-_UNDESCRIBED = """**Not described yet.** Say here on which images and whose fixations it was trained, how it scores and by which
-protocol, and what it should not be used for."""
-=======
 _UNDESCRIBED = """**No description yet.** Describe here on which images and fixations the network was trained, its scores and
 the protocol, and what it should not be used for."""
->>>>>>> core
 
 
 def save_pretrained(
@@ -86,11 +76,8 @@ def save_pretrained(
     folder : str or Path
         The folder, which is created if it does not exist. Files with the same names are replaced, except for a model card.
     name, description : str
-<<<<<<< HEAD
-        The model card's title, by default that of the architecture, and what it says, as Markdown: training data, scores, limits.
-=======
-        The title and the text of the model card, in Markdown: training data, scores, limits.
->>>>>>> core
+        The title and the text of the model card, in Markdown: training data, scores, limits. The default
+        title is that of the architecture.
     licence : str
         The licence of the weights, as the Hub spells it, such as ``"mit"``. If empty, the card names none.
     about : dict, optional
@@ -128,13 +115,8 @@ def save_pretrained(
 
 def load_pretrained(
     repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None
-<<<<<<< HEAD
 ) -> tuple[Network, dict[str, Any]]:
-    """Read a network from a folder, or from the Hub by its ``owner/name``, with or without ``hf://`` in front.
-=======
-) -> tuple[MrCNN, dict[str, Any]]:
     """Read a network from a folder, or from a repository of the Hub.
->>>>>>> core
 
     Parameters
     ----------
@@ -148,13 +130,8 @@ def load_pretrained(
 
     Returns
     -------
-<<<<<<< HEAD
     network : MrCNN or ImprovedNetwork
-        On the CPU, in evaluation mode.
-=======
-    network : MrCNN
         The network on the CPU, in evaluation mode.
->>>>>>> core
     about : dict
         The values that were saved with the weights.
 
@@ -249,28 +226,13 @@ def push_to_hub(
     return str(commit)
 
 
-<<<<<<< HEAD
 def _described(network: Network) -> str:
+    """The architecture, for the first sentence of the model card."""
     if isinstance(network, ImprovedNetwork):
         return _IMPROVED.format(count=len(network.config.resolutions))
     return _MRCNN.format(variant=network.config.variant)
 
 
-def _refuse_name(repo: str, error: Exception) -> None:
-    if type(error).__name__ == "HFValidationError":
-        raise InputError(f"{repo!r} is no name of a repository: {first_line(error)}") from error
-
-
-def _check_config(path: Path, network: Network) -> None:
-    """A configuration that somebody edited by hand would otherwise go unnoticed, since the weights' own is taken."""
-    if not path.is_file():
-        return
-    try:
-        paper = {
-            "channels": list(ModelConfig.channels),
-            "hidden": ModelConfig.hidden,
-        }  # which MrCNN's to_dict leaves out
-=======
 def _explained(error: Exception, failure: str, repo: str, revision: str | None = None) -> MrsalError:
     """An error of mrsal that says what went wrong with a repository and what to do, by the type of the original error."""
     types = optional("huggingface_hub.errors", extra="hub", purpose="networks on the Hugging Face Hub")
@@ -298,13 +260,12 @@ def _explained(error: Exception, failure: str, repo: str, revision: str | None =
     return FileError(f"{failure}: {reason}; check the connection, and {_LOG_IN}")
 
 
-def _check_config(path: Path, network: MrCNN) -> None:
+def _check_config(path: Path, network: Network) -> None:
     """Refuse a configuration that differs from the one of the weights, since only the latter is used."""
     if not path.is_file():
         return
     try:
         paper = {"channels": list(ModelConfig.channels), "hidden": ModelConfig.hidden}  # to_dict leaves these out
->>>>>>> core
         stored = {**paper, **json.loads(path.read_text(encoding="utf-8"))}
         expected = json.loads(json.dumps(asdict(network.config)))
         wrong = [key for key, value in expected.items() if stored[key] != value]

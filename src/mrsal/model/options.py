@@ -30,11 +30,7 @@ class MapOptions(DeviceOptions):
 
     mode: Annotated[
         Mode | None,
-<<<<<<< HEAD
         Option(
-            "Of Mr-CNN only; fast is several times faster and nearly exact. Default: exact, but fast for exported networks."
+            "For Mr-CNN only; fast is several times faster and nearly exact. Default: exact, or fast for exported networks."
         ),
-=======
-        Option("fast is several times faster and nearly exact. Default: exact, or fast for exported networks."),
->>>>>>> core
     ] = None

@@ -9,22 +9,13 @@ from mrsal.model.checkpoint import load_checkpoint
 from mrsal.model.hub import SCHEME, load_pretrained
 from mrsal.model.options import DEFAULT_MODEL
 
-<<<<<<< HEAD
-
-def everywhere(model: str) -> str:
-    """The same model for a process in another folder: a path becomes absolute, a name stays."""
-    return str(Path(model).absolute()) if shipped_name(model) is None and Path(model).exists() else model
-
-
-=======
->>>>>>> core
 WEIGHTS = Path(__file__).parents[1] / "weights"
 BUNDLED = {"mrsal": "mrsal.safetensors", "mrcnn": "mrcnn.safetensors"}  # the improved network, and the paper's
-FORMER_NAMES = {"mrcnn-osie": "mrcnn"}  # by which older command lines and scripts know a network
+FORMER_NAMES = {"mrcnn-osie": "mrcnn"}  # names in older command lines and scripts
 
 
 def shipped_name(name_or_path: str | Path | None = None) -> str | None:
-    """The key in :data:`BUNDLED` of a network that ships with mrsal; None is the default network, and the result for others."""
+    """The key of a network in :data:`BUNDLED`, or None if it does not ship with mrsal. None stands for the default network."""
     name = DEFAULT_MODEL if name_or_path is None else str(name_or_path)
     name = FORMER_NAMES.get(name, name)
     return name if name in BUNDLED else None
@@ -32,27 +23,17 @@ def shipped_name(name_or_path: str | Path | None = None) -> str | None:
 
 def everywhere(model: str) -> str:
     """The name of a model, or its absolute path, so that a process in another folder finds it."""
-    return str(Path(model).absolute()) if model not in BUNDLED and Path(model).exists() else model
+    return str(Path(model).absolute()) if shipped_name(model) is None and Path(model).exists() else model
 
 
 def checkpoint_path(name_or_path: str | Path | None = None) -> Path:
-<<<<<<< HEAD
-    """The file behind a name out of :data:`BUNDLED`; any other path stays as it is, and None is the default network."""
+    """The file of a network that ships with mrsal, or the given path. None stands for the default network."""
     name = shipped_name(name_or_path)
     return WEIGHTS / BUNDLED[name] if name else Path(str(name_or_path))
 
 
 def load_network(name_or_path: str | Path | None = None) -> tuple[Network, dict[str, Any]]:
-    """A network and what was kept with its weights; ``name_or_path`` as for :func:`load_model`."""
-=======
-    """The file of a network that ships with mrsal, or the given path. None stands for the default network."""
-    name = DEFAULT_MODEL if name_or_path is None else str(name_or_path)
-    return WEIGHTS / BUNDLED[name] if name in BUNDLED else Path(name)
-
-
-def load_network(name_or_path: str | Path | None = None) -> tuple[MrCNN, dict[str, Any]]:
     """Load a network, and the values that were saved with its weights; ``name_or_path`` is as for :func:`mrsal.load_model`."""
->>>>>>> core
     if name_or_path is not None and (str(name_or_path).startswith(SCHEME) or Path(name_or_path).is_dir()):
         return load_pretrained(name_or_path)
     path = checkpoint_path(name_or_path)
