@@ -1,4 +1,4 @@
-"""The copies of a image that the improved network looks at: its longer side scaled to each resolution. Needs no torch.
+"""The copies of an image that the improved network looks at: its longer side scaled to each resolution. Needs no torch.
 
 Pillow scales each colour as 32-bit floats, bicubic and antialiased. These are the values that
 :meth:`mrsal.model.ImprovedNetwork.pyramid` gives, and that the network was trained on; Pillow's own 8-bit scaling, which rounds
@@ -25,7 +25,7 @@ def level_shape(height: int, width: int, longer: int) -> tuple[int, int]:
 
 
 def scaled_levels(image: NDArray[np.uint8], resolutions: Sequence[int]) -> tuple[NDArray[np.float32], ...]:
-    """A image at several resolutions.
+    """An image at several resolutions.
 
     Parameters
     ----------
