@@ -107,7 +107,7 @@ def test_a_file_that_differs_is_not_written(exported, tmp_path, monkeypatch):
 
 
 def test_safetensors_hold_the_same_network(tmp_path):
-    assert export_model("mrcnn-osie", tmp_path / "mine.safetensors") == 0
+    assert export_model("mrcnn", tmp_path / "mine.safetensors") == 0
     ours, theirs = load_model(), load_model(tmp_path / "mine.safetensors")
     assert ours.network.config == theirs.network.config
     for name, value in ours.network.state_dict().items():
@@ -117,7 +117,7 @@ def test_safetensors_hold_the_same_network(tmp_path):
 @pytest.mark.parametrize("out", ["a.pth", "mine", "a.onnx.gz", ".onnx"])
 def test_the_suffix_says_what_to_write_and_others_are_refused(tmp_path, out):
     with pytest.raises(InputError, match=naming(".onnx", ".safetensors", out)):
-        export_model("mrcnn-osie", tmp_path / out)
+        export_model("mrcnn", tmp_path / out)
 
 
 def test_what_is_missing_is_named(monkeypatch, tmp_path):
@@ -125,7 +125,7 @@ def test_what_is_missing_is_named(monkeypatch, tmp_path):
 
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(InputError, match=r"pip install 'mrsal\[onnx\]'"):
-        export_model("mrcnn-osie", tmp_path / "a.onnx")
+        export_model("mrcnn", tmp_path / "a.onnx")
 
 
 def test_resizing_does_not_depend_on_the_version_of_pillow():

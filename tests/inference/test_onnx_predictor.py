@@ -103,8 +103,8 @@ def test_another_precision_is_refused(exported):
 
 
 def test_wrong_files_and_devices_are_named(exported, tmp_path):
-    with pytest.raises(FileError, match=naming("mrcnn-osie", "mrsal export")):
-        OnnxPredictor("mrcnn-osie")
+    with pytest.raises(FileError, match=naming("mrcnn", "mrsal export")):
+        OnnxPredictor("mrcnn")
     (tmp_path / "cut.onnx").write_bytes(exported.read_bytes()[:5000])
     with pytest.raises(DataError, match=naming("cut.onnx")):
         OnnxPredictor(tmp_path / "cut.onnx")
