@@ -51,7 +51,7 @@ def write_example(path: Path, examples: list[Example]) -> Path:
     def add_panel(example: Example, map_: NDArray, row: dict[str, float]) -> None:
         panels[example.name] = Panel.of(example, map_, row)
 
-    results = {"mrcnn": evaluate(load_model(mode="fast"), examples, on_image=add_panel)}
+    results = {"mrcnn": evaluate(load_model("mrcnn", mode="fast"), examples, on_image=add_panel)}
     results |= {name: evaluate(baseline, examples) for name, baseline in BASELINES.items()}
     ground_truths = iter([example.ground_truth() for example in examples])
     results["ground truth"] = evaluate(lambda image: next(ground_truths), examples)

@@ -52,7 +52,7 @@ def test_the_module_that_is_exported_is_the_fast_mode_for_every_variant(config):
 
 
 def test_the_file_gives_the_maps_of_torch_for_images_of_any_size(exported):
-    ours, theirs = load_model(device="cpu", precision="fp32", mode="fast"), OnnxPredictor(exported, device="cpu")
+    ours, theirs = load_model("mrcnn", device="cpu", precision="fp32", mode="fast"), OnnxPredictor(exported, device="cpu")
     photograph = noise((12, 16)).repeat(20, axis=0).repeat(20, axis=1)
     for image in (photograph, photograph[:, :100], noise((1, 7)), noise((901, 333))):
         expected = ours(image)
@@ -66,7 +66,7 @@ def test_the_file_describes_itself_and_not_the_machine_it_was_made_on(exported):
     model = onnx.load(exported)
     onnx.checker.check_model(model)
     (header,) = (json.loads(entry.value) for entry in model.metadata_props if entry.key == "mrsal")
-    expected = load_model(device="cpu").network.config.to_dict()
+    expected = load_model("mrcnn", device="cpu").network.config.to_dict()
     assert header["config"] == json.loads(json.dumps(expected))
     shapes = {
         value.name: [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
@@ -108,7 +108,7 @@ def test_a_file_that_differs_is_not_written(exported, tmp_path, monkeypatch):
 
 def test_safetensors_hold_the_same_network(tmp_path):
     assert export_model("mrcnn", tmp_path / "mine.safetensors") == 0
-    ours, theirs = load_model(), load_model(tmp_path / "mine.safetensors")
+    ours, theirs = load_model("mrcnn"), load_model(tmp_path / "mine.safetensors")
     assert ours.network.config == theirs.network.config
     for name, value in ours.network.state_dict().items():
         assert torch.equal(value, theirs.network.state_dict()[name])

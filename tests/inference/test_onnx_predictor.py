@@ -66,7 +66,7 @@ def test_predict_runs_without_torch_and_gives_its_maps(exported, tmp_path):
     assert done.returncode == 1, done.stderr
     result = json.loads(done.stdout)
     assert (result["done"], result["failed"]) == (2, 1)
-    torchs = load_model(device="cpu", precision="fp32", mode="fast")
+    torchs = load_model("mrcnn", device="cpu", precision="fp32", mode="fast")
     for name in ("wide", "high"):
         found = np.load(tmp_path / result["results"][f"{name}.png"]["npy"])
         expected = torchs(tmp_path / f"{name}.png")

@@ -43,7 +43,7 @@ def test_shares_of_drawn_areas(studio, image):
     assert shares_on(prediction, []) == []
     shipped = studio.predict(image, "mrcnn", "fast")
     [share] = shares_on(shipped, [Area("cta", 0, 0, 100, 50)])
-    assert share.interval == load_model(device="cpu").calibration.interval(share.attention, 90, 0.95)
+    assert share.interval == load_model("mrcnn", device="cpu").calibration.interval(share.attention, 90, 0.95)
     assert share_rows([share])[0][3:5] == [f"{100 * end:.1f}" for end in share.interval]
 
 
