@@ -10,7 +10,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 Device = Literal["auto", "cpu", "cuda"]
 
 IMPROVED = "ImprovedNetwork"  # what the header of a file calls the architecture of the improved network
-DEFAULT_MODEL = "mrcnn"  # what every command uses where no model is named
+DEFAULT_MODEL = "mrsal"  # what every command uses where no model is named
 
 
 @dataclass(frozen=True, kw_only=True)
