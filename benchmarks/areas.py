@@ -29,7 +29,7 @@ from mrsal.aoi.areas import Area, attention_shares
 from mrsal.datasets import Fixations
 from mrsal.datasets.dataset import FixationDataset, Stimulus, keep_inside, read_fixations_csv
 from mrsal.images import find_images
-from mrsal.inference import ShareCalibration
+from mrsal.inference import NetworkModel, ShareCalibration
 from mrsal.inference.simple_models import centre, uniform
 from mrsal.model.pretrained import DEFAULT_MODEL, WEIGHTS
 
@@ -58,13 +58,14 @@ class Box:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=DEFAULT_MODEL, help="a network that ships with mrsal")
-    parser.add_argument("--mode", default="fast")
+    parser.add_argument("--mode", default="fast", help="for a network that has modes")
     parser.add_argument("--fit", action="store_true", help="write the calibration into the network's manifest")
     parser.add_argument("--root", type=Path, default=os.environ.get("MRSAL_DATA"), help="folder of the data sets")
     arguments = parser.parse_args()
     if arguments.root is None:
         parser.error("give --root, or set MRSAL_DATA to the folder of the data sets")
-    predictor = mrsal.load_model(arguments.model, mode=arguments.mode)
+    predictor = mrsal.load_model(arguments.model)
+    predictor = predictor.with_mode(arguments.mode) if predictor.modes else predictor
     if arguments.fit:
         fit(arguments.model, predictor, Path(arguments.root))
     elif predictor.calibration is None:
@@ -73,7 +74,7 @@ def main() -> None:
         report(arguments.model, predictor, Path(arguments.root))
 
 
-def fit(name: str, predictor: mrsal.Predictor, root: Path) -> None:
+def fit(name: str, predictor: NetworkModel, root: Path) -> None:
     """Fit on the validation images of the data sets that are there, and write the result into the network's manifest."""
     parts = {part: boxes_of(data, predictor.predict) for part in FIT_ON if (data := read(part, root))}
     boxes = [box for part in parts.values() for box in part]
@@ -88,19 +89,20 @@ def fit(name: str, predictor: mrsal.Predictor, root: Path) -> None:
     about["calibration"] = {
         **{key: round(value, 4) for key, value in asdict(calibration).items()},
         "fitted on": {part: f"{len({box.stimulus for box in boxes})} images" for part, boxes in parts.items()},
-        "mode": predictor.mode,
-        "command": f"python benchmarks/areas.py --fit --model {name} --mode {predictor.mode}",
+        **({"mode": predictor.mode} if predictor.mode else {}),
+        "command": f"python benchmarks/areas.py --fit --model {name}"
+        + (f" --mode {predictor.mode}" if predictor.mode else ""),
     }
     manifest.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"{manifest.name}: {about['calibration']}")
 
 
-def report(name: str, predictor: mrsal.Predictor, root: Path) -> None:
+def report(name: str, predictor: NetworkModel, root: Path) -> None:
     """Print the tables."""
     calibration = predictor.calibration
     assert calibration is not None
     parts = {part: boxes_of(data, predictor.predict) for part in TEST_ON if (data := read(part, root))}
-    print(f"{name}, {predictor.mode}, {calibration}\n")
+    print(f"{name}, {predictor.mode or 'no modes'}, {calibration}\n")
     print("Share of the boxes whose measured share is in the 95 % interval:\n")
     print(f"| boxes | {' | '.join(parts)} |\n| --- |{' ---: |' * len(parts)}")
     groups = {"all": lambda box: True}

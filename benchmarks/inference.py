@@ -12,6 +12,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ from mrsal.model.grid import Grid
 from mrsal.model.pyramid import Pyramid
 
 SHAPE = (600, 800)
+IMPROVED = "mrsal"  # the improved network; the other rows are of Mr-CNN
+MODES = ("crops", "exact", "fast")
 
 
 def main() -> None:
@@ -74,7 +77,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def ratios(device: str, batch: int, repeats: int) -> list[str]:
     """Measure every mode and precision, and the plain loop, from the pixels to the map."""
-    base = mrsal.load_model(device=device, precision="fp32").network
+    base = mrsal.load_model("mrcnn", device=device, precision="fp32").network
     plain = PlainMrCNN().to(device).eval()
     plain.load_state_dict(base.state_dict())
     mean, std = base.mean.cpu(), base.std.cpu()
@@ -85,8 +88,10 @@ def ratios(device: str, batch: int, repeats: int) -> list[str]:
         ("plain crop loop", "fp32"): (lambda: plain_map(plain, image, mean, std), 1)
     }
     for precision in precisions:
-        predictor = mrsal.load_model(device=device, precision=precision)
-        for mode in ("crops", "exact", "fast"):
+        improved = mrsal.load_model(IMPROVED, device=device, precision=precision)
+        rows[IMPROVED, precision] = (lambda p=improved: list(p.predict_many(images, batch_size=batch)), batch)
+        predictor = mrsal.load_model("mrcnn", device=device, precision=precision)
+        for mode in MODES:
             rows[mode, precision] = (
                 lambda p=predictor, m=mode: list(p.predict_many(images, mode=m, batch_size=batch)),
                 batch,
@@ -135,10 +140,12 @@ def work_done(device: str, precisions: list[str], times: dict[tuple[str, str], l
     pyramid = Pyramid.from_image(random_image())
     for precision in precisions:
         peak = matrix_peak(device, precision)
-        predictor = mrsal.load_model(device=device, precision=precision)
-        for mode in ("crops", "exact", "fast"):
+        predictor = mrsal.load_model("mrcnn", device=device, precision=precision)
+        improved = mrsal.load_model(IMPROVED, device=device, precision=precision)
+        works = {mode: partial(predictor.with_mode(mode).grid_map, pyramid, Grid.cells(SHAPE)) for mode in MODES}
+        for mode, work in {IMPROVED: lambda p=improved: p.predict(random_image()), **works}.items():
             with FlopCounterMode(display=False) as counter:
-                predictor.with_mode(mode).grid_map(pyramid, Grid.cells(pyramid.shape))
+                work()
             flop = counter.get_total_flops()
             rate = flop / statistics.median(times[mode, precision])
             lines.append(f"| {mode} | {precision} | {flop / 1e9:.0f} | {rate / 1e9:.0f} | {rate / peak:.0%} |")
@@ -161,7 +168,7 @@ def matrix_peak(device: str, precision: str) -> float:
 def growth(device: str) -> list[str]:
     """Measure the time for several numbers of images, grid sizes and batch sizes."""
     precision = "bf16" if has_bf16(device) else "fp32"
-    predictor = mrsal.load_model(device=device, precision=precision)
+    predictor = mrsal.load_model("mrcnn", device=device, precision=precision)
     pyramid = Pyramid.from_image(random_image())
     lines = [
         f"How the cost grows ({precision}, seconds):",
@@ -202,7 +209,7 @@ def memory() -> list[str]:
     lines = ["Peak memory in MB of a process that predicts one image, before the prediction and after it:", ""]
     lines += ["| way | with the model loaded | peak |", "| --- | ---: | ---: |"]
     context = multiprocessing.get_context("spawn")
-    for mode in ("exact", "fast"):
+    for mode in (IMPROVED, "exact", "fast"):
         with context.Pool(1) as pool:
             before, after = pool.apply(_peak, (mode,))
         lines.append(f"| {mode} | {before:.0f} | {after:.0f} |")
@@ -210,9 +217,9 @@ def memory() -> list[str]:
 
 
 def _peak(mode: str) -> tuple[float, float]:
-    predictor = mrsal.load_model(device="cpu")
+    predictor = mrsal.load_model(IMPROVED if mode == IMPROVED else "mrcnn", device="cpu")
     before = _high_water()
-    predictor.predict(random_image(), mode=mode)
+    predictor.predict(random_image(), mode=mode if predictor.modes else None)
     return before, _high_water()
 
 

@@ -51,7 +51,7 @@ class PredictsOnce(SaliencyModel):
     """The bundled network, which predicts each image once and keeps the map for the other protocols."""
 
     def __init__(self) -> None:
-        self.network, self.maps = mrsal.load_model(mode="fast"), dict[str, SaliencyMap]()
+        self.network, self.maps = mrsal.load_model("mrcnn", mode="fast"), dict[str, SaliencyMap]()
 
     def prepare(self, image: object, *, name: str = "") -> PreparedImage:
         return self.network.prepare(image, name=name)

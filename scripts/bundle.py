@@ -1,6 +1,6 @@
 """Make the checkpoint that ships, with its manifest, from a finished run of benchmarks/osie.py.
 
-    python scripts/bundle.py WORK --name mrcnn-osie --commit HASH
+    python scripts/bundle.py WORK --name mrcnn --commit HASH
 
 WORK is the benchmark's work folder. The weights are ``base/cnn_average.pth`` in it. The script writes
 src/mrsal/weights/NAME.safetensors (half precision) and NAME.json, which contains the data, the recipe and the scores. Then fit
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path)
-    parser.add_argument("--name", default="mrcnn-osie")
+    parser.add_argument("--name", default="mrcnn")
     parser.add_argument("--commit", required=True, help="commit of the code that trained it")
     arguments = parser.parse_args()
     run = arguments.work / "base"

@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()
     scene, targets = make_scene(np.random.default_rng(SEED))
-    map_ = mrsal.load_model().predict(scene, mode="fast").values
+    map_ = mrsal.load_model("mrcnn").predict(scene, mode="fast").values
     figure = Figure(figsize=(WIDTH / 13, HEIGHT / 13))
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(0, HEIGHT), aspect="equal")
     axes.axis("off")

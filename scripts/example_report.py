@@ -51,7 +51,7 @@ def write_example(path: Path, examples: list[Example]) -> Path:
     def add_panel(example: Example, map_: NDArray, row: dict[str, float]) -> None:
         panels[example.name] = Panel.of(example, map_, row)
 
-    results = {"mrcnn-osie": evaluate(load_model(mode="fast"), examples, on_image=add_panel)}
+    results = {"mrcnn": evaluate(load_model("mrcnn", mode="fast"), examples, on_image=add_panel)}
     results |= {name: evaluate(baseline, examples) for name, baseline in BASELINES.items()}
     ground_truths = iter([example.ground_truth() for example in examples])
     results["ground truth"] = evaluate(lambda image: next(ground_truths), examples)
@@ -63,11 +63,11 @@ def write_example(path: Path, examples: list[Example]) -> Path:
     }
     origin = {"dataset": "made-up scenes, test split", "about": about}
     results = {name: replace(scores, model=name, **origin) for name, scores in results.items()}
-    chosen = pick(results["mrcnn-osie"], METRIC, count=1)
+    chosen = pick(results["mrcnn"], METRIC, count=1)
     return write_report(
         path,
         results,
-        title="mrcnn-osie on made-up scenes",
+        title="mrcnn on made-up scenes",
         protocol_description=(
             "AUC: exact, a tie counts one half, negatives are all pixels. sAUC: negatives are fixations on the other images. "
             "CC, SIM, KL: compared with the fixation density with a standard deviation of one degree."

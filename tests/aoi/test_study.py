@@ -63,7 +63,7 @@ def test_json_is_all_that_is_printed_even_with_a_warning(run, tmp_path):
 
 
 def test_json_has_the_mode_that_was_used(run, exported):
-    for model, mode in (("own_light:light", None), (exported, "fast"), ("mrcnn-osie", "exact")):
+    for model, mode in (("own_light:light", None), (exported, "fast"), ("mrcnn", "exact")):
         status, out, _ = run("aoi", "a.png", "--boxes", "boxes.json", "--model", model, "--device", "cpu", "--json")
         assert status == 0 and json.loads(out)["mode"] == mode
 
@@ -168,7 +168,7 @@ def test_a_map_that_is_no_density_is_refused():
 
 @pytest.mark.slow
 def test_the_network_that_ships_with_mrsal_and_a_baseline(run):
-    for model in ("mrcnn-osie", "centre"):
+    for model in ("mrcnn", "centre"):
         status, out, _ = run("aoi", "a.png", "--boxes", "boxes.json", "--mode", "fast", "--model", model, "--json")
         shares = {area["area"]: area["attention"] for area in json.loads(out)["images"][0]["areas"]}
         assert status == 0

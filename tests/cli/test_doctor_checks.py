@@ -29,19 +29,19 @@ def test_this_machine_is_well(native_folder):
     findings = by_name(examine(native_folder.parent))
     assert [finding for finding in findings.values() if finding.state == "broken"] == []
     assert mentions(findings["self-test"].value, "exact")
-    assert findings["weights mrcnn-osie"].state == "fine"
+    assert findings["weights mrcnn"].state == "fine"
     assert mentions(findings["data"].value, native_folder)
     assert {"mrsal", "Python", "torch", "numpy", "CPU", "disk"} <= findings.keys()
 
 
 def test_damaged_weights_are_found(quick, monkeypatch, tmp_path):
     shutil.copytree(pretrained.WEIGHTS, tmp_path / "weights")
-    file = tmp_path / "weights" / pretrained.BUNDLED["mrcnn-osie"]
+    file = tmp_path / "weights" / pretrained.BUNDLED["mrcnn"]
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
     monkeypatch.setattr("mrsal.model.WEIGHTS", tmp_path / "weights")
-    assert by_name(examine())["weights mrcnn-osie"].state == "broken"
+    assert by_name(examine())["weights mrcnn"].state == "broken"
 
 
 @pytest.mark.slow

@@ -191,7 +191,7 @@ def test_names_are_completed(monkeypatch):
         return done.stdout.split()
 
     assert completed("mrsal pre") == ["predict", "prepare"]
-    assert completed("mrsal predict a.png --model mrc") == ["mrcnn-osie"]
+    assert completed("mrsal predict a.png --model mrc") == ["mrcnn"]
     assert completed("mrsal evaluate --protocol m") == ["mit-matlab", "mrcnn"]
     assert "osie" in completed("mrsal prepare o")
     assert completed("mrsal evaluate --model_path ce") == ["centre"]

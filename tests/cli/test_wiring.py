@@ -134,7 +134,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "evaluate": {"data_dir": "data", "model_path": "centre"},
     "compare": {"paths": ["a.csv", "b.csv"]},
     "submit": {"paths": ["a.png"], "out": "m.hdf5"},
-    "export": {"model": "mrcnn-osie", "out": "m.onnx"},
+    "export": {"model": "mrcnn", "out": "m.onnx"},
 }
 
 OPTIONS: dict[str, dict[str, To]] = {

@@ -52,7 +52,10 @@ def test_the_module_that_is_exported_is_the_fast_mode_for_every_variant(config):
 
 
 def test_the_file_gives_the_maps_of_torch_for_images_of_any_size(exported):
-    ours, theirs = load_model(device="cpu", precision="fp32", mode="fast"), OnnxPredictor(exported, device="cpu")
+    ours, theirs = (
+        load_model("mrcnn", device="cpu", precision="fp32", mode="fast"),
+        OnnxPredictor(exported, device="cpu"),
+    )
     photograph = noise((12, 16)).repeat(20, axis=0).repeat(20, axis=1)
     for image in (photograph, photograph[:, :100], noise((1, 7)), noise((901, 333))):
         expected = ours(image)
@@ -66,7 +69,7 @@ def test_the_file_describes_itself_and_not_the_machine_it_was_made_on(exported):
     model = onnx.load(exported)
     onnx.checker.check_model(model)
     (header,) = (json.loads(entry.value) for entry in model.metadata_props if entry.key == "mrsal")
-    expected = load_model(device="cpu").network.config.to_dict()
+    expected = load_model("mrcnn", device="cpu").network.config.to_dict()
     assert header["config"] == json.loads(json.dumps(expected))
     shapes = {
         value.name: [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
@@ -107,8 +110,8 @@ def test_a_file_that_differs_is_not_written(exported, tmp_path, monkeypatch):
 
 
 def test_safetensors_hold_the_same_network(tmp_path):
-    assert export_model("mrcnn-osie", tmp_path / "mine.safetensors") == 0
-    ours, theirs = load_model(), load_model(tmp_path / "mine.safetensors")
+    assert export_model("mrcnn", tmp_path / "mine.safetensors") == 0
+    ours, theirs = load_model("mrcnn"), load_model(tmp_path / "mine.safetensors")
     assert ours.network.config == theirs.network.config
     for name, value in ours.network.state_dict().items():
         assert torch.equal(value, theirs.network.state_dict()[name])
@@ -117,7 +120,7 @@ def test_safetensors_hold_the_same_network(tmp_path):
 @pytest.mark.parametrize("out", ["a.pth", "mine", "a.onnx.gz", ".onnx"])
 def test_the_suffix_says_what_to_write_and_others_are_refused(tmp_path, out):
     with pytest.raises(InputError, match=naming(".onnx", ".safetensors", out)):
-        export_model("mrcnn-osie", tmp_path / out)
+        export_model("mrcnn", tmp_path / out)
 
 
 def test_what_is_missing_is_named(monkeypatch, tmp_path):
@@ -125,7 +128,7 @@ def test_what_is_missing_is_named(monkeypatch, tmp_path):
 
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(InputError, match=r"pip install 'mrsal\[onnx\]'"):
-        export_model("mrcnn-osie", tmp_path / "a.onnx")
+        export_model("mrcnn", tmp_path / "a.onnx")
 
 
 def test_resizing_does_not_depend_on_the_version_of_pillow():

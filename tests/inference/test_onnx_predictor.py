@@ -66,7 +66,7 @@ def test_predict_runs_without_torch_and_gives_its_maps(exported, tmp_path):
     assert done.returncode == 1, done.stderr
     result = json.loads(done.stdout)
     assert (result["done"], result["failed"]) == (2, 1)
-    torchs = load_model(device="cpu", precision="fp32", mode="fast")
+    torchs = load_model("mrcnn", device="cpu", precision="fp32", mode="fast")
     for name in ("wide", "high"):
         found = np.load(tmp_path / result["results"][f"{name}.png"]["npy"])
         expected = torchs(tmp_path / f"{name}.png")
@@ -103,8 +103,8 @@ def test_another_precision_is_refused(exported):
 
 
 def test_wrong_files_and_devices_are_named(exported, tmp_path):
-    with pytest.raises(FileError, match=naming("mrcnn-osie", "mrsal export")):
-        OnnxPredictor("mrcnn-osie")
+    with pytest.raises(FileError, match=naming("mrcnn", "mrsal export")):
+        OnnxPredictor("mrcnn")
     (tmp_path / "cut.onnx").write_bytes(exported.read_bytes()[:5000])
     with pytest.raises(DataError, match=naming("cut.onnx")):
         OnnxPredictor(tmp_path / "cut.onnx")

@@ -390,7 +390,7 @@ def test_a_model_is_loaded_by_path_or_not_at_all(tmp_path):
     crops = torch.rand(2, 3, 3, 42, 42)
     torch.testing.assert_close(predictor.network(crops), network.eval()(crops), rtol=1e-4, atol=1e-4)
     assert predictor.mode == "fast"
-    with pytest.raises(FileError, match=naming("none.pth", "mrcnn-osie")):
+    with pytest.raises(FileError, match=naming("none.pth", "mrcnn")):
         load_model(tmp_path / "none.pth")
 
 

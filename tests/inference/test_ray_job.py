@@ -378,11 +378,11 @@ def test_models_are_found_in_another_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cnn.pth").touch()
     (tmp_path / "uniform").touch()
-    names = ("cnn.pth", "uniform", "mrcnn-osie", "package.module:function", "hf://owner/name")
+    names = ("cnn.pth", "uniform", "mrcnn", "package.module:function", "hf://owner/name")
     options = [EvaluateOptions(data_dir=Path("native"), model_path=name) for name in names]
     assert [ScoringTask.of(each).options.model_path for each in options] == [str(tmp_path / "cnn.pth"), *names[1:]]
     assert {ScoringTask.of(each).options.data_dir for each in options} == {tmp_path / "native"}
-    of_networks = ("cnn.pth", "mrcnn-osie", "hf://owner/name")
+    of_networks = ("cnn.pth", "mrcnn", "hf://owner/name")
     assert [everywhere(name) for name in of_networks] == [str(tmp_path / "cnn.pth"), *of_networks[1:]]
 
 

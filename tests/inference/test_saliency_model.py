@@ -134,7 +134,7 @@ def test_every_kind_predicts_an_image_in_any_form_by_the_same_call(kind, tmp_pat
 
 
 def test_an_exported_network_does_so_too(exported, tmp_path):
-    torchs = open_model("mrcnn-osie", device="cpu", precision="fp32", mode="fast")
+    torchs = open_model("mrcnn", device="cpu", precision="fp32", mode="fast")
     expected = torchs.grid_map(Pyramid.from_image(PIXELS), Grid.cells(SHAPE))
     check_that_it_predicts(open_model(str(exported), device="cpu"), expected, tmp_path, atol=1e-4)
 
@@ -198,7 +198,7 @@ def test_models_and_functions_are_models_and_nothing_else_is():
     model = Brightness()
     assert as_model(model) is model
     np.testing.assert_array_equal(as_model(lambda image: MAP).predict(PIXELS).values, MAP)
-    for other in (Brightness, 3, "mrcnn-osie", None):
+    for other in (Brightness, 3, "mrcnn", None):
         with pytest.raises(InputError, match="expected a model"):
             as_model(other)
 

@@ -253,7 +253,7 @@ def test_the_bundled_network_predicts_a_frame_as_it_does_a_picture(tmp_path):
     ramp = np.random.default_rng(3).integers(0, 256, (3, 4, 3), dtype=np.uint8)
     picture = np.asarray(Image.fromarray(ramp).resize((80, 60), Image.Resampling.BICUBIC))
     path = write(tmp_path / "in.mkv", [picture])
-    predictor = load_model(device="cpu", precision="fp32")
+    predictor = load_model("mrcnn", device="cpu", precision="fp32")
     predictor = predictor.with_mode(predictor.video_mode)
     predict_video(path, tmp_path / "out.npy", predictor)
     alone = predictor.predict(picture, mode="fast").values

@@ -108,7 +108,7 @@ def test_exact_equals_the_network_all_over_the_default_grid():
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [(211, 333), (29, 37)], ids=["odd", "smaller than a crop"])
 def test_exact_equals_crops_with_trained_weights_at_every_point_of_the_grid(shape):
-    network, image = load_model(device="cpu", precision="fp32").network, noise(*shape, smooth=True)
+    network, image = load_model("mrcnn", device="cpu", precision="fp32").network, noise(*shape, smooth=True)
     exact, crops = (logits(network, image, Grid.cells(shape), mode) for mode in ("exact", "crops"))
     assert crops.std() > 0.1
     torch.testing.assert_close(exact, crops, **TOLERANCE)

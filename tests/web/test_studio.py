@@ -41,14 +41,14 @@ def test_shares_of_drawn_areas(studio, image):
     rows = share_rows(shares_on(prediction, [Area("logo", 100, 50, 100, 50), Area("cta", 0, 0, 100, 50)]))
     assert rows == [["cta", "1", "50.0", "–", "–", "25.0", "2.00"], ["logo", "2", "16.7", "–", "–", "25.0", "0.67"]]
     assert shares_on(prediction, []) == []
-    shipped = studio.predict(image, "mrcnn-osie", "fast")
+    shipped = studio.predict(image, "mrcnn", "fast")
     [share] = shares_on(shipped, [Area("cta", 0, 0, 100, 50)])
-    assert share.interval == load_model(device="cpu").calibration.interval(share.attention, 90, 0.95)
+    assert share.interval == load_model("mrcnn", device="cpu").calibration.interval(share.attention, 90, 0.95)
     assert share_rows([share])[0][3:5] == [f"{100 * end:.1f}" for end in share.interval]
 
 
 def test_a_map_is_predicted_once_and_a_model_must_be_offered(studio, image):
-    assert studio.models == ("own_light:light", "mrcnn-osie", "uniform", "centre", "spectral-residual")
+    assert studio.models == ("own_light:light", "mrsal", "mrcnn", "uniform", "centre", "spectral-residual")
     assert studio.predict(image, "centre", "fast") is studio.predict(image, "centre", "fast")
     for model in studio.models:
         assert studio.predict(image, model, "fast").full.values.shape == (100, 200)

@@ -82,7 +82,7 @@ def run_demo(options: DemoOptions, *, console: Console, scenes: int = SCENES, ep
     write_text(out / "scores.md", "\n".join([*table_lines(results), "", PROTOCOLS["tuebingen"].description, ""]))
 
     photograph = get_sample_data("grace_hopper.jpg", asfileobj=False)  # public domain, part of matplotlib
-    save_jpeg(load_model().predict(photograph, mode="fast").overlay(), out / "photograph_overlay.jpg")
+    save_jpeg(load_model().predict(photograph).overlay(), out / "photograph_overlay.jpg")
 
     console.print(score_table(results, title=f"{len(examples)} test scenes that were not used for training"))
     summary = f"done in {time.monotonic() - began:.0f} s; open {out / 'comparisons.jpg'} and {out / 'curves.png'}"

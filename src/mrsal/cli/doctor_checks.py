@@ -137,14 +137,16 @@ def _disk() -> Iterator[Finding]:
 
 
 def _self_test() -> Iterator[Finding]:
-    """Predict a generated image in the three modes; the maps must be finite, not constant, and agree."""
-    from mrsal.inference import load_model
-    from mrsal.model import Grid, Pyramid
+    """Predict a generated image in the three modes of Mr-CNN; the maps must be finite, not constant, and agree."""
+    from mrsal.inference import Predictor
+    from mrsal.model import Grid, MrCNN, Pyramid, load_network
 
     began = time.monotonic()
     rng = np.random.default_rng(0)
     image = np.kron(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8), np.ones((20, 20, 1), np.uint8))
-    predictor = load_model(device="cpu", precision="fp32")
+    network, _ = load_network("mrcnn")
+    assert isinstance(network, MrCNN)
+    predictor = Predictor(network, device="cpu", precision="fp32")
     fast = predictor.predict(image, mode="fast").values
     pyramid = Pyramid.from_image(image)
     few = Grid.cells(pyramid.shape, 3)

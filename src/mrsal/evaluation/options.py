@@ -59,7 +59,7 @@ class EvaluateOptions(RayOptions, MapOptions):
     model_path: Annotated[
         str,
         Option(
-            "A checkpoint (.pth, .safetensors, .onnx), mrcnn-osie, hf://owner/name, a baseline (uniform, centre), a "
+            "A checkpoint (.pth, .safetensors, .onnx), mrsal or mrcnn, hf://owner/name, a baseline (uniform, centre), a "
             "folder or HDF5 file of maps, or package.module:function, which is run.",
             complete=("networks", "baselines"),
         ),
@@ -68,9 +68,9 @@ class EvaluateOptions(RayOptions, MapOptions):
     improvements: Annotated[
         int | None,
         Option(
-            "Stop if the checkpoint is not of this variant (0 or 1). Default: accept both.",
+            "Stop if the checkpoint is not of this kind: 0 Mr-CNN, 1 with a blur, 2 the improved network. Default: accept all.",
             minimum=0,
-            maximum=1,
+            maximum=2,
         ),
     ] = None
     num_saved_images: Annotated[

@@ -60,7 +60,7 @@ def open_model(
     # imported here, since an exported network runs without torch
     from mrsal.datasets import SUFFIXES
     from mrsal.inference.calibration import shipped_calibration
-    from mrsal.inference.predictor import Predictor
+    from mrsal.inference.predictor import predictor_of
     from mrsal.inference.stored_maps import open_maps
     from mrsal.model import SCHEME, WEIGHTS_FILE, check_improvements, load_network
 
@@ -72,7 +72,7 @@ def open_model(
     network, _ = load_network(name)
     check_improvements(network, improvements, name)
     calibration = shipped_calibration(name)
-    return Predictor(network, device=device, precision=precision, mode=mode or "exact", calibration=calibration)
+    return predictor_of(network, device=device, precision=precision, mode=mode, calibration=calibration)
 
 
 def load_function(name: str) -> FunctionModel:

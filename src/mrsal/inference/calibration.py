@@ -128,10 +128,10 @@ def shipped_calibration(name_or_path: str | Path | None = None) -> ShareCalibrat
 
     ``name_or_path`` is as for :func:`mrsal.load_model`. None for other networks, and if nothing was fitted.
     """
-    from mrsal.model import BUNDLED, DEFAULT_MODEL, WEIGHTS  # imports torch, which intervals do not need
+    from mrsal.model import WEIGHTS, shipped_name  # imports torch, which intervals do not need
 
-    name = DEFAULT_MODEL if name_or_path is None else str(name_or_path)
-    if name not in BUNDLED:
+    name = shipped_name(name_or_path)
+    if name is None:
         return None
     fitted = json.loads((WEIGHTS / f"{name}.json").read_text(encoding="utf-8")).get("calibration")
     return ShareCalibration(fitted["slope"], fitted["concentration"]) if fitted else None

@@ -9,6 +9,8 @@ The caller scales the image, because no ONNX operator scales as Pillow does, wit
 ``Resize`` of ONNX differs by up to 5 of 255 levels. The map is enlarged by an ordinary ``Resize``, which equals that of
 PyTorch.
 
+This is the file of Mr-CNN; that of the improved network is described in ``onnx_improved.py``.
+
 Letters: B images, s the side of a scaled image, R x K rows and columns of the grid.
 """
 
@@ -29,14 +31,31 @@ from torch.nn import functional as F
 from mrsal._extras import optional
 from mrsal.errors import DataError, InputError
 from mrsal.files import atomic_path
+from mrsal.inference import onnx_improved
 from mrsal.inference.onnx_predictor import FORMAT_VERSION, HEADER, MODE, OnnxPredictor, import_onnxruntime
-from mrsal.inference.predictor import Predictor
-from mrsal.model import SCALES, Grid, MrCNN, grid_logits, load_network, save_checkpoint, to_unit
+from mrsal.inference.predictor import predictor_of
+from mrsal.model import (
+    SCALES,
+    Grid,
+    ImprovedNetwork,
+    MrCNN,
+    Network,
+    grid_logits,
+    header_of,
+    load_network,
+    save_checkpoint,
+    to_unit,
+)
 
 SUFFIXES = (".onnx", ".safetensors")
 TOLERANCE = 1e-4
 OPSET = 18
 
+_DOCUMENTATION = (
+    "image_400, image_250, image_150: (batch, side, side, 3) uint8 RGB, the image scaled to these sides, bicubic and "
+    "antialiased, as by Pillow. size: (2,) int64, height and width of the maps. "
+    "map: (batch, height, width) float32 in [0, 1]."
+)
 _PROBES = ((61, 84), (300, 200))  # height and width in pixels of the images on which a file is verified
 
 
@@ -98,40 +117,37 @@ def export_model(name_or_path: str | Path, out: Path) -> float:
     return 0.0
 
 
-def export_onnx(network: MrCNN, out: Path) -> float:
-    """Write a :class:`ScaledImageNetwork` as ONNX and verify it in onnxruntime; returns the largest difference of the maps.
+def export_onnx(network: Network, out: Path) -> float:
+    """Write a network as ONNX and verify it in onnxruntime; returns the largest difference of the maps.
 
-    The metadata of the file contain the configuration of the network as JSON, under the key ``mrsal``.
+    The graph is a :class:`ScaledImageNetwork`, or for the improved network a
+    :class:`mrsal.inference.onnx_improved.ScaledLevelsNetwork`. The metadata of the file contain architecture and configuration
+    of the network as JSON, under the key ``mrsal``.
     """
     onnx = _import_onnx()
     import_onnxruntime()
-    scaled = [torch.zeros(2, scale, scale, 3, dtype=torch.uint8) for scale in SCALES]
-    batch = {0: torch.export.Dim("batch")}
+    if isinstance(network, ImprovedNetwork):
+        arguments, documentation = onnx_improved.export_arguments(network), onnx_improved.DOCUMENTATION
+    else:
+        arguments, documentation = _export_arguments(network), _DOCUMENTATION
     with torch.no_grad(), _quiet():
         program = torch.onnx.export(
-            ScaledImageNetwork(network).eval(),
-            (*scaled, torch.tensor([60, 84])),
+            **arguments,
             dynamo=True,
             opset_version=OPSET,
-            input_names=[*(f"image_{scale}" for scale in SCALES), "size"],
-            output_names=["map"],
-            dynamic_shapes=(batch, batch, batch, None),
             verbose=False,
         )
     assert program is not None  # with dynamo=True there always is one
     model = program.model_proto
     del model.graph.value_info[:]  # shapes between the nodes, which runtimes infer themselves
-    for dimension, name in zip(model.graph.output[0].type.tensor_type.shape.dim[1:], ("height", "width"), strict=True):
-        dimension.dim_param = name
+    for output in model.graph.output:
+        for dimension, name in zip(output.type.tensor_type.shape.dim[1:], ("height", "width"), strict=True):
+            dimension.dim_param = name
     for part in (*model.graph.node, *model.graph.input, *model.graph.output, model.graph):
         del part.metadata_props[:]  # the places in our code, with the paths of this machine
-    header = {"version": FORMAT_VERSION, "config": network.config.to_dict()}
+    header = {"version": FORMAT_VERSION, **header_of(network)}
     onnx.helper.set_model_props(model, {HEADER: json.dumps(header)})
-    model.doc_string = (
-        "image_400, image_250, image_150: (batch, side, side, 3) uint8 RGB, the image scaled to these sides, bicubic and "
-        "antialiased, as by Pillow. size: (2,) int64, height and width of the maps. "
-        "map: (batch, height, width) float32 in [0, 1]."
-    )
+    model.doc_string = documentation
     with atomic_path(out) as temporary:
         onnx.save(model, temporary)
         difference = _verify(network, temporary)
@@ -143,9 +159,23 @@ def export_onnx(network: MrCNN, out: Path) -> float:
     return difference
 
 
-def _verify(network: MrCNN, path: Path) -> float:
+def _export_arguments(network: MrCNN) -> dict[str, Any]:
+    """What ``torch.onnx.export`` needs to write Mr-CNN, as named arguments."""
+    scaled = [torch.zeros(2, scale, scale, 3, dtype=torch.uint8) for scale in SCALES]
+    batch = {0: torch.export.Dim("batch")}
+    return {
+        "model": ScaledImageNetwork(network).eval(),
+        "args": (*scaled, torch.tensor([60, 84])),
+        "input_names": [*(f"image_{scale}" for scale in SCALES), "size"],
+        "output_names": ["map"],
+        "dynamic_shapes": (batch, batch, batch, None),
+    }
+
+
+def _verify(network: Network, path: Path) -> float:
     """The largest difference between both maps on images of noise, which show every error, in several sizes."""
-    in_torch = Predictor(network, device="cpu", precision="fp32", mode=MODE)
+    mode = None if isinstance(network, ImprovedNetwork) else MODE
+    in_torch = predictor_of(network, device="cpu", precision="fp32", mode=mode)
     in_onnxruntime = OnnxPredictor(path, device="cpu", threads=torch.get_num_threads())
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (height, width, 3), dtype=np.uint8) for height, width in _PROBES]

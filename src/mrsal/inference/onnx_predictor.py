@@ -15,8 +15,11 @@ import numpy as np
 from mrsal._extras import optional
 from mrsal.errors import DataError, FileError, InputError, first_line
 from mrsal.images import resize
+from mrsal.inference.ignored_mode import ignore_mode
+from mrsal.inference.levels import scaled_levels
 from mrsal.inference.saliency_map import SaliencyMap
 from mrsal.inference.saliency_model import PreparedImage, SaliencyModel
+from mrsal.model import IMPROVED
 
 FORMAT_VERSION = 2  # files of version 1 scaled the image themselves
 HEADER = "mrsal"
@@ -26,7 +29,10 @@ _PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider",
 
 
 class OnnxPredictor(SaliencyModel):
-    """A network ready to predict whole images, as :class:`mrsal.Predictor` does in its ``fast`` mode, without torch.
+    """A network ready to predict whole images, without torch.
+
+    Mr-CNN predicts as :class:`mrsal.Predictor` does in its ``fast`` mode, the improved network as
+    :class:`mrsal.inference.DensityPredictor` does.
 
     Parameters
     ----------
@@ -37,17 +43,17 @@ class OnnxPredictor(SaliencyModel):
     precision : str
         ``"auto"`` or ``"fp32"``, the precision of the file.
     mode : str, optional
-        None or ``"fast"``, the mode of the file.
+        None or ``"fast"``, the mode of the file. The improved network has no modes and ignores them.
     threads : int
         The number of CPU threads; 0: one per core.
 
     Attributes
     ----------
     mode : str
-        ``"fast"``.
+        ``"fast"``; empty for the improved network.
     config : dict
         The configuration of the network, such as variant, mean and std, as from
-        :meth:`mrsal.model.network.ModelConfig.to_dict`.
+        :meth:`mrsal.model.ModelConfig.to_dict` or :meth:`mrsal.model.ImprovedConfig.to_dict`.
 
     Raises
     ------
@@ -58,7 +64,7 @@ class OnnxPredictor(SaliencyModel):
     """
 
     mode = MODE
-    modes = (MODE,)
+    modes: tuple[str, ...] = (MODE,)
 
     def __init__(
         self,
@@ -69,7 +75,6 @@ class OnnxPredictor(SaliencyModel):
         mode: str | None = None,
         threads: int = 0,
     ) -> None:
-        _check_mode(mode)
         onnxruntime = import_onnxruntime()
         path = Path(path)
         if precision not in ("auto", "fp32"):
@@ -87,24 +92,44 @@ class OnnxPredictor(SaliencyModel):
         except Exception as error:  # the errors of onnxruntime have no common base
             reason = first_line(error)
             raise DataError(f"{path} is damaged, or not an ONNX file that onnxruntime can run: {reason}") from error
-        self.config = _config(path, self._session.get_modelmeta().custom_metadata_map)
+        architecture, self.config = _header(path, self._session.get_modelmeta().custom_metadata_map)
+        self._is_improved = architecture == IMPROVED
+        if self._is_improved:
+            self.mode, self.modes, self.gives_density = "", (), True
+        self.with_mode(mode)  # refuses one that the file does not have
+        self._sides: dict[str, int] = {}
+        if self._is_improved:
+            return
         shapes = {value.name: value.shape for value in self._session.get_inputs() if value.name != "size"}
-        self._sides = {name: int(shape[1]) for name, shape in shapes.items()}  # by the name of the scaled image
+        self._sides |= {name: int(shape[1]) for name, shape in shapes.items()}  # by the name of the scaled image
 
     def with_mode(self, mode: str | None) -> Self:
-        _check_mode(mode)
+        if self._is_improved:
+            ignore_mode(mode)
+        else:
+            _check_mode(mode)
         return self
 
     def prepare(self, image: object, *, name: str = "") -> PreparedImage:
         prepared = super().prepare(image, name=name)
+        if self._is_improved:
+            resolutions = self.config["resolutions"]
+            levels = scaled_levels(prepared.pixels, resolutions)
+            inputs = {f"image_{r}": level[None] for r, level in zip(resolutions, levels, strict=True)}
+            return replace(prepared, network_input={**inputs, "size": np.array(prepared.shape)})
         scaled = {input_: resize(prepared.pixels, side, side)[None] for input_, side in self._sides.items()}
         return replace(prepared, network_input=scaled | {"size": np.array(prepared.shape)})
 
     def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
-        return [image.map(self._session.run(["map"], image.network_input)[0][0]) for image in images]
+        return [self._predict_one(image) for image in images]
+
+    def _predict_one(self, image: PreparedImage) -> SaliencyMap:
+        outputs = ["map", "log_density"] if self._is_improved else ["map"]
+        values, *log_density = (output[0] for output in self._session.run(outputs, image.network_input))
+        return image.map(values, log_density=log_density[0] if log_density else None)
 
     def about(self) -> Mapping[str, str]:
-        return {"mode": f"{self.mode}, exported"}
+        return {"mode": f"{self.mode}, exported" if self.mode else "exported"}
 
 
 def import_onnxruntime() -> Any:
@@ -128,14 +153,19 @@ def _providers(onnxruntime: Any, device: str) -> list[str]:
     return _PROVIDERS["cuda" if has_gpu and device != "cpu" else "cpu"]
 
 
-def _config(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+def _header(path: Path, metadata: dict[str, str]) -> tuple[str, dict[str, Any]]:
+    """Architecture (empty for Mr-CNN) and configuration."""
     try:
         header = json.loads(metadata[HEADER])
-        version, config = int(header["version"]), dict(header["config"])
+        version, architecture, config = int(header["version"]), header.get("architecture", ""), dict(header["config"])
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} was not written by mrsal export; its metadata do not describe a network") from error
     if version > FORMAT_VERSION:
         raise DataError(f"{path} was written by a newer mrsal; upgrade with: pip install -U mrsal")
     if version < FORMAT_VERSION:
         raise DataError(f"{path} was written by an older mrsal; write it again: mrsal export MODEL {path.name}")
-    return config
+    if architecture not in ("", IMPROVED):
+        raise DataError(
+            f"{path} holds a network of the architecture {architecture!r}; upgrade with: pip install -U mrsal"
+        )
+    return architecture, config

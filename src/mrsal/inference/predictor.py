@@ -16,27 +16,27 @@ from torch.nn import functional as F
 from mrsal.datasets import ArchiveImage
 from mrsal.errors import InputError
 from mrsal.inference.calibration import ShareCalibration, shipped_calibration
+from mrsal.inference.density_predictor import DensityPredictor
+from mrsal.inference.network_model import NetworkModel
 from mrsal.inference.saliency_map import SaliencyMap
-from mrsal.inference.saliency_model import PreparedImage, SaliencyModel
+from mrsal.inference.saliency_model import PreparedImage
 from mrsal.model import (
     MODES,
     Grid,
+    ImprovedNetwork,
     MrCNN,
+    Network,
     Pyramid,
     channels_last,
     grid_logits,
     is_unit,
     load_network,
     load_pretrained,
-    push_to_hub,
-    resolve_device,
-    resolve_precision,
-    save_pretrained,
 )
 
 
-class Predictor(SaliencyModel):
-    """A model that runs a network on whole images.
+class Predictor(NetworkModel):
+    """A model that runs Mr-CNN, the network of the paper, on whole images.
 
     Parameters
     ----------
@@ -46,13 +46,14 @@ class Predictor(SaliencyModel):
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
     precision : str
         ``"fp32"``, ``"bf16"``, or ``"auto"``, which is bf16 if the hardware supports it.
-    mode : str
-        The default mode of :meth:`predict`.
+    mode : str, optional
+        The default mode of :meth:`predict`. None: ``"exact"``.
     calibration : ShareCalibration, optional
         How the shares of attention of this network differ from measured shares, for the intervals of areas. Networks that
         ship with mrsal have a calibration. None: it was not measured.
     """
 
+    network: MrCNN
     modes = tuple(MODES)
     video_mode = "fast"
 
@@ -62,36 +63,26 @@ class Predictor(SaliencyModel):
         *,
         device: str = "auto",
         precision: str = "auto",
-        mode: str = "exact",
+        mode: str | None = None,
         calibration: ShareCalibration | None = None,
     ) -> None:
+        mode = mode or "exact"
         if mode not in MODES:
             raise InputError(f"expected one of the modes {', '.join(MODES)}, got {mode!r}")
-        self.device = torch.device(resolve_device(device))
-        self.bf16 = resolve_precision(precision, device) == "bf16-mixed"
-        self.network = channels_last(network.to(self.device)).eval()
+        super().__init__(channels_last(network), device=device, precision=precision, calibration=calibration)
         self.mode = mode
-        self.batch_size = 1 if self.device.type == "cpu" else 16  # larger batches are no faster on a CPU
-        self.calibration = calibration
 
-    @classmethod
+    @staticmethod
     def from_pretrained(
-        cls, repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None, **options: Any
-    ) -> "Predictor":
+        repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None, **options: Any
+    ) -> NetworkModel:
         """Load a network from a folder or the Hugging Face Hub.
 
-        The first parameters are as for :func:`mrsal.model.load_pretrained`; ``options`` are those of the class.
+        The first parameters are as for :func:`mrsal.model.load_pretrained`; ``options`` are those of the class. The result is a
+        :class:`Predictor` for Mr-CNN, and a :class:`DensityPredictor` for the improved network.
         """
         network, _ = load_pretrained(repo_or_folder, revision=revision, token=token)
-        return cls(network, **options)
-
-    def save_pretrained(self, folder: str | Path, **card: Any) -> Path:
-        """Write a folder with weights, configuration and a model card, see :func:`mrsal.model.save_pretrained`."""
-        return save_pretrained(self.network, folder, **card)
-
-    def push_to_hub(self, repo: str, **options: Any) -> str:
-        """Upload the network to the Hugging Face Hub, by default as private, see :func:`mrsal.model.push_to_hub`."""
-        return push_to_hub(self.network, repo, **options)
+        return predictor_of(network, **options)
 
     def with_mode(self, mode: str | None) -> Self:
         """This predictor in another mode, with the same network; None keeps the mode."""
@@ -212,8 +203,8 @@ def load_model(
     *,
     device: str = "auto",
     precision: str = "auto",
-    mode: str = "exact",
-) -> Predictor:
+    mode: str | None = None,
+) -> NetworkModel:
     """Load a network for prediction.
 
     Parameters
@@ -221,14 +212,14 @@ def load_model(
     name_or_path : str or Path, optional
         The name of a network that ships with mrsal (:data:`mrsal.model.BUNDLED`); a ``.pth`` or ``.safetensors`` checkpoint of
         mrsal or in the historical layout; a folder that ``save_pretrained`` wrote; or ``hf://owner/name`` on the Hugging Face
-        Hub. None: the base network that ships with mrsal, trained on OSIE.
+        Hub. None: the default network, :data:`mrsal.model.DEFAULT_MODEL`.
     device, precision, mode
         Options as for :class:`Predictor`.
 
     Returns
     -------
-    Predictor
-        The network, ready to predict images.
+    Predictor or DensityPredictor
+        Mr-CNN or the improved network, ready to predict images.
 
     Raises
     ------
@@ -237,4 +228,11 @@ def load_model(
     """
     network, _ = load_network(name_or_path)
     calibration = shipped_calibration(name_or_path)
-    return Predictor(network, device=device, precision=precision, mode=mode, calibration=calibration)
+    return predictor_of(network, device=device, precision=precision, mode=mode, calibration=calibration)
+
+
+def predictor_of(network: Network, **options: Any) -> NetworkModel:
+    """What predicts with this network: a :class:`Predictor` or a :class:`DensityPredictor`; ``options`` as for both."""
+    if isinstance(network, ImprovedNetwork):
+        return DensityPredictor(network, **options)
+    return Predictor(network, **options)

@@ -22,12 +22,13 @@ from mrsal.files import atomic_path, make_folder
 from mrsal.inference.executor import TRIES
 from mrsal.inference.inputs import InputFile, list_inputs
 from mrsal.inference.job import Summary, predict_inputs
+from mrsal.inference.network_model import NetworkModel
 from mrsal.inference.options import PredictOptions
 from mrsal.inference.overlay import Heat
-from mrsal.inference.predictor import Predictor, load_model
+from mrsal.inference.predictor import load_model
 from mrsal.inference.ray_pool import import_ray, on_ray
 from mrsal.inference.shards import Manifest, Shards, cut_into_shards
-from mrsal.model import MrCNN, everywhere, load_network
+from mrsal.model import Network, everywhere, load_network
 from mrsal.progress import progress_bar
 
 log = logging.getLogger("mrsal")
@@ -128,7 +129,7 @@ class _PredictShards:
     version: str = __version__
 
     @cached_property
-    def predictor(self) -> Predictor:
+    def predictor(self) -> NetworkModel:
         predictor = load_model(self.options.model, device=self.options.device, precision=self.options.precision)
         if _digest(predictor.network) != self.shards.settings["model"]:
             raise InputError(f"a worker has another network at {self.options.model}; use the same file on all machines")
@@ -199,7 +200,7 @@ def _add(summary: Summary, manifest: Manifest, write: Callable[[str], object]) -
     )
 
 
-def _digest(network: MrCNN) -> str:
+def _digest(network: Network) -> str:
     """A digest of weights and configuration, which does not depend on the file that they are from."""
     digest = hashlib.sha256(json.dumps(str(network.config)).encode())
     for name, values in sorted(network.state_dict().items()):

@@ -23,14 +23,23 @@ class SaliencyMap:
     Parameters
     ----------
     values : array
-        ``(H, W)``, ``values[y, x]``. The values of a network are float32 in [0, 1], the probability that a location is fixated.
-        Other models may give any finite values.
+        ``(H, W)``, ``values[y, x]``. The values of a network are float32 in [0, 1]: for Mr-CNN, the probability that a location
+        is fixated; for the improved network, the density divided by its maximum. Other models may give any finite values.
     image : array or callable
         The image, ``(H, W, 3)`` uint8 RGB, or a function that returns it and is called when the image is needed.
+    log_density : array, optional
+        ``(H, W)``: the logarithm of the density, from a model that predicts it. None: the density is ``values`` over their sum.
     """
 
-    def __init__(self, values: NDArray, image: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]]) -> None:
+    def __init__(
+        self,
+        values: NDArray,
+        image: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]],
+        *,
+        log_density: NDArray | None = None,
+    ) -> None:
         self.values = values
+        self.log_density = log_density
         self._image = image
 
     def __repr__(self) -> str:
@@ -51,6 +60,9 @@ class SaliencyMap:
         InputError
             If the map has negative values.
         """
+        if self.log_density is not None:
+            density = np.exp(self.log_density.astype(np.float64))
+            return density / density.sum()  # which is 1 but for the rounding of float32
         values = self.values.astype(np.float64)
         if values.min() < 0:
             raise InputError(f"a density has no negative values, got a map with values down to {values.min():.3g}")
@@ -75,8 +87,16 @@ class SaliencyMap:
         return (self.density / self.density.max()).astype(np.float32)
 
     def overlay(self, *, opacity: float = Look.opacity, colormap: str = Look.colormap) -> NDArray[np.uint8]:
-        """The image under the colours of the map, ``(H, W, 3)`` uint8; the colours are more opaque where the map is higher."""
-        return Heat(opacity, colormap).over(self.image, self.scaled())
+        """The image under the colours of the map, ``(H, W, 3)`` uint8; the colours are more opaque where the map is higher.
+
+        Of a map with ``log_density``, the square root is shown: often one place has ten times the density of the next, which
+        could not be seen otherwise.
+        """
+        return Heat(opacity, colormap).over(self.image, self.shown())
+
+    def shown(self) -> NDArray[np.float32]:
+        """The values that :meth:`overlay` colours: :meth:`scaled`, or its square root for a map with ``log_density``."""
+        return self.scaled() if self.log_density is None else np.sqrt(self.scaled())
 
     def scaled(self) -> NDArray[np.float32]:
         """The map scaled to [0, 1] by its own minimum and maximum; 0 everywhere if it is constant."""

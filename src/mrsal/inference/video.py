@@ -127,7 +127,7 @@ def predict_video(
         raise InputError(f"expected a smoothing of at least 0 seconds, got {smoothing}")
     if every < 1:
         raise InputError(f"expected every to be at least 1, got {every}")
-    heat = _Heat(opacity, colormap)
+    heat = _Heat(opacity, colormap, root=model.gives_density)
     count, time = 0, 0.0
     with _Video(Path(path), sound=any(file.suffix.lower() == ".mp4" for file in outs)) as source, ExitStack() as stack:
         writers = [stack.enter_context(_writer(file, source, heat)) for file in outs]
@@ -204,14 +204,16 @@ def _smoothed(
 class _Heat:
     """Lays maps over frames, with a range of colours that widens at once and narrows slowly."""
 
-    def __init__(self, opacity: float, colormap: str) -> None:
+    def __init__(self, opacity: float, colormap: str, *, root: bool) -> None:
         self._heat = Heat(opacity, colormap)
+        self._root = root  # show the square roots of the values, as SaliencyMap.overlay does for a density
         self._range: tuple[float, float] | None = None
         self._time = 0.0
 
     def __call__(self, frame: _Frame, values: NDArray[np.float32]) -> NDArray[np.uint8]:
         low, high = self._follow(float(values.min()), float(values.max()), frame.time)
         scaled = (values - low) / (high - low) if high > low else np.zeros_like(values)
+        scaled = np.sqrt(scaled) if self._root else scaled
         height, width, _ = frame.image.shape
         large = np.asarray(Image.fromarray(scaled).resize((width, height), Image.Resampling.BICUBIC))
         return self._heat.over(frame.image, large)

@@ -1,3 +1,4 @@
+from .architecture import Network as Network, header_of as header_of
 from .checkpoint import (
     check_improvements as check_improvements,
     load_checkpoint as load_checkpoint,
@@ -15,6 +16,7 @@ from .hub import (
     push_to_hub as push_to_hub,
     save_pretrained as save_pretrained,
 )
+from .improved import ImprovedNetwork as ImprovedNetwork
 from .network import (
     RGB as RGB,
     ModelConfig as ModelConfig,
@@ -25,11 +27,18 @@ from .network import (
 )
 from .options import (
     DEFAULT_MODEL as DEFAULT_MODEL,
+    IMPROVED as IMPROVED,
     DeviceOptions as DeviceOptions,
     MapOptions as MapOptions,
     Mode as Mode,
 )
-from .pretrained import BUNDLED as BUNDLED, WEIGHTS as WEIGHTS, everywhere as everywhere, load_network as load_network
+from .pretrained import (
+    BUNDLED as BUNDLED,
+    WEIGHTS as WEIGHTS,
+    everywhere as everywhere,
+    load_network as load_network,
+    shipped_name as shipped_name,
+)
 from .pyramid import (
     PATCH as PATCH,
     SCALES as SCALES,

@@ -15,20 +15,32 @@ from torch import Tensor
 
 from mrsal.errors import DataError, FileError, InputError, first_line
 from mrsal.files import atomic_path
+from mrsal.model.architecture import (
+    ARCHITECTURES,
+    Network,
+    architecture_of,
+    header_of,
+    improvements_of,
+    stored_improved_config,
+    title_of,
+)
+from mrsal.model.improved import ImprovedNetwork
 from mrsal.model.network import ModelConfig, MrCNN
+from mrsal.model.options import IMPROVED
 
 FORMAT_VERSION = 1
 _HEADER = "mrsal"
+_NAMES = {MrCNN: "Mr-CNN", ImprovedNetwork: "the improved network"}
 
 
 def save_checkpoint(
-    network: MrCNN, path: str | Path, *, about: dict[str, Any] | None = None, half: bool = False
+    network: Network, path: str | Path, *, about: dict[str, Any] | None = None, half: bool = False
 ) -> Path:
     """Write the weights and the configuration of a network to a file.
 
     Parameters
     ----------
-    network : MrCNN
+    network : MrCNN or ImprovedNetwork
     path : str or Path
         The file, which ends in ``.pth`` or ``.safetensors``.
     about : dict, optional
@@ -49,7 +61,7 @@ def save_checkpoint(
     """
     path = Path(path)
     text = json.dumps(
-        {"version": FORMAT_VERSION, "config": network.config.to_dict(), "about": about or {}}, default=float
+        {"version": FORMAT_VERSION, **header_of(network), "about": about or {}}, default=float
     )  # numbers of NumPy become plain ones, which load_checkpoint accepts
     weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     with atomic_path(path) as temporary:
@@ -71,7 +83,7 @@ def save_checkpoint(
     return path
 
 
-def load_checkpoint(path: str | Path) -> tuple[MrCNN, dict[str, Any]]:
+def load_checkpoint(path: str | Path) -> tuple[Network, dict[str, Any]]:
     """Read a checkpoint of mrsal or one in the historical layout.
 
     Parameters
@@ -82,8 +94,8 @@ def load_checkpoint(path: str | Path) -> tuple[MrCNN, dict[str, Any]]:
 
     Returns
     -------
-    network : MrCNN
-        The network on the CPU, in evaluation mode.
+    network : MrCNN or ImprovedNetwork
+        The network on the CPU, in evaluation mode; its type is in the header of the file, and without a header it is Mr-CNN.
     about : dict
         The values that were saved with the weights; empty for a historical file.
 
@@ -100,12 +112,12 @@ def load_checkpoint(path: str | Path) -> tuple[MrCNN, dict[str, Any]]:
     weights, header = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pth(path)
     weights = {name.removeprefix("module."): value for name, value in weights.items()}
     network = _network(path, header, weights)
-    _check_fit(path, network.state_dict(), weights)
+    _check_fit(path, network, weights)
     network.load_state_dict(weights)
     return network.eval(), header.get("about", {})
 
 
-def check_improvements(network: MrCNN, improvements: int | None, path: str | Path) -> None:
+def check_improvements(network: Network, improvements: int | None, path: str | Path) -> None:
     """Refuse a value of ``--improvements`` that contradicts the checkpoint, since the user expects another network.
 
     Raises
@@ -113,10 +125,10 @@ def check_improvements(network: MrCNN, improvements: int | None, path: str | Pat
     InputError
         If it does.
     """
-    stored = int(network.config.variant != "base")
+    stored = improvements_of(network)
     if improvements is not None and improvements != stored:
         raise InputError(
-            f"{path} holds the {network.config.variant} variant, which is --improvements {stored}, "
+            f"{path} holds {title_of(network)}, which is --improvements {stored}, "
             f"got --improvements {improvements}; correct the option, or leave it out"
         )
 
@@ -182,13 +194,21 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise DataError(f"cannot read {path}; it is damaged or not a safetensors file ({first_line(error)})") from error
 
 
-def _network(path: Path, header: dict[str, Any], weights: dict[str, Tensor]) -> MrCNN:
+def _network(path: Path, header: dict[str, Any], weights: dict[str, Tensor]) -> Network:
     try:
         newer = header.get("version", FORMAT_VERSION) > FORMAT_VERSION
-        if not newer:
+        architecture = architecture_of(header)
+        if not newer and architecture == IMPROVED:
+            return ImprovedNetwork(stored_improved_config(header, weights))
+        if not newer and architecture in ARCHITECTURES:
             return MrCNN(_stored_config(header, weights) if header else _historical_config(weights))
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:  # a RuntimeError: no memory for it
         raise DataError(f"{path} has a damaged configuration: {error}") from error
+    if not newer:
+        raise DataError(
+            f"{path} holds a network of the architecture {architecture!r}, and this mrsal knows {', '.join(ARCHITECTURES)}; "
+            "upgrade with: pip install -U mrsal"
+        )
     raise DataError(f"{path} was written by a newer mrsal; upgrade with: pip install -U mrsal")
 
 
@@ -220,8 +240,9 @@ def _widths(weights: dict[str, Tensor]) -> dict[str, Any]:
     return {"channels": tuple(channels), "hidden": hidden}
 
 
-def _check_fit(path: Path, expected: dict[str, Tensor], got: dict[str, Tensor]) -> None:
+def _check_fit(path: Path, network: Network, got: dict[str, Tensor]) -> None:
     """Refuse weights whose names, shapes, types or values do not fit the network."""
+    expected = network.state_dict()
     missing, unknown = sorted(expected.keys() - got.keys()), sorted(got.keys() - expected.keys())
     shapes = [
         f"{name} is {tuple(got[name].shape)} instead of {tuple(expected[name].shape)}"
@@ -234,7 +255,7 @@ def _check_fit(path: Path, expected: dict[str, Tensor], got: dict[str, Tensor]) 
     complaints += shapes[:4]
     complaints += [f"not dense floating-point numbers: {', '.join(odd[:4])}"] if odd else []
     if complaints:
-        raise DataError(f"{path} does not hold the weights of Mr-CNN: {'; '.join(complaints)}")
+        raise DataError(f"{path} does not hold the weights of {_NAMES[type(network)]}: {'; '.join(complaints)}")
     broken = [name for name, value in got.items() if not torch.isfinite(value).all()]
     if broken:
         raise DataError(f"{path} holds values that are not finite in {', '.join(broken[:4])}")

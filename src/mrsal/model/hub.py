@@ -15,8 +15,10 @@ from mrsal._extras import optional
 from mrsal._version import __version__
 from mrsal.errors import DataError, FileError, InputError, MrsalError, first_line
 from mrsal.files import make_folder, write_text
+from mrsal.model.architecture import Network
 from mrsal.model.checkpoint import load_checkpoint, save_checkpoint
-from mrsal.model.network import ModelConfig, MrCNN
+from mrsal.model.improved import ImprovedNetwork
+from mrsal.model.network import ModelConfig
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
@@ -36,8 +38,8 @@ library_name: mrsal
 
 # {name}
 
-Predicts where people look in images: Mr-CNN (Liu, Han, Zhang, Wen and Liu, "Predicting Eye Fixations using Convolutional
-Neural Networks", CVPR 2015), {variant} variant, {parameters:.1f} million parameters, in the implementation of mrsal {version}.
+Predicts where people look in images: {architecture}, {parameters:.1f} million parameters,
+in the implementation of mrsal {version}.
 
 ```python
 import mrsal
@@ -48,15 +50,19 @@ saliency.values  # (H, W) float32 in [0, 1]
 
 {about}
 """
+_MRCNN = """Mr-CNN (Liu, Han, Zhang, Wen and Liu, "Predicting Eye Fixations using Convolutional
+Neural Networks", CVPR 2015), {variant} variant"""
+_IMPROVED = """the improved network of mrsal (EfficientNet-Lite0 on {count} resolutions of the image, joined late;
+its map is a probability density, divided by its maximum)"""
 _UNDESCRIBED = """**No description yet.** Describe here on which images and fixations the network was trained, its scores and
 the protocol, and what it should not be used for."""
 
 
 def save_pretrained(
-    network: MrCNN,
+    network: Network,
     folder: str | Path,
     *,
-    name: str = "Mr-CNN",
+    name: str = "",
     description: str = "",
     licence: str = "",
     about: dict[str, Any] | None = None,
@@ -66,11 +72,12 @@ def save_pretrained(
 
     Parameters
     ----------
-    network : MrCNN
+    network : MrCNN or ImprovedNetwork
     folder : str or Path
         The folder, which is created if it does not exist. Files with the same names are replaced, except for a model card.
     name, description : str
-        The title and the text of the model card, in Markdown: training data, scores, limits.
+        The title and the text of the model card, in Markdown: training data, scores, limits. The default
+        title is that of the architecture.
     licence : str
         The licence of the weights, as the Hub spells it, such as ``"mit"``. If empty, the card names none.
     about : dict, optional
@@ -85,13 +92,18 @@ def save_pretrained(
     """
     folder = make_folder(folder)
     save_checkpoint(network, folder / WEIGHTS_FILE, about=about)
-    config = {"library": "mrsal", "library_version": __version__, "architecture": "MrCNN", **network.config.to_dict()}
+    config = {
+        "library": "mrsal",
+        "library_version": __version__,
+        "architecture": type(network).__name__,
+        **network.config.to_dict(),
+    }
     write_text(folder / CONFIG_FILE, json.dumps(config, indent=2) + "\n")
     if not (folder / CARD_FILE).exists():  # somebody may have written more into it
         card = _CARD.format(
-            name=name,
+            name=name or ("mrsal" if isinstance(network, ImprovedNetwork) else "Mr-CNN"),
             licence=f"license: {licence}\n" if licence else "",
-            variant=network.config.variant,
+            architecture=_described(network),
             parameters=sum(value.numel() for value in network.parameters()) / 1e6,
             version=__version__,
             address=address or folder.resolve().name,
@@ -103,7 +115,7 @@ def save_pretrained(
 
 def load_pretrained(
     repo_or_folder: str | Path, *, revision: str | None = None, token: str | None = None
-) -> tuple[MrCNN, dict[str, Any]]:
+) -> tuple[Network, dict[str, Any]]:
     """Read a network from a folder, or from a repository of the Hub.
 
     Parameters
@@ -118,7 +130,7 @@ def load_pretrained(
 
     Returns
     -------
-    network : MrCNN
+    network : MrCNN or ImprovedNetwork
         The network on the CPU, in evaluation mode.
     about : dict
         The values that were saved with the weights.
@@ -160,7 +172,7 @@ def find_pretrained(repo_or_folder: str | Path, *, revision: str | None = None, 
 
 
 def push_to_hub(
-    network: MrCNN,
+    network: Network,
     repo: str,
     *,
     private: bool = True,
@@ -214,6 +226,13 @@ def push_to_hub(
     return str(commit)
 
 
+def _described(network: Network) -> str:
+    """The architecture, for the first sentence of the model card."""
+    if isinstance(network, ImprovedNetwork):
+        return _IMPROVED.format(count=len(network.config.resolutions))
+    return _MRCNN.format(variant=network.config.variant)
+
+
 def _explained(error: Exception, failure: str, repo: str, revision: str | None = None) -> MrsalError:
     """An error of mrsal that says what went wrong with a repository and what to do, by the type of the original error."""
     types = optional("huggingface_hub.errors", extra="hub", purpose="networks on the Hugging Face Hub")
@@ -241,7 +260,7 @@ def _explained(error: Exception, failure: str, repo: str, revision: str | None =
     return FileError(f"{failure}: {reason}; check the connection, and {_LOG_IN}")
 
 
-def _check_config(path: Path, network: MrCNN) -> None:
+def _check_config(path: Path, network: Network) -> None:
     """Refuse a configuration that differs from the one of the weights, since only the latter is used."""
     if not path.is_file():
         return

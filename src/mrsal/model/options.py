@@ -9,7 +9,8 @@ Mode = Literal["exact", "fast", "crops"]
 Precision = Literal["auto", "fp32", "bf16"]
 Device = Literal["auto", "cpu", "cuda"]
 
-DEFAULT_MODEL = "mrcnn-osie"
+IMPROVED = "ImprovedNetwork"  # what the header of a file calls the architecture of the improved network
+DEFAULT_MODEL = "mrsal"  # what every command uses where no model is named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,5 +30,7 @@ class MapOptions(DeviceOptions):
 
     mode: Annotated[
         Mode | None,
-        Option("fast is several times faster and nearly exact. Default: exact, or fast for exported networks."),
+        Option(
+            "For Mr-CNN only; fast is several times faster and nearly exact. Default: exact, or fast for exported networks."
+        ),
     ] = None

@@ -173,14 +173,16 @@ class Studio:
         pixels = read_upload(path, self.limits)
         opened = self._open(model)
         predicted = opened.with_mode(mode if mode in opened.modes else None).predict(pixels, name=path.name)
-        full, calibration = SaliencyMap(predicted.unit_values, pixels), opened.calibration
+        full = SaliencyMap(predicted.unit_values, pixels, log_density=predicted.log_density)
+        calibration = opened.calibration
         height, width = full.values.shape
         factor = min(1.0, _LONGEST / max(height, width))
         size = max(1, round(width * factor)), max(1, round(height * factor))
         if factor == 1:
             return Prediction(path.name, full, full, factor, calibration)
         values = np.asarray(Image.fromarray(full.values).resize(size, Image.Resampling.BOX))
-        small = SaliencyMap(values, resize(pixels, size[1], size[0]))
+        log_density = None if full.log_density is None else np.log(values / values.sum())
+        small = SaliencyMap(values, resize(pixels, size[1], size[0]), log_density=log_density)
         return Prediction(path.name, full, small, factor, calibration)
 
 

@@ -1,0 +1,86 @@
+"""The improved network on whole images: an image in, the probability density of fixations out."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Self
+
+import numpy as np
+import torch
+
+from mrsal.inference.calibration import ShareCalibration
+from mrsal.inference.ignored_mode import ignore_mode
+from mrsal.inference.levels import scaled_levels
+from mrsal.inference.network_model import NetworkModel
+from mrsal.inference.saliency_map import SaliencyMap
+from mrsal.inference.saliency_model import PreparedImage
+from mrsal.model import ImprovedNetwork
+
+
+class DensityPredictor(NetworkModel):
+    """The improved network, ready to predict whole images of any size and shape.
+
+    A map's ``density`` is the network's own: for each pixel the probability that a fixation falls there. Its ``values`` are
+    this density divided by its maximum: 1 at the most likely pixel, and 0.5 where a fixation is half as likely as there. So
+    values of one image cannot be compared with those of another; densities can.
+
+    Parameters
+    ----------
+    network : ImprovedNetwork
+        ``(B, 3, H, W)`` in [0, 1] to ``(B, H, W)`` log-densities.
+    device : str
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    precision : str
+        ``"fp32"``, ``"bf16"``, or ``"auto"``: bf16 where the hardware has it.
+    mode : str, optional
+        There is only one way to apply this network. The modes of Mr-CNN are accepted and ignored, with a warning in the log.
+    calibration : ShareCalibration, optional
+        How the shares of this very network differ from measured ones, for the intervals of areas. None: it was not measured.
+    """
+
+    network: ImprovedNetwork
+    gives_density = True
+
+    def __init__(
+        self,
+        network: ImprovedNetwork,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        mode: str | None = None,
+        calibration: ShareCalibration | None = None,
+    ) -> None:
+        super().__init__(network, device=device, precision=precision, calibration=calibration)
+        ignore_mode(mode)
+
+    def with_mode(self, mode: str | None) -> Self:
+        """This predictor: it has no modes, but command lines that were written for Mr-CNN work."""
+        ignore_mode(mode)
+        return self
+
+    def prepare(self, image: object, *, name: str = "") -> PreparedImage:
+        """Read an image and scale it to the network's resolutions; of an archive's image, its own pixels."""
+        prepared = super().prepare(image, name=name)
+        return replace(prepared, network_input=scaled_levels(prepared.pixels, self.network.config.resolutions))
+
+    def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
+        """The maps of images in their order; those of one shape go through the network together."""
+        groups: dict[tuple[int, int], list[int]] = {}
+        for i, image in enumerate(images):
+            groups.setdefault(image.shape, []).append(i)
+        maps: dict[int, SaliencyMap] = {}
+        for shape, members in groups.items():
+            log_densities = self._log_densities([images[i].network_input for i in members], shape)
+            for i, log_density in zip(members, log_densities.cpu().numpy(), strict=True):
+                values = np.exp(log_density - log_density.max())
+                maps[i] = images[i].map(values, log_density=log_density)
+        return [maps[i] for i in range(len(images))]
+
+    @torch.inference_mode()
+    def _log_densities(self, inputs: Sequence[Sequence[np.ndarray]], shape: tuple[int, int]) -> torch.Tensor:
+        """``(B, H, W)`` float32 on the device, from the levels of B images of this shape."""
+        levels = [
+            torch.from_numpy(np.stack(level)).to(self.device).permute(0, 3, 1, 2)  # channels last, as they are
+            for level in zip(*inputs, strict=True)
+        ]
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            return self.network.from_levels(levels, shape)
