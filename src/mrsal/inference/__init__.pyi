@@ -1,5 +1,6 @@
 from .any_model import open_model as open_model
 from .calibration import ShareCalibration as ShareCalibration
+from .density_predictor import DensityPredictor as DensityPredictor
 from .executor import TRIES as TRIES, Execute as Execute, execute_here as execute_here
 from .job import predict_job as predict_job
 from .onnx_export import export_model as export_model

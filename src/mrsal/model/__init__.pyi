@@ -16,7 +16,7 @@ from .hub import (
     push_to_hub as push_to_hub,
     save_pretrained as save_pretrained,
 )
-from .improved import ImprovedNetwork as ImprovedNetwork
+from .improved import ImprovedConfig as ImprovedConfig, ImprovedNetwork as ImprovedNetwork
 from .network import (
     RGB as RGB,
     ModelConfig as ModelConfig,
