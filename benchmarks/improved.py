@@ -164,6 +164,7 @@ class Options:
     dropout: float = 0.25
     sets: tuple[str, ...] = SETS
     epochs: int = 8
+    stop: int = 0  # stop after this epoch, with a schedule for all of them; 0: go on to the end
     batch: int = 8
     rate: float = 2e-3  # of the readout
     stream_rate: float = 0.0  # of the stream, in units of each tensor's root mean square; 0 leaves it as it is
@@ -252,7 +253,7 @@ def parameter_groups(network: ImprovedNetwork, options: Options) -> list[dict]:
     return groups
 
 
-def train(work: Path, name: str, options: Options, stop_at: float = np.inf) -> None:
+def train(work: Path, name: str, options: Options) -> None:
     folder = work / "runs" / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "options.json").write_text(json.dumps(asdict(options), indent=1))
@@ -319,7 +320,7 @@ def train(work: Path, name: str, options: Options, stop_at: float = np.inf) -> N
         save(average, folder / "average.pt")
         (folder / "log.json").write_text(json.dumps(rows, indent=1))
         print(name, {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}, flush=True)
-        if time.time() > stop_at:
+        if epoch + 1 == options.stop:
             break
 
 
