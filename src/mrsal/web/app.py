@@ -113,7 +113,7 @@ def build(studio: Studio) -> Any:
             with gr.Column(min_width=240):
                 gr.Markdown("# mrsal\nWhere do people look in an image?", elem_id="title")
             model = gr.Dropdown(list(studio.models), value=studio.models[0], label="Model", elem_id="model")
-            mode = gr.Radio(["fast", "exact"], value="fast", label="Mode (fast is nearly exact)", elem_id="mode")
+            mode = gr.Radio(["fast", "exact"], value="fast", label="Mode, for Mr-CNN only", elem_id="mode")
         with gr.Tab("Images"):
             _images_tab(studio, model, mode)
         with gr.Tab("Compare two designs"):
