@@ -194,6 +194,7 @@ def train(run: Path, archive: NativeArchive, variant: str, epochs: int) -> None:
 
         config = fit_input(config, archive.samples)
         resume = (run / "state.pt").is_file()
+        loop.keep_freed_memory()  # as mrsal train does
         loop.train(archive.samples, run, config, resume=resume, on_progress=on_progress)
 
 

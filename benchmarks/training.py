@@ -203,6 +203,8 @@ def plain_rate(folder: Path, device: str, stretch: float, _: str) -> float:
 
 
 def our_rate(folder: Path, device: str, stretch: float, precision: str) -> float:
+    if device != "cuda":
+        loop.keep_freed_memory()  # as mrsal train does
     samples = samples_in(folder)
     config = fit_input(TrainConfig(epochs=1000, precision=precision, device=device), samples)
     marks: list[

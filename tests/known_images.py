@@ -1,4 +1,4 @@
-"""Pictures of one colour, as bytes and in tars, and a model whose map of a picture is known."""
+"""Images of one colour, as bytes and in tars, and a model whose map of an image is known."""
 
 import io
 import tarfile
@@ -11,7 +11,7 @@ from mrsal.inference.saliency_model import SaliencyModel
 
 
 class Brightness(SaliencyModel):
-    """A model whose maps are known: how bright a picture is."""
+    """A model whose maps are known: the brightness of the image."""
 
     def __init__(self):
         self.calls = 0
@@ -37,17 +37,17 @@ def write_tar(path, members, mode="w"):
 
 
 def grey_ramp(size=64):
-    """A grey picture that gets brighter from left to right: ``(H, W, 3)`` uint8."""
+    """A grey image that gets brighter from left to right: ``(H, W, 3)`` uint8."""
     return np.repeat(np.tile(np.linspace(40, 215, size).astype(np.uint8), (size, 1))[..., None], 3, axis=2)
 
 
-def film(path, pictures):
-    """A video without loss, ten pictures a second."""
+def film(path, images):
+    """A lossless video with ten frames per second."""
     av = pytest.importorskip("av")
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=10)
-        stream.height, stream.width, stream.pix_fmt = *pictures[0].shape[:2], "bgr0"
-        for pixels in pictures:
+        stream.height, stream.width, stream.pix_fmt = *images[0].shape[:2], "bgr0"
+        for pixels in images:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode())
     return path

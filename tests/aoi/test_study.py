@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from messages import mentions
+from messages import mentions, naming
 from PIL import Image
 
 from mrsal import cli
@@ -162,7 +162,7 @@ def test_check_says_2_where_it_could_not_check(run, arguments):
 
 
 def test_a_map_that_is_no_density_is_refused():
-    with pytest.raises(InputError, match="-1"):
+    with pytest.raises(InputError, match=naming(-1)):
         _ = FunctionModel(lambda image: image[..., 0] - 1.0).predict(np.zeros((4, 4, 3), np.uint8)).density
 
 

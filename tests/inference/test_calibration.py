@@ -1,4 +1,4 @@
-"""Intervals against simulated studies and SciPy's distributions; a fit that finds what the data were drawn from."""
+"""Intervals against simulated studies and SciPy's distributions; a fit finds the parameters of simulated data."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ TYPICAL = ShareCalibration(slope=0.7, concentration=8)
 
 
 def simulate(rng, shares, fixations, calibration=TYPICAL):
-    """Numbers of fixations inside, drawn step by step: the mean, the true share of the picture, the sample."""
+    """Numbers of fixations inside, drawn step by step: the mean, the true share of the image, the sample."""
     inside, outside = shares**calibration.slope, (1 - shares) ** calibration.slope
     mean = inside / (inside + outside)
     true = rng.beta(mean * calibration.concentration, (1 - mean) * calibration.concentration)

@@ -52,7 +52,10 @@ def test_the_module_that_is_exported_is_the_fast_mode_for_every_variant(config):
 
 
 def test_the_file_gives_the_maps_of_torch_for_images_of_any_size(exported):
-    ours, theirs = load_model("mrcnn", device="cpu", precision="fp32", mode="fast"), OnnxPredictor(exported, device="cpu")
+    ours, theirs = (
+        load_model("mrcnn", device="cpu", precision="fp32", mode="fast"),
+        OnnxPredictor(exported, device="cpu"),
+    )
     photograph = noise((12, 16)).repeat(20, axis=0).repeat(20, axis=1)
     for image in (photograph, photograph[:, :100], noise((1, 7)), noise((901, 333))):
         expected = ours(image)

@@ -1,4 +1,4 @@
-"""From what users type to files, names that never clash, and a job that goes on past what is broken."""
+"""Paths become files with names that never clash, and the job goes on after files that are broken."""
 
 import io
 import os
@@ -22,7 +22,7 @@ from mrsal.inference.options import PredictOptions
 
 @pytest.fixture
 def job(monkeypatch, tmp_path):
-    """Run a job with that model; relative paths start in a folder of the test's own."""
+    """Run a job with that model; relative paths start in the folder of the test."""
     monkeypatch.setattr(inference_job, "open_model", lambda *_, **__: Brightness())
     monkeypatch.chdir(tmp_path)
     return lambda paths, out="out", **options: predict_job(
@@ -31,14 +31,14 @@ def job(monkeypatch, tmp_path):
     )
 
 
-def picture(path, value=128):
+def write_image(path, value=128):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (8, 6), (value,) * 3).save(path)
     return path
 
 
-def first_picture(path):
-    """Of a video, or a picture: ``(H, W, 3)`` int."""
+def first_frame(path):
+    """The image, or the first frame of a video: ``(H, W, 3)`` int."""
     if path.suffix == ".jpg":
         return read_image(path).astype(int)
     with pytest.importorskip("av").open(str(path)) as container:
@@ -46,15 +46,15 @@ def first_picture(path):
 
 
 def names(paths, **options):
-    sources, complaints = find_inputs([str(path) for path in paths], **options)
-    assert complaints == []
-    return [source.name.as_posix() for source in sources]
+    inputs, errors = find_inputs([str(path) for path in paths], **options)
+    assert errors == []
+    return [file.name.as_posix() for file in inputs]
 
 
 @pytest.fixture
 def photos(tmp_path):
     for name in ("b.png", "a.jpg", "deep/c.webp", "deep/er/a.jpg"):
-        picture(tmp_path / "photos" / name)
+        write_image(tmp_path / "photos" / name)
     (tmp_path / "photos" / "notes.doc").write_text("")
     (tmp_path / "photos" / ".hidden.jpg").write_text("")
     return tmp_path / "photos"
@@ -70,7 +70,7 @@ def test_patterns_are_expanded_where_no_shell_does(photos, monkeypatch):
     assert names(["*.jpg"]) == ["a"]
     assert names(["*"]) == ["a", "b"]
     assert names(["**/*.[jw]*"]) == ["a", "c", "deep/er/a"]
-    picture(photos / "d[1].png")
+    write_image(photos / "d[1].png")
     assert names(["d[1].png"]) == ["d[1]"]  # a file of that name comes before the pattern
 
 
@@ -80,10 +80,10 @@ def test_a_list_is_relative_to_its_folder_and_may_hold_anything_but_lists(photos
     list_.write_bytes("# mine\r\n\r\n  b.png \r\ndeep\r\n*.jpg\r\n".encode("utf-8-sig"))
     assert names([f"{prefix}{list_}"]) == ["b", "c", "a"]
     list_.write_text("b.png\ngone.png\nhttps://a.b/c.jpg\n")
-    sources, complaints = find_inputs([f"{prefix}{list_}"])
-    assert [source.name.name for source in sources] == ["b"]
-    assert mentions(str(complaints[0]), list_, 2, "gone.png")
-    assert mentions(str(complaints[1]), list_, 3, "https://a.b/c.jpg")
+    inputs, errors = find_inputs([f"{prefix}{list_}"])
+    assert [file.name.name for file in inputs] == ["b"]
+    assert mentions(str(errors[0]), list_, 2, "gone.png")
+    assert mentions(str(errors[1]), list_, 3, "https://a.b/c.jpg")
 
 
 def test_a_file_named_twice_is_predicted_once(photos):
@@ -91,7 +91,7 @@ def test_a_file_named_twice_is_predicted_once(photos):
 
 
 def test_two_files_never_get_one_name(tmp_path):
-    paths = [picture(tmp_path / name) for name in ("x/a.jpg", "y/a.jpg", "y/A.png", "y/b.jpg", "y/b.png", "z.png")]
+    paths = [write_image(tmp_path / name) for name in ("x/a.jpg", "y/a.jpg", "y/A.png", "y/b.jpg", "y/b.png", "z.png")]
     found = names(paths)
     assert found == ["x/a", "y/a_jpg", "y/A_png", "b_jpg", "b_png", "z"]
     assert len({name.casefold() for name in found}) == len(paths)
@@ -99,7 +99,7 @@ def test_two_files_never_get_one_name(tmp_path):
 
 def test_folders_below_a_folder_stay_where_names_clash(tmp_path):
     for name in ("x/a.jpg", "x/a.png", "y/a.jpg", "y/a.png", "y/a_jpg.png"):
-        picture(tmp_path / "d" / name)
+        write_image(tmp_path / "d" / name)
     found = names([tmp_path / "d"], recursive=True)
     assert found == ["x/a_jpg", "x/a_png", "y/a_jpg_jpg", "y/a_png", "y/a_jpg_png"]
     assert names([tmp_path / "d" / "x"]) == ["a_jpg", "a_png"]
@@ -107,7 +107,7 @@ def test_folders_below_a_folder_stay_where_names_clash(tmp_path):
 
 def test_a_name_may_begin_with_a_tilde(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    picture(tmp_path / "~no-such-user.png")
+    write_image(tmp_path / "~no-such-user.png")
     assert names(["~no-such-user.png"]) == ["~no-such-user"]
 
 
@@ -141,14 +141,14 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
 )
 def test_what_leads_nowhere_is_reported_and_the_rest_done(job, tmp_path, path, named, caplog):
     (tmp_path / "empty").mkdir()
-    picture(tmp_path / "a.png")
+    write_image(tmp_path / "a.png")
     assert job([path, "a.png"]) == Summary(done=1, failed=1)
     assert mentions(caplog.text, named)
     assert (tmp_path / "out" / "a_overlay.jpg").is_file()
 
 
 def test_every_format_at_once_and_its_values(job, tmp_path):
-    picture(tmp_path / "a.png", 51)
+    write_image(tmp_path / "a.png", 51)
     assert job(["a.png"], format=("npy", "png", "overlay")) == Summary(done=1)
     np.testing.assert_allclose(np.load(tmp_path / "out" / "a.npy"), np.full((6, 8), 0.2), rtol=1e-6)
     with Image.open(tmp_path / "out" / "a.png") as written:
@@ -158,7 +158,7 @@ def test_every_format_at_once_and_its_values(job, tmp_path):
 
 def test_broken_files_at_any_place_are_skipped_and_maps_keep_their_names(job, tmp_path, caplog):
     for i in range(12):
-        picture(tmp_path / f"{i:02}.png", 20 * i)
+        write_image(tmp_path / f"{i:02}.png", 20 * i)
     for broken in (0, 5, 6, 11):
         (tmp_path / f"{broken:02}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (tmp_path / "IMG.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
@@ -184,7 +184,7 @@ def test_inputs_are_never_overwritten_nor_results_read(job, photos, tmp_path, ca
     assert job(["photos"], "photos/maps", recursive=True) == Summary(done=4)
 
 
-def test_a_file_beside_the_picture_that_may_be_the_users_is_not_overwritten(job, photos):
+def test_a_file_beside_the_image_that_may_be_the_users_is_not_overwritten(job, photos):
     (photos / "a.npy").write_bytes(b"mine")
     with pytest.raises(InputError, match=naming(photos / "a.npy", "a.jpg", "--out")):
         job(["photos/a.jpg"], "photos", format=("npy",))
@@ -195,7 +195,7 @@ def test_a_file_beside_the_picture_that_may_be_the_users_is_not_overwritten(job,
 
 
 def test_the_times_of_a_video_are_not_overwritten(job, tmp_path):
-    picture(tmp_path / "a_times.png")
+    write_image(tmp_path / "a_times.png")
     (tmp_path / "a.mp4").touch()
     with pytest.raises(InputError, match=naming("a_times.npy", "a_times.png", "a.mp4")):
         job(["a_times.png", "a.mp4"], format=("npy",))
@@ -204,9 +204,9 @@ def test_the_times_of_a_video_are_not_overwritten(job, tmp_path):
         job(["a.mp4"], ".", format=("npy",))
 
 
-def test_each_picture_of_a_tar_has_its_result(job, tmp_path):
+def test_each_image_of_a_tar_has_its_result(job, tmp_path):
     for name in ("a.png", "b.jpg"):
-        picture(tmp_path / name)
+        write_image(tmp_path / name)
     with tarfile.open(tmp_path / "s.tar", "w") as tar:
         tar.add("a.png")
         tar.add("b.jpg", "deep/b.jpg")
@@ -235,7 +235,7 @@ def test_an_overlay_has_the_colours_and_the_opacity_that_were_asked_for(job, tmp
 
     def overlay(**options):
         assert job([source], **options).done == 1
-        return first_picture(tmp_path / "out" / f"a_overlay{kind[1:]}")
+        return first_frame(tmp_path / "out" / f"a_overlay{kind[1:]}")
 
     def colourfulness(picture):
         return np.ptp(picture, axis=2).max()

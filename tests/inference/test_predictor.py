@@ -193,13 +193,13 @@ def standardised(pyramid):
 
 
 def archived(pyramid, grid):
-    """An image of an archive; nothing but the values of its pyramid counts."""
+    """An image of an archive; only the values of its pyramid matter."""
     return ArchiveImage(pyramid.shape, lambda: np.zeros((*pyramid.shape, 3), np.uint8), pyramid, grid)
 
 
 @pytest.fixture
 def pyramid():
-    """Of a picture with black and white in it, so that standardised values leave [0, 1]."""
+    """The pyramid of an image with black and white parts, so that standardised values leave [0, 1]."""
     image = picture(40, 50).copy()
     image[:9, :9], image[-9:, -9:] = 0, 255
     return Pyramid.from_image(image)
@@ -224,7 +224,7 @@ def test_float_levels_in_the_unit_range_give_the_map_of_the_picture(pyramid):
 
 
 def test_standardised_levels_reach_a_checkpoint_without_statistics_as_they_are(pyramid):
-    """As in the historical scripts; such a checkpoint does not say what it was trained on, so nothing is warned about."""
+    """As in the historical scripts; such a checkpoint does not say what it was trained on, so there is no warning."""
     network, levels = loud(tiny(trained_range=None)), standardised(pyramid)
     values = cpu(network).predict(archived(levels, CORNERS), mode="crops").values
     expected = torch.sigmoid(grid_logits(network, batch_of_one(levels), CORNERS, mode="crops")[0])
@@ -268,7 +268,7 @@ def test_a_photograph_is_never_warned_about(trained_range, pyramid):
 
 @pytest.fixture
 def ramp():
-    """Brighter to the right, over a grey picture."""
+    """A map that rises to the right, of a grey image."""
     values = np.tile(np.linspace(0.2, 0.7, 30, dtype=np.float32), (20, 1))
     return SaliencyMap(values, np.full((20, 30, 3), 128, np.uint8))
 

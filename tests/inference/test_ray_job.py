@@ -1,4 +1,4 @@
-"""Ray's workers do what one process does: same bytes, same scores; a killed one loses nothing and doubles nothing."""
+"""Ray's workers do what one process does: same bytes, same scores; a killed worker changes nothing."""
 
 import contextlib
 import io
@@ -66,12 +66,12 @@ def photos(tmp_path_factory):
     root = tmp_path_factory.mktemp("inputs")
     rng = np.random.default_rng(0)
 
-    def picture(name):
+    def write_image(name):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rng.integers(0, 256, (rng.integers(20, 40), 30, 3), dtype=np.uint8)).save(root / name)
 
     for name in [f"photos/{i}.png" for i in range(8)] + ["photos/deep/1.png", "photos/1.jpg", "more/x.png"]:
-        picture(name)
+        write_image(name)
     (root / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
     parquet.write_table(pa.table({"file": ["more/x.png", "photos/2.png", "more/gone.png"]}), root / "list.parquet")
     write_tar(root / "web.tar", {f"{i}.png": encoded(40 * i) for i in range(3)} | {"bad.png": b"\x89PNG"})
@@ -93,7 +93,7 @@ def files(folder):
 
 @pytest.fixture(scope="module")
 def deadly(ray_modules):
-    """A folder with a model that takes its process with it on one of the pictures."""
+    """A folder with a model that kills its process on one of the images."""
     (ray_modules / "deadly.py").write_text(
         "import os, signal\n"
         "def model(image):\n"
@@ -106,7 +106,7 @@ def deadly(ray_modules):
 
 @pytest.fixture
 def one_thread():
-    """As a worker has: the order in which threads add moves the last digit."""
+    """One thread, as workers have: the last digit depends on the order in which threads add."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -114,7 +114,7 @@ def one_thread():
 
 
 def workers():
-    """The processes that Ray keeps for a job of ours, by what it calls them; Linux only."""
+    """The processes that do a job, by the names that Ray gives them; Linux only."""
     names = {}
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
@@ -123,7 +123,7 @@ def workers():
 
 
 def kill_a_worker(out, pids):
-    """Kill the process that does shard 0 while it is at it: one map is there, the others are not."""
+    """Kill the process that does shard 0 after its first map."""
     while not any(out.rglob("*.npy")):
         time.sleep(0.002)
     [pid] = workers()
@@ -199,7 +199,7 @@ def test_scores_are_those_of_one_process(ray_here, one_thread, native_folder, ch
 
 
 def test_an_image_that_kills_its_worker_ends_the_evaluation(ray_here, deadly, native_folder, tmp_path, monkeypatch):
-    """Ray would start another worker for it without end."""
+    """Ray itself would start another worker for it again and again."""
     monkeypatch.syspath_prepend(deadly)
     options = EvaluateOptions(
         data_dir=native_folder,
@@ -256,7 +256,7 @@ def execute_by(monkeypatch, execute):
 
 @pytest.fixture
 def in_process(monkeypatch, tmp_path):
-    """Shards are done here, by a job that went through pickle, and a model whose maps are known."""
+    """Shards are done in this process, by a job that was pickled, with a model whose maps are known."""
 
     def execute(job, items):
         job = pickle.loads(pickle.dumps(job))
@@ -361,7 +361,7 @@ def test_without_ray_the_install_line_is_printed(monkeypatch, tmp_path):
         pass
 
 
-def test_a_tar_that_was_mended_is_done_whole(in_process, tmp_path):
+def test_a_tar_that_was_replaced_is_done_whole(in_process, tmp_path):
     for path in (tmp_path / "in").iterdir():
         path.unlink()
     whole = write_tar(tmp_path / "in" / "w.tar", {f"photos/{i}.png": encoded(40 * i) for i in range(4)})

@@ -26,7 +26,7 @@ FOLDERS, STEMS, SUFFIXES = (
 
 
 def in_memory(inputs):
-    """What ``tell_apart`` is to give: path to name, in order, or None if two have one name in the end."""
+    """The expected result of ``tell_apart``: path to name, in order, or None if two names are the same."""
     names = {}
     for path, name in inputs:
         names.setdefault(path, name)
@@ -78,7 +78,7 @@ def test_names_are_those_of_a_simple_program():
 
 
 def test_one_process_and_a_cluster_give_the_same_names(tmp_path):
-    """On real files, from the command's arguments on; the machine of a cluster gets a whole folder, here in any order."""
+    """With real files: one process lists the arguments of the command, and a cluster gets the files in any order."""
     rng = random.Random(1)
     for case in range(15):
         folder = tmp_path / str(case)

@@ -1,4 +1,4 @@
-"""What all models have in common: the same call for each kind, modes that exist, and a stream that keeps its order."""
+"""The interface of all models: one call for every kind, modes that exist, and a stream that keeps its order."""
 
 import threading
 import time
@@ -207,7 +207,7 @@ def test_models_and_functions_are_models_and_nothing_else_is():
 
 
 class Picky(Brightness):
-    """Refuses a batch in which there is an image of this brightness; remembers what it was given at once."""
+    """Refuses batches with an image of this brightness, and remembers all batches."""
 
     def __init__(self, refused=None, *, batch_size=1):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Shards: the names of one process, whatever the order; only what is not finished is done, and never with other settings."""
+"""Shards have the names of one process in any order; finished shards are not repeated, and settings must agree."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""Maps on disk are found by name, checked, and scored as any model; so is any Python function."""
+"""Maps on disk are found by name, checked, and scored like any model, and so are Python functions."""
 
 import numpy as np
 import pytest

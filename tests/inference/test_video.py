@@ -1,4 +1,4 @@
-"""Videos made on the spot, predicted, and decoded again: what comes out is judged by what went in."""
+"""Videos are made here, predicted and decoded again; the results are compared with what was in them."""
 
 import sys
 from collections import deque
@@ -21,7 +21,7 @@ H, W, RATE = 33, 47, 25
 
 
 def write(path, pictures, *, times=None, time_base=Fraction(1, RATE), rotation=0, sound=None):
-    """Pictures as a lossless FFV1 video, in MP4 as H.264."""
+    """Write images as a lossless FFV1 video, or in MP4 as H.264."""
     height, width, _ = pictures[0].shape
     codec, pix_fmt = ("libx264", "yuv420p") if path.suffix in (".mp4", ".mov") else ("ffv1", "bgr0")
     with av.open(str(path), "w") as container:

@@ -154,7 +154,8 @@ def test_each_image_is_scored_once_by_one_process_and_all_get_all_scores(count, 
     for values, _ in answers.values():
         assert values.keys() == expected.keys()
         for metric in expected:
-            np.testing.assert_array_equal(values[metric], expected[metric])
+            # not to the bit: the processes have fewer threads, which add in another order
+            np.testing.assert_allclose(values[metric], expected[metric], rtol=1e-12, atol=1e-14)
     reported = [name for _, names in answers.values() for name in names]
     assert sorted(reported) == sorted(example.name for example in examples)
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mrsal.aoi.areas import Area
 from mrsal.aoi.contours import contour_lines
 from mrsal.aoi.spots import Spot
-from mrsal.evaluation.report.pictures import _FIXATION, _GUTTER
+from mrsal.evaluation import FIXATION_COLOUR, GUTTER
 
 
 def with_areas(picture: NDArray[np.uint8], areas: Sequence[Area], labels: Sequence[str]) -> NDArray[np.uint8]:
@@ -106,17 +106,17 @@ def with_spots(picture: NDArray[np.uint8], spots: Sequence[Spot]) -> NDArray[np.
     font = ImageFont.load_default(1.3 * radius)
     for a, b in pairwise(spots):
         pen.line([(a.x, a.y), (b.x, b.y)], fill="black", width=3 * width)
-        pen.line([(a.x, a.y), (b.x, b.y)], fill=_FIXATION, width=width)
+        pen.line([(a.x, a.y), (b.x, b.y)], fill=FIXATION_COLOUR, width=width)
     for number, spot in reversed(list(enumerate(spots, start=1))):  # the first spot is on top
         box = (spot.x - radius, spot.y - radius, spot.x + radius, spot.y + radius)
-        pen.ellipse(box, fill=_FIXATION, outline="black", width=width)
+        pen.ellipse(box, fill=FIXATION_COLOUR, outline="black", width=width)
         pen.text((spot.x, spot.y), str(number), fill="black", font=font, anchor="mm")
     return np.asarray(page)
 
 
 def side_by_side(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Two pictures beside each other, at their own sizes, on white."""
-    page = Image.new("RGB", (left.shape[1] + _GUTTER + right.shape[1], max(left.shape[0], right.shape[0])), "white")
+    page = Image.new("RGB", (left.shape[1] + GUTTER + right.shape[1], max(left.shape[0], right.shape[0])), "white")
     page.paste(Image.fromarray(left), (0, 0))
-    page.paste(Image.fromarray(right), (left.shape[1] + _GUTTER, 0))
+    page.paste(Image.fromarray(right), (left.shape[1] + GUTTER, 0))
     return np.asarray(page)

@@ -11,7 +11,12 @@ from .options import (
     SubmitOptions as SubmitOptions,
 )
 from .report.curves import read_history as read_history, save_curves as save_curves
-from .report.pictures import comparison_picture as comparison_picture, sheet as sheet
+from .report.pictures import (
+    FIXATION_COLOUR as FIXATION_COLOUR,
+    GUTTER as GUTTER,
+    comparison_picture as comparison_picture,
+    sheet as sheet,
+)
 from .report.tables import score_table as score_table, table_lines as table_lines
 from .scores import Scores as Scores
 from .submission_job import find_stimuli as find_stimuli, report_problems as report_problems, submit_job as submit_job

@@ -23,7 +23,7 @@ from mrsal.inference import video
 from mrsal.inference.options import PredictOptions
 from mrsal.inference.result_names import TAR, stem, tell_apart, with_suffix
 
-_IMAGES = (*EXTENSIONS, *UNREAD)  # those that cannot be read give an error, which is better than to ignore them
+_IMAGES = (*EXTENSIONS, *UNREAD)  # formats that cannot be read give an error instead of being ignored
 _KNOWN = (*_IMAGES, *video.EXTENSIONS, TAR)
 _ENDINGS = {"npy": ".npy", "png": ".png", "overlay": "_overlay.jpg"}
 _VIDEO_ENDINGS = {"npy": ".npy", "png": "", "overlay": "_overlay.mp4"}

@@ -170,9 +170,8 @@ class Predictor(NetworkModel):
         maps = []
         for probabilities, grid in zip(torch.sigmoid(logits), grids, strict=True):
             full = F.interpolate(probabilities[None, None], grid.shape, mode="bicubic", align_corners=grid.corners)
-            low, high = (
-                probabilities.aminmax()
-            )  # bicubic interpolation overshoots, and at a density of 0 no fixation would be possible
+            # bicubic interpolation overshoots, and where the density is 0 no fixation would be possible
+            low, high = probabilities.aminmax()
             maps.append(full[0, 0].clamp_(low, high).cpu().numpy())
         return maps
 

@@ -65,9 +65,7 @@ class SaliencyMap:
             return density / density.sum()  # which is 1 but for the rounding of float32
         values = self.values.astype(np.float64)
         if values.min() < 0:
-            raise InputError(
-                f"expected a map of values of at least 0 for a density, got values down to {values.min():.3g}"
-            )
+            raise InputError(f"a density has no negative values, got a map with values down to {values.min():.3g}")
         total = values.sum()
         return values / total if total > 0 else np.full(values.shape, 1 / values.size)
 

@@ -127,7 +127,7 @@ def predict_video(
         raise InputError(f"expected a smoothing of at least 0 seconds, got {smoothing}")
     if every < 1:
         raise InputError(f"expected every to be at least 1, got {every}")
-    heat = _VideoHeat(opacity, colormap, root=model.gives_density)
+    heat = _Heat(opacity, colormap, root=model.gives_density)
     count, time = 0, 0.0
     with _Video(Path(path), sound=any(file.suffix.lower() == ".mp4" for file in outs)) as source, ExitStack() as stack:
         writers = [stack.enter_context(_writer(file, source, heat)) for file in outs]
@@ -201,7 +201,7 @@ def _smoothed(
         yield frame, state
 
 
-class _VideoHeat:
+class _Heat:
     """Lays maps over frames, with a range of colours that widens at once and narrows slowly."""
 
     def __init__(self, opacity: float, colormap: str, *, root: bool) -> None:
@@ -306,7 +306,7 @@ class _Video(AbstractContextManager["_Video"]):
         self.damage = self.damage or f"damaged at {time:.1f} s: {what}"
 
 
-def _writer(path: Path, source: _Video, heat: _VideoHeat) -> AbstractContextManager[_Write]:
+def _writer(path: Path, source: _Video, heat: _Heat) -> AbstractContextManager[_Write]:
     if path.resolve() == source.path.resolve():
         raise InputError(f"the result would overwrite {source.path}; choose another folder or name")
     if path.suffix.lower() == ".mp4":
@@ -319,7 +319,7 @@ def _writer(path: Path, source: _Video, heat: _VideoHeat) -> AbstractContextMana
 
 
 @contextmanager
-def _mp4(path: Path, source: _Video, heat: _VideoHeat) -> Iterator[_Write]:
+def _mp4(path: Path, source: _Video, heat: _Heat) -> Iterator[_Write]:
     av = source.av
     options = {"movflags": "+faststart"}
     try:

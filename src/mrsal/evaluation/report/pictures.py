@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 from mrsal.images import resize
 from mrsal.inference import colour_map
 
-_GUTTER = 8
-_FIXATION = "#E69F00"  # Okabe and Ito's orange
+GUTTER = 8
+FIXATION_COLOUR = "#E69F00"  # Okabe and Ito's orange
 
 
 def comparison_picture(
@@ -35,7 +35,7 @@ def comparison_picture(
     height, width, _ = stimulus.shape
     size = int(np.clip(height / 22, 11, 30))
     font, band = ImageFont.load_default(size), round(size * 1.7)
-    page = Image.new("RGB", (3 * width + 2 * _GUTTER, height + band), "white")
+    page = Image.new("RGB", (3 * width + 2 * GUTTER, height + band), "white")
     pen = ImageDraw.Draw(page)
     parts = {
         "Stimulus": stimulus,
@@ -43,7 +43,7 @@ def comparison_picture(
         "Fixations (ground truth)": colour_map(ground_truth),
     }
     for column, (title, part) in enumerate(parts.items()):
-        left = column * (width + _GUTTER)
+        left = column * (width + GUTTER)
         page.paste(Image.fromarray(part), (left, band))
         pen.text((left + 2, band / 2), title, fill="black", font=font, anchor="lm")
         if column == 1 and caption and pen.textlength(title + caption, font) < width - size:
@@ -77,7 +77,7 @@ def with_fixations(stimulus: NDArray[np.uint8], x: NDArray, y: NDArray, *, size:
     for column, row in zip(xs, ys, strict=True):
         if np.isfinite(column) and np.isfinite(row):
             box = (column - radius, row - radius, column + radius, row + radius)
-            pen.ellipse(box, fill=_FIXATION, outline="black", width=max(1, round(radius / 3)))
+            pen.ellipse(box, fill=FIXATION_COLOUR, outline="black", width=max(1, round(radius / 3)))
     return np.asarray(picture.resize(size, Image.Resampling.LANCZOS))
 
 
@@ -86,10 +86,10 @@ def sheet(pictures: Sequence[NDArray[np.uint8]], *, width: int = 900, columns: i
     scaled = [resize(p, round(p.shape[0] * width / p.shape[1]), width) for p in pictures]
     rows = [scaled[i : i + columns] for i in range(0, len(scaled), columns)]
     heights = [max(p.shape[0] for p in row) for row in rows]
-    page = Image.new("RGB", (columns * (width + _GUTTER) - _GUTTER, sum(heights) + _GUTTER * (len(rows) - 1)), "white")
+    page = Image.new("RGB", (columns * (width + GUTTER) - GUTTER, sum(heights) + GUTTER * (len(rows) - 1)), "white")
     top = 0
     for row, height in zip(rows, heights, strict=True):
         for column, picture in enumerate(row):
-            page.paste(Image.fromarray(picture), (column * (width + _GUTTER), top))
-        top += height + _GUTTER
+            page.paste(Image.fromarray(picture), (column * (width + GUTTER), top))
+        top += height + GUTTER
     return np.asarray(page)
