@@ -69,8 +69,8 @@ class Block(nn.Module):
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x if self.expand is None else F.relu6(self.expand(x))
-        y = self.project(F.relu6(self.depthwise(y)))
+        y = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
+        y = self.project(F.relu6(self.depthwise(y), inplace=True))
         return x + y if self.residual else y
 
 
@@ -82,7 +82,9 @@ class Stem(nn.Module):
         self.convolution = Convolution(3, STEM_CHANNELS, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu6(self.convolution((x * 255 - 127) / 128))  # the range that the pretrained weights know
+        return F.relu6(
+            self.convolution((x * 255 - 127) / 128), inplace=True
+        )  # the range that the pretrained weights know
 
 
 class Stream(nn.Module):
@@ -160,7 +162,10 @@ def gaussian_resampling(inputs: int, outputs: int, sigma: Tensor) -> Tensor:
 
 def resample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """``(..., h, w)`` by the matrices ``(H, h)`` and ``(W, w)`` to ``(..., H, W)``."""
-    return rows.to(x.dtype) @ x @ columns.to(x.dtype).T
+    x = (
+        x.contiguous() @ columns.to(x.dtype).T
+    )  # one product of two matrices; of channels last it would be many small ones
+    return (x.transpose(-1, -2) @ rows.to(x.dtype).T).transpose(-1, -2)
 
 
 # ------------------------------------------------------------------------------------------------------------------- network
