@@ -68,6 +68,7 @@ def test_train_writes_checkpoints_and_logs(run, data, request, tmp_path):
     assert network.config.mean != (0, 0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("watched", ["CC", "agreement"])
 def test_train_validates_and_keeps_the_best(run, native_folder, tmp_path, watched):
     options = ("--use_val", "--val_metric", watched, *QUICK)
@@ -81,6 +82,7 @@ def test_train_validates_and_keeps_the_best(run, native_folder, tmp_path, watche
     assert mentions(out, watched)
 
 
+@pytest.mark.slow
 def test_improvements_trains_the_blur_variant_and_resume_goes_on(run, native_folder, tmp_path):
     arguments = ["train", "--data_dir", native_folder, "--improvements", "1", *QUICK[2:]]
     assert run(*arguments, "--out_dir", tmp_path, "--epochs", "1")[0] == 0
@@ -248,6 +250,7 @@ def test_what_a_terminated_command_had_begun_to_write_is_removed(run, film, chec
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
 def test_a_run_that_is_told_to_stop_says_how_to_go_on_and_has_its_own_exit_status(
     run, native_folder, tmp_path, monkeypatch, number, status
@@ -328,6 +331,7 @@ def test_a_switch_takes_nothing_but_0_and_1(run, native_folder, name, value):
     assert name.replace("-w", "_w") in complaint and f"expected 0 or 1, got '{value[1:]}'" in complaint
 
 
+@pytest.mark.slow
 def test_the_script_trains_as_users_of_the_method_call_it(few_samples, tmp_path):
     command = [sys.executable, ROOT / "train.py", "--data_dir", few_samples, "--out_dir", tmp_path, *QUICK]
     done = subprocess.run([*command, "--use_val", "1", "--using_windows", "0"], capture_output=True, text=True)

@@ -143,6 +143,7 @@ print(right, tracemalloc.get_traced_memory()[1])
 """
 
 
+@pytest.mark.slow
 def test_many_inputs_take_hardly_any_memory():
     """As in a crawl: the same ten names in each of 2000 folders."""
     path = {"PYTHONPATH": str(Path(mrsal.__file__).parents[1])}

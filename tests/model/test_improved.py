@@ -131,6 +131,7 @@ def test_resampling_is_pytorchs_interpolation(inputs, outputs):
     torch.testing.assert_close(resample(x, matrix, matrix), theirs, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stride", [8, 16, 32])
 @torch.inference_mode()
 def test_a_mirrored_picture_gives_mirrored_features_once_they_are_centred(stride):
@@ -263,6 +264,7 @@ def test_log_densities_are_finite_for_black_and_white(network):
 # ONNX
 
 
+@pytest.mark.slow
 def test_as_onnx_it_gives_the_same_for_pictures_of_any_size(network, tmp_path):
     pytest.importorskip("onnxscript", reason="needs pip install 'mrsal[onnx]'")
     onnxruntime = pytest.importorskip("onnxruntime", reason="needs pip install 'mrsal[onnx]'")

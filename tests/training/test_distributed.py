@@ -179,6 +179,7 @@ def _first_fails(fabric):
     return on_first(fabric, work)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("job", "message"), [(_one_fails, "a damaged image"), (_first_fails, "a full disk")])
 def test_an_error_of_one_process_is_raised_on_all(job, message):
     answers = run(2, job)

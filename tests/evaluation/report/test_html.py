@@ -236,6 +236,7 @@ def test_fixations_lie_where_they_were(tmp_path):
     assert target[80, -5].sum() < target[80, 5].sum()
 
 
+@pytest.mark.slow
 def test_nine_photographs_stay_under_three_megabytes(tmp_path):
     rng = np.random.default_rng(0)
     coarse = Image.fromarray(rng.integers(0, 256, (90, 120, 3), dtype=np.uint8))
