@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,9 +120,13 @@ def make_folder(folder: str | Path) -> Path:
     return folder
 
 
+_UMASK_LOCK = threading.Lock()
+
+
 def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
+    with _UMASK_LOCK:  # the mask can only be read by setting it, and two threads at a time would lose it
+        mask = os.umask(0)
+        os.umask(mask)
     return mask
 
 

@@ -114,6 +114,8 @@ class Setting:
         """Say which rule a value breaks; empty if the value is allowed."""
         if value is None and self.is_optional:
             return ""
+        if self.is_sequence and isinstance(value, str):
+            return "must be a list, not a single text"
         for item in value if self.is_sequence else (value,):
             if self.choices and item not in self.choices:
                 return f"must be one of {', '.join(self.choices)}"

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_up_examples import example
 from messages import mentions, naming
 from rich.console import Console
 
@@ -19,6 +20,7 @@ from mrsal.evaluation.job import evaluate_job
 from mrsal.evaluation.options import EvaluateOptions
 from mrsal.evaluation.report.tables import score_table, table_lines
 from mrsal.evaluation.scores import Scores
+from mrsal.evaluation.task import _draw
 from mrsal.inference import FunctionModel, execute_here
 from mrsal.inference.simple_models import centre
 
@@ -133,3 +135,14 @@ def test_a_narrow_terminal_breaks_no_interval(width):
     console = Console(width=width, record=True, file=io.StringIO())
     console.print(score_table(results, intervals=True, width=width))
     assert console.export_text().count("-1.25 to 0.25") == len(results)
+
+
+def test_comparisons_of_stimuli_with_one_name_in_two_folders_are_two_files(tmp_path):
+    row = {"NSS": 1.0}
+    for folder in ("action", "art"):
+        made = replace(example("001.jpg", [3.0], [4.0]), name=f"{folder}/001.jpg")
+        _draw(tmp_path, frozenset([made.name]), made, np.ones(made.shape), row)
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.jpg")) == [
+        "action/001_comparison.jpg",
+        "art/001_comparison.jpg",
+    ]

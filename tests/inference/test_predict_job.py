@@ -259,3 +259,16 @@ def test_a_video_is_smoothed_and_predicted_at_intervals_as_asked_for(job, tmp_pa
     np.testing.assert_allclose(brightness(dark, bright, dark, bright, dark, every=4), 0, atol=1e-3)
     smooth = brightness(dark, bright, bright, bright, smoothing=0.2)  # seconds; pictures are 0.1 s apart
     np.testing.assert_allclose(smooth, 1 - np.exp(-np.arange(4) / 2), atol=1e-3)
+
+
+def test_a_mode_is_for_networks_and_other_models_ignore_it(tmp_path):
+    Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
+    options = PredictOptions(
+        paths=(str(tmp_path / "a.png"),), out=tmp_path / "out", model="centre", mode="fast", format=("npy",)
+    )
+    assert predict_job(options, console=Console(file=io.StringIO())).done == 1
+
+
+def test_one_text_is_no_list_of_paths(tmp_path):
+    with pytest.raises(InputError, match=naming("paths", "a.png")):
+        PredictOptions(paths="a.png", out=tmp_path)

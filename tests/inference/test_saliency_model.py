@@ -1,5 +1,7 @@
 """The interface of all models: one call for every kind, modes that exist, and a stream that keeps its order."""
 
+import pickle
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -17,10 +19,20 @@ from mrsal.datasets import ArchiveImage
 from mrsal.errors import DataError, FileError, InputError, MrsalError
 from mrsal.evaluation.adjustment import Adjusted, fit_adjustment
 from mrsal.evaluation.baselines import CentreBias, InterObserver
-from mrsal.inference import BASELINES, FunctionModel, SaliencyMap, SaliencyModel, as_model, open_model
+from mrsal.inference import (
+    BASELINES,
+    FunctionModel,
+    Predictor,
+    SaliencyMap,
+    SaliencyModel,
+    as_model,
+    load_model,
+    open_model,
+)
 from mrsal.inference.saliency_model import predict_stream
 from mrsal.model.checkpoint import save_checkpoint
 from mrsal.model.grid import Grid
+from mrsal.model.improved import ImprovedNetwork
 from mrsal.model.network import MrCNN
 from mrsal.model.pyramid import Pyramid
 
@@ -326,3 +338,50 @@ def test_errors_that_are_not_about_an_image_end_the_stream():
 def test_a_batch_has_at_least_one_image(batch_size):
     with pytest.raises(InputError, match=naming("batch_size", batch_size)):
         list(predict_stream(Brightness(), [], batch_size=batch_size))
+
+
+def test_a_name_that_ships_comes_before_a_folder_of_that_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mrcnn").mkdir()
+    Image.new("L", (8, 6)).save(tmp_path / "mrcnn" / "a.png")
+    for model in (open_model("mrcnn"), load_model("mrcnn")):
+        assert model.calibration is not None
+    with pytest.raises(DataError):  # the folder of maps, which has none of this name
+        open_model("./mrcnn").require(["b.png"])
+
+
+def test_images_whose_grids_differ_do_not_share_a_batch():
+    predictor = Predictor(MrCNN(tiny()), device="cpu", precision="fp32", mode="crops")
+    predictor.network.output.weight.data *= 30
+    rng = np.random.default_rng(0)
+    images = []
+    for shape in ((40, 60), (90, 31), (40, 60)):
+        pixels = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+        pyramid, grid = Pyramid.from_image(pixels), Grid.historical(shape)
+        images += [ArchiveImage(shape, lambda pixels=pixels: pixels, pyramid, grid), pixels]
+    together = [map_.values for map_ in predictor.predict_many(images, batch_size=6)]
+    alone = [map_.values for map_ in predictor.predict_many(images, batch_size=1)]
+    for first, second in zip(together, alone, strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+def test_a_map_can_be_sent_to_another_process():
+    map_ = FunctionModel(lambda image: image.mean(axis=2)).predict(PIXELS)
+    again = pickle.loads(pickle.dumps(map_))
+    np.testing.assert_array_equal(again.values, map_.values)
+    np.testing.assert_array_equal(again.image, PIXELS)
+
+
+def test_a_function_may_import_modules_of_its_folder_when_it_is_called(tmp_path, monkeypatch):
+    (tmp_path / "late_model.py").write_text("def f(image):\n    import late_help\n    return late_help.g(image)\n")
+    (tmp_path / "late_help.py").write_text("def g(image):\n    return image.mean(axis=2)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path not in ("", str(tmp_path))])
+    assert open_model("late_model:f").predict(PIXELS).values.shape == SHAPE
+
+
+def test_a_checkpoint_can_be_given_as_a_path(tmp_path):
+    path = save_checkpoint(MrCNN(tiny()), tmp_path / "cnn.pth")
+    assert open_model(path).predict(PIXELS).values.shape == SHAPE
+    with pytest.raises(InputError, match="ImprovedNetwork"):
+        Predictor(ImprovedNetwork())

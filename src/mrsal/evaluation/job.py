@@ -31,6 +31,7 @@ from mrsal.evaluation.task import ScoringTask
 from mrsal.files import new_folder
 from mrsal.inference import Execute, SaliencyModel, execute_here
 from mrsal.metrics.protocols import protocol as protocol_called
+from mrsal.model import shipped_name
 from mrsal.progress import log_file, progress_bar
 
 log = logging.getLogger("mrsal")
@@ -62,7 +63,8 @@ def evaluate_job(
     task = ScoringTask.of(options)
     task.model.require(example.name for example in task.examples)
     validation = _validation(options) if options.adjust else []
-    name = Path(options.model_path).stem if Path(options.model_path).exists() else options.model_path
+    is_file = shipped_name(options.model_path) is None and Path(options.model_path).exists()
+    name = Path(options.model_path).stem if is_file else options.model_path
     about = _about(options, task.model)
     run = new_folder(options.out_dir / "eval")
     with log_file(run / "log.txt"), progress_bar(console) as bar:

@@ -124,4 +124,4 @@ def _draw(folder: Path, names: frozenset[str], example: Example, map_: NDArray, 
         shown = {metric: row[metric] for metric in ("sAUC", "NSS", "CC") if np.isfinite(row.get(metric, np.nan))}
         caption = "  ".join(f"{metric} {score:.2f}" for metric, score in shown.items())
         picture = comparison_picture(example.stimulus(), map_, example.ground_truth(), caption=caption)
-        save_jpeg(picture, folder / f"{Path(example.name).stem}_comparison.jpg")
+        save_jpeg(picture, folder / f"{Path(example.name).with_suffix('').as_posix()}_comparison.jpg")

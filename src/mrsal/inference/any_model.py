@@ -13,7 +13,7 @@ RUNTIMES = ("auto", "torch", "onnx")
 
 
 def open_model(
-    name: str,
+    name: str | Path,
     *,
     improvements: int | None = None,
     device: str = "auto",
@@ -50,6 +50,7 @@ def open_model(
     """
     if runtime not in RUNTIMES:
         raise InputError(f"expected one of the runtimes {', '.join(RUNTIMES)}, got {runtime!r}")
+    name = str(name)
     path = Path(name)
     if runtime == "onnx" or (runtime == "auto" and path.suffix.lower() == ".onnx"):
         from mrsal.inference.onnx_predictor import OnnxPredictor
@@ -62,9 +63,10 @@ def open_model(
     from mrsal.inference.calibration import shipped_calibration
     from mrsal.inference.predictor import predictor_of
     from mrsal.inference.stored_maps import open_maps
-    from mrsal.model import SCHEME, WEIGHTS_FILE, check_improvements, load_network
+    from mrsal.model import SCHEME, WEIGHTS_FILE, check_improvements, load_network, shipped_name
 
-    is_maps = path.is_dir() and not (path / WEIGHTS_FILE).is_file()
+    # a name that ships comes before a folder of that name, such as a checkout of mrsal
+    is_maps = shipped_name(name) is None and path.is_dir() and not (path / WEIGHTS_FILE).is_file()
     if is_maps or path.suffix.lower() in SUFFIXES:
         return open_maps(path, resize=resize)
     if ":" in name and not name.startswith(SCHEME) and not path.exists():
@@ -94,13 +96,12 @@ def load_function(name: str) -> FunctionModel:
     if not (module_name and attribute):
         raise InputError(f"expected package.module:function, got {name!r}")
     here = str(Path.cwd())
-    sys.path.insert(0, here)  # as python -m does
+    if here not in sys.path:
+        sys.path.insert(0, here)  # as python -m does; it stays there, since the function may import when it is called
     try:
         function: Any = importlib.import_module(module_name)
     except ImportError as error:
         raise InputError(f"cannot import {module_name!r}: {error}; start in its folder, or install it") from error
-    finally:
-        sys.path.remove(here)
     for part in attribute.split("."):
         if not hasattr(function, part):
             raise InputError(f"{module_name} has no {attribute!r}; check the name after the colon")

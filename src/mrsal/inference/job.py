@@ -92,12 +92,13 @@ def predict_inputs(
 ) -> Iterator[tuple[InputFile, MrsalError | None]]:
     """Predict images, then videos, into ``options.out``; yields each of them and its error, or None if it succeeded."""
     images = (file for file in inputs if not file.is_video)
-    image_model = model.with_mode(options.mode)
+    mode = options.mode if model.is_network else None
+    image_model = model.with_mode(mode)
     for file, result in predict_stream(image_model, images, read=InputFile.read, name=lambda file: str(file.name)):
         yield file, _save(file, result, options) if isinstance(result, SaliencyMap) else result
     for file in inputs:
         if file.is_video:
-            yield file, _predict_video(file, model.with_mode(options.mode or model.video_mode), options, bar)
+            yield file, _predict_video(file, model.with_mode(mode or model.video_mode), options, bar)
 
 
 def _save(file: InputFile, map_: SaliencyMap, options: PredictOptions) -> MrsalError | None:

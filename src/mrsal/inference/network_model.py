@@ -26,6 +26,8 @@ class NetworkModel(SaliencyModel):
         How the shares of this very network differ from measured ones.
     """
 
+    is_network = True
+
     def __init__(
         self,
         network: Any,  # its type is that of the subclass

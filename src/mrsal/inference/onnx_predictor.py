@@ -63,6 +63,8 @@ class OnnxPredictor(SaliencyModel):
         If the file is missing, damaged, of another version, or not a network of mrsal.
     """
 
+    is_network = True
+
     mode = MODE
     modes: tuple[str, ...] = (MODE,)
 

@@ -22,6 +22,7 @@ from mrsal.inference.saliency_map import SaliencyMap
 from mrsal.inference.saliency_model import PreparedImage
 from mrsal.model import (
     MODES,
+    SCALES,
     Grid,
     ImprovedNetwork,
     MrCNN,
@@ -66,6 +67,8 @@ class Predictor(NetworkModel):
         mode: str | None = None,
         calibration: ShareCalibration | None = None,
     ) -> None:
+        if not isinstance(network, MrCNN):
+            raise InputError(f"expected Mr-CNN, got {type(network).__name__}; mrsal.load_model opens both networks")
         mode = mode or "exact"
         if mode not in MODES:
             raise InputError(f"expected one of the modes {', '.join(MODES)}, got {mode!r}")
@@ -147,21 +150,26 @@ class Predictor(NetworkModel):
         if isinstance(image, ArchiveImage):
             return replace(prepared, network_input=(image.pyramid, image.grid))
         pyramid = Pyramid.from_image(prepared.pixels)
-        # the relative centres of this grid are the same for every shape, so images of any shapes can share a batch
         return replace(prepared, network_input=(pyramid, Grid.cells(prepared.shape)))
 
     def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
-        pyramids, grids = zip(*(image.network_input for image in images), strict=True)
-        for pyramid in pyramids:
+        groups: dict[object, list[PreparedImage]] = {}
+        for image in images:
+            pyramid, grid = image.network_input
             self._check_range(pyramid)
-        return [image.map(values) for image, values in zip(images, self._maps(pyramids, grids), strict=True)]
+            groups.setdefault(_batch_key(pyramid, grid), []).append(image)
+        maps: dict[int, SaliencyMap] = {}
+        for group in groups.values():
+            pyramids, grids = zip(*(image.network_input for image in group), strict=True)
+            maps |= {id(i): i.map(values) for i, values in zip(group, self._maps(pyramids, grids), strict=True)}
+        return [maps[id(image)] for image in images]
 
     def grid_map(self, pyramid: Pyramid, grid: Grid) -> NDArray[np.float32]:
         """The map of an image that is already scaled, computed on any grid: ``(H, W)`` float32 in [0, 1]."""
         return self._maps([pyramid], [grid])[0]
 
     def _maps(self, pyramids: Sequence[Pyramid], grids: Sequence[Grid]) -> list[NDArray[np.float32]]:
-        """The maps of several images; their grids must have the same centres in the scaled images."""
+        """The maps of several images that have the same :func:`_batch_key`."""
         levels = [torch.stack(level) for level in zip(*(p.tensors(self.device) for p in pyramids), strict=True)]
         if pyramids[0].standardised:  # to [0, 1]; the network then normalises them to the values of the archive again
             levels = [level * self.network.std + self.network.mean for level in levels]
@@ -229,6 +237,15 @@ def load_model(
     network, _ = load_network(name_or_path)
     calibration = shipped_calibration(name_or_path)
     return predictor_of(network, device=device, precision=precision, mode=mode, calibration=calibration)
+
+
+def _batch_key(pyramid: Pyramid, grid: Grid) -> object:
+    """What images need to have in common to share a batch: the kind of their values, and the centres in the scaled images.
+
+    The centres of :meth:`Grid.cells` are the same for images of any shape; those of the historical files are not.
+    """
+    centres = [side.tobytes() for scale in SCALES for side in grid.centres(scale)]
+    return pyramid.standardised, pyramid.levels[0].dtype, tuple(centres)
 
 
 def predictor_of(network: Network, **options: Any) -> NetworkModel:

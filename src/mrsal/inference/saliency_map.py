@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,10 @@ class SaliencyMap:
         self.values = values
         self.log_density = log_density
         self._image = image
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With the image itself, since a function that reads it may not be known in another process."""
+        return {"values": self.values, "log_density": self.log_density, "_image": self.image}
 
     def __repr__(self) -> str:
         height, width = self.values.shape

@@ -80,6 +80,8 @@ class SaliencyModel(ABC):
         The mode for the frames of a video, unless the user chooses another.
     batch_size : int
         The number of images that the model predicts together.
+    is_network : bool
+        Whether a mode that a user chooses is for this model; other models ignore it.
     gives_density : bool
         Whether the maps are densities, which are used as they are, and not values that only rank the pixels.
     calibration : ShareCalibration or None
@@ -90,6 +92,7 @@ class SaliencyModel(ABC):
     modes: tuple[str, ...] = ()
     video_mode: str | None = None
     batch_size: int = 1
+    is_network: bool = False
     gives_density: bool = False
     calibration: ShareCalibration | None = None
 

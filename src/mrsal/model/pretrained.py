@@ -34,7 +34,9 @@ def checkpoint_path(name_or_path: str | Path | None = None) -> Path:
 
 def load_network(name_or_path: str | Path | None = None) -> tuple[Network, dict[str, Any]]:
     """Load a network, and the values that were saved with its weights; ``name_or_path`` is as for :func:`mrsal.load_model`."""
-    if name_or_path is not None and (str(name_or_path).startswith(SCHEME) or Path(name_or_path).is_dir()):
+    # a name that ships comes before a folder of that name, such as a checkout of mrsal
+    is_folder = shipped_name(name_or_path) is None and Path(str(name_or_path)).is_dir()
+    if name_or_path is not None and (is_folder or str(name_or_path).startswith(SCHEME)):
         return load_pretrained(name_or_path)
     path = checkpoint_path(name_or_path)
     if not path.is_file():
