@@ -36,7 +36,7 @@ def main() -> None:
     osie = Path(os.environ.get("MRSAL_DATA") or ROOT.parent / "shared" / "data") / "osie"
     manifest = {
         "name": arguments.name,
-        "file": {"name": weights.name, "sha256": sha256(weights), "bytes": weights.stat().st_size},
+        "file": about_file(weights),
         "architecture": network.config.to_dict(),
         "data": {
             "name": "OSIE, training split: 500 images, 15,000 samples",
@@ -69,7 +69,12 @@ def means(path: Path) -> dict[str, object]:
     return {"protocol": scores.protocol} | {metric: round(mean, 4) for metric, mean in scores.mean().items()}
 
 
+def about_file(path: Path) -> dict[str, object]:
+    return {"name": path.name, "sha256": sha256(path), "bytes": path.stat().st_size}
+
+
 def sha256(*paths: Path) -> str:
+    """The checksum of the files' contents, one after the other."""
     digest = hashlib.sha256()
     for path in paths:
         digest.update(path.read_bytes())

@@ -10,12 +10,12 @@ python benchmarks/areas.py --fit --model mrsal
 
 import argparse
 import csv
-import hashlib
 import json
 import os
 from pathlib import Path
 
 import numpy as np
+from bundle import about_file, sha256
 from safetensors import safe_open
 
 from mrsal.metrics import PROTOCOLS
@@ -76,7 +76,7 @@ def main() -> None:
     steps = recipe(runs, arguments.run)
     manifest = {
         "name": NAME,
-        "file": {"name": weights.name, "sha256": sha256(weights), "bytes": weights.stat().st_size},
+        "file": about_file(weights),
         "network": IMPROVED,
         "architecture": network.config.to_dict(),
         "data": [describe(data, root) for data in DATA],
@@ -158,13 +158,6 @@ def scores(run: Path) -> dict[str, object]:
             mean, low, high = (round(float(v), 4) for v in (values.mean(), values.mean() - half, values.mean() + half))
             found[part][metric] = {"mean": mean, "low": low, "high": high}
     return found
-
-
-def sha256(*paths: Path) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 if __name__ == "__main__":

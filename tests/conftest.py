@@ -7,7 +7,8 @@ the tests of a file stay on one of them (``--dist loadfile``).
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import torch
 from tiny_data import write_folder
 from tiny_network import WIDTHS
 
-from mrsal import model
+from mrsal import cli, model
 from mrsal.datasets import FixationDataset, load
 from mrsal.datasets.archives import historical, native, sampling
 from mrsal.inference.onnx_export import export_model
@@ -79,6 +80,26 @@ def tiny_training() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:  # its own, since a test may undo what it changed
         patch.setattr(model, "ModelConfig", partial(model.ModelConfig, **WIDTHS))
         yield
+
+
+@pytest.fixture
+def run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_training: None
+) -> Callable[..., tuple[int, str, str]]:
+    """Run ``mrsal`` with arguments in a folder of its own; returns exit status, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_(*arguments: object, entry: Callable[[], None] = cli.main) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mrsal", *map(str, arguments)])
+        try:
+            entry()
+            status = 0
+        except SystemExit as leaving:
+            status = leaving.code or 0
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run_
 
 
 @pytest.fixture(scope="session")

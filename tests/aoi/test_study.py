@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,34 +10,20 @@ import pytest
 from messages import mentions, naming
 from PIL import Image
 
-from mrsal import cli
 from mrsal.errors import InputError
 from mrsal.images import image_size, read_image
 from mrsal.inference import FunctionModel
 
 
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    """Run ``mrsal`` where two designs, their boxes and a model lie; returns exit status, standard output and error."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def study(tmp_path):
+    """Two designs, their boxes and a model, in the folder in which ``run`` runs ``mrsal``."""
     pixels = np.full((100, 200, 3), 50, np.uint8)
     pixels[:50, :100] = 150  # half of all brightness
-    Image.fromarray(pixels).save("a.png")
-    Image.fromarray(pixels[:, ::-1]).save("b.png")
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    Image.fromarray(pixels[:, ::-1]).save(tmp_path / "b.png")
     (tmp_path / "boxes.json").write_text('{"cta": [0, 0, 100, 50], "logo": [100, 50, 100, 50]}')
     (tmp_path / "own_light.py").write_text("def light(image):\n    return image.mean(axis=2)\n")
-
-    def run_(*arguments):
-        monkeypatch.setattr(sys, "argv", ["mrsal", *map(str, arguments)])
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as leaving:
-            status = leaving.code or 0
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run_
 
 
 LIGHT = ("--model", "own_light:light", "--boxes", "boxes.json")

@@ -23,24 +23,6 @@ ROOT = Path(__file__).resolve().parents[2]
 QUICK = ("--epochs", "1", "--batch_size", "16", "--device", "cpu")
 
 
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path, tiny_training):
-    """Run ``mrsal`` with arguments in a folder of its own; returns exit status, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run_(*arguments, entry=cli.main):
-        monkeypatch.setattr(sys, "argv", ["mrsal", *map(str, arguments)])
-        try:
-            entry()
-            status = 0
-        except SystemExit as leaving:
-            status = leaving.code or 0
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run_
-
-
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
     """Weights as they start, with a louder output so that maps vary."""

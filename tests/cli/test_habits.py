@@ -25,24 +25,6 @@ SOURCE = Path(mrsal.__file__).parents[1]
 MAIN = "import sys; sys.argv[0] = 'mrsal'; from mrsal.cli import main; main()"
 
 
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path, tiny_training):
-    """Run ``mrsal`` in a folder of its own; returns exit status, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run_(*arguments):
-        monkeypatch.setattr(sys, "argv", ["mrsal", *map(str, arguments)])
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as leaving:
-            status = leaving.code or 0
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run_
-
-
 def script(*arguments, **environment):
     """Run ``mrsal`` in a process of its own, whose output is no terminal."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}

@@ -62,18 +62,17 @@ class DensityPredictor(NetworkModel):
         prepared = super().prepare(image, name=name)
         return replace(prepared, network_input=scaled_levels(prepared.pixels, self.network.config.resolutions))
 
-    def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
-        """The maps of images in their order; those of one shape go through the network together."""
-        groups: dict[tuple[int, int], list[int]] = {}
-        for i, image in enumerate(images):
-            groups.setdefault(image.shape, []).append(i)
-        maps: dict[int, SaliencyMap] = {}
-        for shape, members in groups.items():
-            log_densities = self._log_densities([images[i].network_input for i in members], shape)
-            for i, log_density in zip(members, log_densities.cpu().numpy(), strict=True):
-                values = np.exp(log_density - log_density.max())
-                maps[i] = images[i].map(values, log_density=log_density)
-        return [maps[i] for i in range(len(images))]
+    def _batch_key(self, image: PreparedImage) -> object:
+        """The shape of the image."""
+        return image.shape
+
+    def _predict_batch(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
+        log_densities = self._log_densities([image.network_input for image in images], images[0].shape)
+        maps = []
+        for image, log_density in zip(images, log_densities.cpu().numpy(), strict=True):
+            values = np.exp(log_density - log_density.max())
+            maps.append(image.map(values, log_density=log_density))
+        return maps
 
     @torch.inference_mode()
     def _log_densities(self, inputs: Sequence[Sequence[np.ndarray]], shape: tuple[int, int]) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,6 @@ from mrsal.model import (
     MrCNN,
     Network,
     Pyramid,
-    channels_last,
     grid_logits,
     is_unit,
     load_network,
@@ -72,7 +71,7 @@ class Predictor(NetworkModel):
         mode = mode or "exact"
         if mode not in MODES:
             raise InputError(f"expected one of the modes {', '.join(MODES)}, got {mode!r}")
-        super().__init__(channels_last(network), device=device, precision=precision, calibration=calibration)
+        super().__init__(network, device=device, precision=precision, calibration=calibration)
         self.mode = mode
 
     @staticmethod
@@ -97,53 +96,6 @@ class Predictor(NetworkModel):
         other.mode = str(mode)
         return other
 
-    def predict(self, image: object, *, name: str = "", mode: str | None = None) -> SaliencyMap:
-        """Predict where people look.
-
-        Parameters
-        ----------
-        image : path, PIL image or array
-            ``(H, W, 3)`` or ``(H, W)``, uint8, or float in [0, 1]; of any size.
-        name : str
-            The name of the image, for error messages.
-        mode : str, optional
-            ``"exact"``; ``"fast"``, which is several times faster and nearly the same; or ``"crops"``, the slow reference.
-            None: the mode of the predictor, by default ``"exact"``.
-
-        Returns
-        -------
-        SaliencyMap
-            The map, in the size of the image.
-        """
-        return super(Predictor, self.with_mode(mode)).predict(image, name=name)
-
-    def predict_many(
-        self, images: Iterable[object], *, batch_size: int | None = None, mode: str | None = None
-    ) -> Iterator[SaliencyMap]:
-        """Predict many images of any sizes, in order; the next images are read while the network runs.
-
-        Parameters
-        ----------
-        images : iterable
-            The images, as for :meth:`predict`.
-        batch_size : int, optional
-            The number of images that go through the network together. None: 16 on a GPU, and 1 on a CPU, where larger
-            batches are no faster.
-        mode : str, optional
-            The mode, as for :meth:`predict`.
-
-        Yields
-        ------
-        SaliencyMap
-            The map of each image.
-
-        Raises
-        ------
-        FileError, DataError, InputError
-            If an image cannot be read, after the maps of the images before it.
-        """
-        yield from super(Predictor, self.with_mode(mode)).predict_many(images, batch_size=batch_size)
-
     def prepare(self, image: object, *, name: str = "") -> PreparedImage:
         """Read and scale an image; an image of an archive is scaled already."""
         prepared = super().prepare(image, name=name)
@@ -152,24 +104,27 @@ class Predictor(NetworkModel):
         pyramid = Pyramid.from_image(prepared.pixels)
         return replace(prepared, network_input=(pyramid, Grid.cells(prepared.shape)))
 
-    def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
-        groups: dict[object, list[PreparedImage]] = {}
-        for image in images:
-            pyramid, grid = image.network_input
+    def _batch_key(self, image: PreparedImage) -> object:
+        """The kind of the values, and the centres in the scaled images.
+
+        The centres of :meth:`Grid.cells` are the same for images of any shape; those of the historical files are not.
+        """
+        pyramid, grid = image.network_input
+        centres = [side.tobytes() for scale in SCALES for side in grid.centres(scale)]
+        return pyramid.standardised, pyramid.levels[0].dtype, tuple(centres)
+
+    def _predict_batch(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
+        pyramids, grids = zip(*(image.network_input for image in images), strict=True)
+        for pyramid in pyramids:
             self._check_range(pyramid)
-            groups.setdefault(_batch_key(pyramid, grid), []).append(image)
-        maps: dict[int, SaliencyMap] = {}
-        for group in groups.values():
-            pyramids, grids = zip(*(image.network_input for image in group), strict=True)
-            maps |= {id(i): i.map(values) for i, values in zip(group, self._maps(pyramids, grids), strict=True)}
-        return [maps[id(image)] for image in images]
+        return [image.map(values) for image, values in zip(images, self._maps(pyramids, grids), strict=True)]
 
     def grid_map(self, pyramid: Pyramid, grid: Grid) -> NDArray[np.float32]:
         """The map of an image that is already scaled, computed on any grid: ``(H, W)`` float32 in [0, 1]."""
         return self._maps([pyramid], [grid])[0]
 
     def _maps(self, pyramids: Sequence[Pyramid], grids: Sequence[Grid]) -> list[NDArray[np.float32]]:
-        """The maps of several images that have the same :func:`_batch_key`."""
+        """The maps of several images that have the same :meth:`_batch_key`."""
         levels = [torch.stack(level) for level in zip(*(p.tensors(self.device) for p in pyramids), strict=True)]
         if pyramids[0].standardised:  # to [0, 1]; the network then normalises them to the values of the archive again
             levels = [level * self.network.std + self.network.mean for level in levels]
@@ -237,15 +192,6 @@ def load_model(
     network, _ = load_network(name_or_path)
     calibration = shipped_calibration(name_or_path)
     return predictor_of(network, device=device, precision=precision, mode=mode, calibration=calibration)
-
-
-def _batch_key(pyramid: Pyramid, grid: Grid) -> object:
-    """What images need to have in common to share a batch: the kind of their values, and the centres in the scaled images.
-
-    The centres of :meth:`Grid.cells` are the same for images of any shape; those of the historical files are not.
-    """
-    centres = [side.tobytes() for scale in SCALES for side in grid.centres(scale)]
-    return pyramid.standardised, pyramid.levels[0].dtype, tuple(centres)
 
 
 def predictor_of(network: Network, **options: Any) -> NetworkModel:
