@@ -10,7 +10,7 @@ from PIL import Image
 from mrsal.aoi.areas import Area
 from mrsal.errors import DataError, InputError
 from mrsal.web.options import UploadLimits
-from mrsal.web.session import Designs, Workspace, areas_of_rows, is_complete, read_upload, rows_of_areas
+from mrsal.web.session import Designs, Workspace, areas_of_rows, is_to_replace, read_upload, rows_of_areas
 
 LIMITS = UploadLimits(megabytes=0.5, megapixels=0.5, images=3, areas=2)
 
@@ -226,8 +226,16 @@ def test_a_table_gives_its_areas_and_takes_them_back():
 @pytest.mark.parametrize("row", [["", "", "", "", ""], ["cta", "", "", "", ""], ["cta", 1, 2, None, float("nan")]])
 def test_a_row_that_is_being_typed_waits(row):
     assert areas_of_rows([row, ["logo", 0, 0, 1, 1]], (100, 200)) == [Area("logo", 0, 0, 1, 1)]
-    assert not is_complete([row])
-    assert is_complete([["logo", 0, 0, 1, 1]])
+    assert not is_to_replace([row], [])
+    assert is_to_replace([["logo", 0, 0, 1, 1]], [])
+
+
+def test_a_table_is_replaced_only_by_other_rows():
+    shown = rows_of_areas([Area("cta", 1.0, 2.0, 30.0, 40.5)])
+    assert not is_to_replace([["cta ", 1, "2", 30.0, "40.5"]], shown)
+    assert is_to_replace([["cta", 1, 2, 300, 40.5]], shown)
+    assert is_to_replace([["", 1, 2, 30, 40.5]], shown)
+    assert is_to_replace([["cta", 1, 2, "wide", 40.5]], shown)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from mrsal.errors import FileError, InputError, MrsalError
 from mrsal.images import EXTENSIONS
 from mrsal.web.address import addresses, bare, free_port
 from mrsal.web.options import ServeOptions
-from mrsal.web.session import Designs, Workspace, areas_of_rows, is_complete, rows_of_areas
+from mrsal.web.session import Designs, Workspace, areas_of_rows, is_to_replace, rows_of_areas
 from mrsal.web.studio import (
     DIFFERENCE_HEADINGS,
     SHARE_HEADINGS,
@@ -77,7 +77,7 @@ def serve(studio: Studio, *, host: str = ServeOptions.host, port: int | None = N
     host = bare(host)
     port = free_port(host, [port] if port else range(_FIRST_PORT, _FIRST_PORT + 100))
     page = build(studio)
-    page.queue(max_size=studio.limits.waiting, default_concurrency_limit=2, api_open=False)
+    page.queue(max_size=studio.limits.waiting, api_open=False)
     try:
         page.launch(
             server_name=f"[{host}]" if ":" in host else host,
@@ -182,8 +182,8 @@ def _images_tab(studio: Studio, model: Any, mode: Any) -> None:
             shape = studio.predict(workspace.path, model, mode).shape
             workspace = workspace.with_areas(areas_of_rows(rows, shape), limits)
         results = drawn(workspace, model, mode, *settings)
-        if not is_complete(rows):
-            results[2] = gr.skip()  # the user is still typing in this table
+        if not is_to_replace(rows, results[2]):
+            results[2] = gr.skip()
         return results
 
     def on_load(path: str, workspace: Workspace, model: str, mode: str, *settings: Any) -> list[Any]:
@@ -201,9 +201,9 @@ def _images_tab(studio: Studio, model: Any, mode: Any) -> None:
         return gr.File([str(path) for path in paths], visible=True)
 
     _listen(files.change, on_files, [files, *inputs], [chosen, *outputs])
-    _listen(picture.select, on_click, inputs, outputs)
+    _listen(picture.select, on_click, inputs, outputs, trigger_mode="multiple")
     _listen(chosen.input, lambda name, space, *rest: drawn(space.choose(name), *rest), [chosen, *inputs], outputs)
-    _listen(boxes.input, on_edit, [boxes, *inputs], outputs)
+    _listen(boxes.input, on_edit, [boxes, *inputs], outputs, trigger_mode="multiple")
     _listen(load.upload, on_load, [load, *inputs], outputs)
     _listen(
         undo.click, lambda space, *rest: drawn(space.with_areas(space.current[:-1], limits), *rest), inputs, outputs
@@ -280,16 +280,16 @@ def _designs_tab(studio: Studio, model: Any, mode: Any) -> None:
             if designs.sides[side].path:
                 designs = designs.with_rows(side, rows, shapes, limits)
             results = drawn(designs, model, mode, *settings)
-            if not is_complete(rows):
-                results[3 + side] = gr.skip()  # the user is still typing in this table
+            if not is_to_replace(rows, results[3 + side]):
+                results[3 + side] = gr.skip()
             return results
 
         return handle
 
     for side in range(2):
         _listen(files[side].change, on_file(side), [files[side], *inputs], outputs)
-        _listen(pictures[side].select, on_click(side), inputs, outputs)
-        _listen(boxes[side].input, on_edit(side), [boxes[side], *inputs], outputs)
+        _listen(pictures[side].select, on_click(side), inputs, outputs, trigger_mode="multiple")
+        _listen(boxes[side].input, on_edit(side), [boxes[side], *inputs], outputs, trigger_mode="multiple")
     _listen(clear.click, lambda designs, *rest: drawn(designs.cleared(), *rest), inputs, outputs)
     for control in controls:
         _listen(control.change, drawn, inputs, outputs, trigger_mode="always_last")
@@ -298,7 +298,11 @@ def _designs_tab(studio: Studio, model: Any, mode: Any) -> None:
 def _listen(
     event: Callable[..., Any], handle: Callable[..., Any], inputs: list[Any], outputs: Any, **options: Any
 ) -> None:
-    """Call ``handle`` on an event; the page shows the message of an error that the user can correct."""
+    """Call ``handle`` on an event; the page shows the message of an error that the user can correct.
+
+    Handlers run one after the other, since each changes the state that the one before it left. With the trigger mode
+    ``"multiple"``, an event waits for its turn; without it, an event is dropped while an earlier one is being handled.
+    """
 
     @wraps(handle)
     def with_messages(*values: Any) -> Any:
@@ -307,7 +311,16 @@ def _listen(
         except MrsalError as error:
             raise gr.Error(_plain(str(error)), duration=None, print_exception=False) from error
 
-    event(with_messages, inputs, outputs, show_progress="minimal", api_visibility="private", **options)
+    event(
+        with_messages,
+        inputs,
+        outputs,
+        show_progress="minimal",
+        api_visibility="private",
+        concurrency_id="page",
+        concurrency_limit=1,
+        **options,
+    )
 
 
 def _warn(complaints: list[str]) -> None:

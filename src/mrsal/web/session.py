@@ -225,9 +225,19 @@ def areas_of_rows(rows: Iterable[Sequence[Any]], shape: tuple[int, int]) -> list
     return areas
 
 
-def is_complete(rows: Iterable[Sequence[Any]]) -> bool:
-    """Whether all rows of an edited table have all their numbers; a row lacks some while the user is typing."""
-    return all(all(_cells(row)[1:]) for row in rows)
+def is_to_replace(rows: Iterable[Sequence[Any]], by: Sequence[Sequence[Any]]) -> bool:
+    """Whether an edited table is to show other rows: those that the page read from it, such as areas cut to the image.
+
+    While rows still lack numbers, the user is typing, and a table that says the same is left alone, since the user may already
+    be typing in another cell.
+    """
+    cells = [_cells(row) for row in rows]
+    if not all(all(numbers) for _, *numbers in cells):
+        return False
+    try:
+        return [[name, *map(float, numbers)] for name, *numbers in cells] != [list(row) for row in by]
+    except ValueError:  # not numbers, so the page has read others
+        return True
 
 
 def _cells(row: Sequence[Any]) -> list[str]:
