@@ -20,6 +20,7 @@ ORDER = """
 PUBLIC = {
     *("DataError", "FileError", "InputError", "MrsalError", "Stopped", "TrainingError"),
     *("Predictor", "SaliencyMap", "load_model", "evaluate", "Scores", "compare", "TrainConfig", "train"),
+    *("ImprovedTrainConfig", "TrainingImages"),
     *("datasets", "metrics", "__version__"),
 }
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

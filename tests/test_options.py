@@ -169,7 +169,8 @@ def test_every_field_is_documented_and_every_default_allowed(options):
 def test_training_has_the_same_defaults_from_python_and_from_the_command_line():
     config, options = mrsal.TrainConfig(), training.TrainOptions(data_dir=Path())
     assert config == config_of(options)
-    assert config_of(replace(options, improvements=1)).model.variant == "blur"
+    assert mrsal.ImprovedTrainConfig() == config_of(options, improvements=2)
+    assert config_of(options, improvements=1).model.variant == "blur"
     assert config_of(replace(options, epochs=7, watch="NSS")) == replace(config, epochs=7, watch="NSS")
 
 

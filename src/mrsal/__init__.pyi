@@ -10,4 +10,9 @@ from .errors import (
 )
 from .evaluation import Scores as Scores, compare as compare, evaluate as evaluate
 from .inference import Predictor as Predictor, SaliencyMap as SaliencyMap, load_model as load_model
-from .training import TrainConfig as TrainConfig, train as train
+from .training import (
+    ImprovedTrainConfig as ImprovedTrainConfig,
+    TrainConfig as TrainConfig,
+    TrainingImages as TrainingImages,
+    train as train,
+)

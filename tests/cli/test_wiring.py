@@ -207,7 +207,10 @@ OPTIONS: dict[str, dict[str, To]] = {
     },
     "train": {
         "data_dir": To("elsewhere"),
+        "more_data": To(["elsewhere"]),
         "out_dir": To("elsewhere"),
+        "init": To("mrcnn"),
+        "stream_rate": To(0.25),
         "epochs": To(7),
         "num_gpus": To(5, {"devices": 5}),
         "use_val": To(1, {"use_val": True}),

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from messages import mentions, naming
+from tiny_improved import CONFIG, tiny_improved
 from tiny_training import TINY, Crops, assert_same, weights
 
 import mrsal
@@ -25,7 +26,8 @@ from mrsal.evaluation.evaluator import evaluate
 from mrsal.evaluation.report.curves import read_history
 from mrsal.inference.predictor import Predictor
 from mrsal.model.checkpoint import load_checkpoint, load_safely
-from mrsal.training import distributed, loop
+from mrsal.training import distributed, improved, loop, paper
+from mrsal.training.config import ImprovedTrainConfig
 from mrsal.training.distributed import (
     catch_signals,
     exchange,
@@ -34,6 +36,7 @@ from mrsal.training.distributed import (
     readable_memory_errors,
     shared_map,
 )
+from mrsal.training.features import TrainingImages
 from mrsal.training.loop import train
 from mrsal.training.run_folder import last_run
 
@@ -101,7 +104,7 @@ def run(world, job, *arguments):
 
 
 def _train(fabric, out, config, native_folder):
-    loop._CPU_CHUNK = 2
+    paper._CPU_CHUNK = 2
     examples = list(NativeArchive(native_folder).examples("all"))[:4]
 
     def validate(network):
@@ -109,6 +112,31 @@ def _train(fabric, out, config, native_folder):
         return evaluate(predictor, examples, map_over=shared_map(fabric)).mean()
 
     return train(Crops(15), out, config, fabric=fabric, validate=validate)
+
+
+def _fine_tune(fabric, out, config, native_folder, features):
+    improved._CPU_CHUNK = 1
+    images = TrainingImages([NativeArchive(native_folder)], features)
+    return train(images, out, config, start=tiny_improved(), fabric=fabric)
+
+
+@pytest.mark.slow
+def test_the_improved_network_is_the_same_on_one_and_two_processes(native_folder, tmp_path):
+    """With 8 images in batches of 6, the second batch has 2; the processes share the computing of the features."""
+    config = ImprovedTrainConfig(
+        epochs=2, learning_rate=1e-3, stream_rate=1e-3, precision="fp32", device="cpu", model=CONFIG
+    )
+    for world in (1, 2):
+        settings = replace(config, batch_size=6 // world)
+        run(world, _fine_tune, tmp_path / str(world), settings, native_folder, tmp_path / f"features{world}")
+    for row, expected in zip(read_history(tmp_path / "2"), read_history(tmp_path / "1"), strict=True):
+        for name in ("loss", "CC", "learning_rate"):
+            assert row[name] == pytest.approx(expected[name], rel=1e-5), name
+    start = tiny_improved().state_dict()
+    alone, shared = (weights(tmp_path / world / "cnn_epoch_2.pth") for world in "12")
+    for name in ("stream.stages.7.0.project.weight", "readout.conv2.weight", "prior_weight"):
+        off, moved = (shared[name] - alone[name]).norm(), (alone[name] - start[name]).norm()
+        assert off < 0.02 * moved, name
 
 
 @pytest.mark.slow

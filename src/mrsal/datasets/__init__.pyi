@@ -1,8 +1,14 @@
 from .archives.example import ArchiveImage as ArchiveImage, Example as Example
+from .archives.historical import PthArchive as PthArchive
 from .archives.native import NativeArchive as NativeArchive, write_native as write_native
 from .archives.open import open_archive as open_archive
 from .dataset import FixationDataset as FixationDataset, Stimulus as Stimulus
-from .fixations import Fixations as Fixations, fixation_density as fixation_density
+from .degrees import pixels_per_degree_of as pixels_per_degree_of
+from .fixations import (
+    Fixations as Fixations,
+    fixation_density as fixation_density,
+    fixation_map as fixation_map,
+)
 from .job import prepare_job as prepare_job
 from .loaders import LOADERS as LOADERS, load as load
 from .options import DataDir as DataDir, PrepareOptions as PrepareOptions

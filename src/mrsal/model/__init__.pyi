@@ -1,4 +1,4 @@
-from .architecture import Network as Network, header_of as header_of
+from .architecture import Network as Network, header_of as header_of, improvements_of as improvements_of
 from .checkpoint import (
     check_improvements as check_improvements,
     load_checkpoint as load_checkpoint,
@@ -16,7 +16,14 @@ from .hub import (
     push_to_hub as push_to_hub,
     save_pretrained as save_pretrained,
 )
-from .improved import ImprovedConfig as ImprovedConfig, ImprovedNetwork as ImprovedNetwork
+from .improved import (
+    PRIOR_CELLS as PRIOR_CELLS,
+    ImprovedConfig as ImprovedConfig,
+    ImprovedNetwork as ImprovedNetwork,
+    Stream as Stream,
+    level_size as level_size,
+    load_imagenet_weights as load_imagenet_weights,
+)
 from .network import (
     RGB as RGB,
     ModelConfig as ModelConfig,

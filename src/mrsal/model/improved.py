@@ -175,16 +175,16 @@ def resample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 class ImprovedConfig:
     """Everything that fixes the architecture; travels with the weights."""
 
-    resolutions: tuple[int, ...] = (640, 416, 256)
+    resolutions: tuple[int, ...] = (768, 384)
     # longer side of the picture at each resolution, in pixels, largest first; the aspect ratio is kept
 
     strides: tuple[int, ...] = (8, 16, 32)
     # which feature maps of the stream are read at every resolution
 
     cell: int = 16
-    # side of a cell of the readout's grid in pixels of the largest resolution: 640 and 16 give 40 cells
+    # side of a cell of the readout's grid in pixels of the largest resolution: 768 and 16 give 48 cells
 
-    widths: tuple[int, int, int] = (192, 64, 32)
+    widths: tuple[int, int, int] = (128, 64, 32)
     # channels after each layer of the readout
 
     dropout: float = 0.25

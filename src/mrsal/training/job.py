@@ -5,45 +5,71 @@ With several processes, all of them run this code. The first one makes the folde
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from rich.console import Console
 from rich.progress import Progress
 
-from mrsal.datasets import Example, open_archive
+from mrsal.datasets import Example, NativeArchive, PthArchive, open_archive
 from mrsal.errors import FileError, InputError
 from mrsal.evaluation import evaluate, read_history, save_curves
 from mrsal.files import new_folder
-from mrsal.inference import Predictor
+from mrsal.inference import predictor_of
 from mrsal.metrics import HIGHER_IS_BETTER
-from mrsal.model import MrCNN
+from mrsal.model import (
+    ImprovedNetwork,
+    MrCNN,
+    Network,
+    check_improvements,
+    improvements_of,
+    load_network,
+    resolve_precision,
+)
 from mrsal.progress import log_file, progress_bar
 from mrsal.training import loop
-from mrsal.training.config import TrainConfig, config_of, fit_input
+from mrsal.training.config import (
+    AnyConfig,
+    ImprovedTrainConfig,
+    Samples,
+    TrainConfig,
+    config_of,
+    fit_input,
+)
 from mrsal.training.distributed import catch_signals, is_started_by_another, launch, on_first, shared_map
+from mrsal.training.features import TrainingImages
 from mrsal.training.options import MOST_GPUS, TrainOptions
 from mrsal.training.run_folder import last_run
 
 log = logging.getLogger("mrsal")
 
 LAST = "last"  # a value of resume: continue the newest run, or start a new one
+_FEW_IMAGES = 300  # with fewer, the pretrained stream stays as it is, unless the user says otherwise
 
 
 def train_job(options: TrainOptions, *, console: Console) -> Path:
     """Train on the archive in ``data_dir``, and return the folder of the run, ``out_dir/trained/<time>``.
 
-    With ``use_val``, the images of the validation split are predicted in ``fast`` mode after every epoch, shared among the
-    processes. ``resume`` is the folder of a run, or ``"last"``: the newest run in ``out_dir/trained``, or a new one if there is
-    none. A signal to stop (Ctrl-C, SIGTERM, SIGUSR1) ends the run after the current step, and the run is saved.
+    With ``use_val``, the images of the validation split are predicted after every epoch (by Mr-CNN in ``fast`` mode), shared
+    among the processes. ``init`` names the network whose weights training starts from. ``resume`` is the folder of a run, or
+    ``"last"``: the newest run in ``out_dir/trained``, or a new one if there is none. A signal to stop (Ctrl-C, SIGTERM,
+    SIGUSR1) ends the run after the current step, and the run is saved.
+
+    The improved network is trained on ``more_data``, too. What the first stages of its stream give for each image is stored
+    in ``out_dir/features``, for this run and later ones.
     """
-    archive = open_archive(options.data_dir)
-    samples = archive.samples
+    start = load_network(options.init)[0] if options.init else None
+    if start is not None:
+        check_improvements(start, options.improvements, str(options.init))
+    improvements = improvements_of(start) if start is not None else options.improvements or 0
+    archives = _archives(options, improvements)
     devices = _available_devices(options)
-    config = fit_input(replace(config_of(options), devices=devices), samples)
+    config = replace(config_of(options, improvements=improvements), devices=devices)
+    config, samples = _fitted(config, options, archives, start)
     fabric = launch(device=config.device, precision=config.precision, devices=devices, timeout=config.timeout)
     is_first = fabric.is_global_zero
     if not is_first:
@@ -51,21 +77,22 @@ def train_job(options: TrainOptions, *, console: Console) -> Path:
         console = Console(quiet=True)
     if fabric.device.type == "cpu":
         loop.keep_freed_memory()  # the process is the command's own
-    examples = list(archive.examples("val")) if options.use_val else []
-    if options.use_val and not examples:
-        raise InputError(f"{options.data_dir} has no validation images; train without --use_val")
-    validate = _validation(examples, config, fabric) if options.use_val else None
+    validate = _validation(options, archives, config, fabric) if options.use_val else None
     run, resume = on_first(fabric, lambda: _run_folder(options.out_dir, options.resume))
     with log_file(run / "log.txt") if is_first else contextlib.nullcontext(), progress_bar(console) as bar:
-        log.info("%s training samples from %s, variant %s", len(samples), options.data_dir, config.model.variant)
+        data = ", ".join(map(str, [options.data_dir, *options.more_data]))
+        log.info("%s training samples from %s, %s", len(samples), data, _network_line(config, options))
         log.info("%s %s", "resuming" if resume else "writing to", run)
         log.info("%s", _batch_line(config, fabric.world_size))
         log.debug("settings: %s", config)
         with catch_signals() as asked_to_stop:
+            if isinstance(config, ImprovedTrainConfig) and isinstance(samples, TrainingImages):
+                _store_features(samples, config, start, fabric, bar)
             best = loop.train(
                 samples,
                 run,
                 config,
+                start=start,
                 validate=validate,
                 resume=resume,
                 fabric=fabric,
@@ -76,6 +103,57 @@ def train_job(options: TrainOptions, *, console: Console) -> Path:
         on_first(fabric, lambda: save_curves(read_history(run), run / "curves.png"))
         log.info("finished: %s", best)
     return run
+
+
+def _archives(options: TrainOptions, improvements: int) -> list[NativeArchive | PthArchive]:
+    """The archives to train on; those of the improved network are native."""
+    archives = [open_archive(folder) for folder in (options.data_dir, *options.more_data)]
+    if improvements < 2 and options.more_data:
+        raise InputError("--more_data is only for the improved network; add --improvements 2")
+    if improvements == 2:
+        for folder, archive in zip((options.data_dir, *options.more_data), archives, strict=True):
+            if not isinstance(archive, NativeArchive):
+                raise InputError(
+                    f"{folder} has *.pth.tar files, which hold crops, but the improved network needs whole images; "
+                    "make a native archive with: mrsal prepare NAME --root DIR --out DIR"
+                )
+    return archives
+
+
+def _fitted(
+    config: AnyConfig, options: TrainOptions, archives: Sequence[NativeArchive | PthArchive], start: Network | None
+) -> tuple[AnyConfig, Samples | TrainingImages]:
+    """The settings with what depends on the data and on the weights that training starts from, and the samples."""
+    if isinstance(config, ImprovedTrainConfig):
+        images = TrainingImages([a for a in archives if isinstance(a, NativeArchive)], options.out_dir / "features")
+        if images.without:
+            log.warning("left out %d training images without fixations", images.without)
+        if isinstance(start, ImprovedNetwork):
+            config = replace(config, model=start.config)
+        if options.stream_rate is None and len(images) < _FEW_IMAGES:
+            config = replace(config, stream_rate=0.0)
+        return config, images
+    samples = archives[0].samples
+    return (replace(config, model=start.config) if isinstance(start, MrCNN) else fit_input(config, samples)), samples
+
+
+def _store_features(
+    images: TrainingImages, config: ImprovedTrainConfig, start: Network | None, fabric: Fabric, bar: Progress
+) -> None:
+    """Compute what the first stages of the stream give for the images that have not been seen before."""
+    from mrsal.training.improved import frozen_stream, sides_of
+
+    task = bar.add_task("features", total=-(-len(images) // fabric.world_size), note=f"stored in {images.folder}")
+    log.info("features: %.1f GB in %s, computed once", images.nbytes(sides_of(config)) / 1e9, images.folder)
+    images.store_features(
+        frozen_stream(start if isinstance(start, ImprovedNetwork) else None).to(fabric.device),
+        sides_of(config),
+        device=fabric.device,
+        bf16=resolve_precision(config.precision, config.device) == "bf16-mixed",
+        map_over=shared_map(fabric),
+        progress=lambda n: bar.update(task, advance=n),
+    )
+    bar.remove_task(task)
 
 
 def _available_devices(options: TrainOptions) -> int:
@@ -89,15 +167,23 @@ def _available_devices(options: TrainOptions) -> int:
     return min(wanted, max(there, 1))
 
 
-def _validation(examples: list[Example], config: TrainConfig, fabric: Fabric) -> loop.Validate:
-    """A function that scores a network on the validation images, which the processes share."""
+def _validation(
+    options: TrainOptions, archives: Sequence[NativeArchive | PthArchive], config: AnyConfig, fabric: Fabric
+) -> loop.Validate:
+    """A function that scores a network on the validation images, which the processes share; the mean over the archives."""
     if config.watch not in HIGHER_IS_BETTER:
         raise InputError(f"the metric must be one of {', '.join(HIGHER_IS_BETTER)}, got {config.watch!r}")
+    sets: list[list[Example]] = [examples for a in archives if (examples := list(a.examples("val")))]
+    if not sets:
+        raise InputError(f"{options.data_dir} has no validation images; train without --use_val")
 
-    def validate(network: MrCNN) -> dict[str, float]:
-        predictor = Predictor(network, device=config.device, precision=config.precision, mode="fast")
+    def validate(network: Network) -> dict[str, float]:
+        mode = "fast" if isinstance(network, MrCNN) else None
+        predictor = predictor_of(network, device=config.device, precision=config.precision, mode=mode)
         with_agreement = config.watch == "agreement"
-        return evaluate(predictor, examples, agreement=with_agreement, map_over=shared_map(fabric)).mean()
+        map_over = shared_map(fabric)
+        means = [evaluate(predictor, examples, agreement=with_agreement, map_over=map_over).mean() for examples in sets]
+        return {name: float(np.mean([m[name] for m in means])) for name in means[0] if all(name in m for m in means)}
 
     return validate
 
@@ -116,12 +202,21 @@ def _run_folder(out_dir: Path, resume: str | None) -> tuple[Path, bool]:
     return (last, True) if last else (new_folder(out_dir / "trained"), False)
 
 
-def _batch_line(config: TrainConfig, world: int) -> str:
+def _network_line(config: AnyConfig, options: TrainOptions) -> str:
+    """What is trained, and what it starts from."""
+    origin = f" from {options.init}" if options.init else ""
+    if isinstance(config, TrainConfig):
+        return f"variant {config.model.variant}{origin}"
+    stream = "trained, too" if config.stream_rate else "left as it is"
+    return f"the improved network{origin}, its pretrained stream {stream}"
+
+
+def _batch_line(config: AnyConfig, world: int) -> str:
     each = f": {config.batch_size} on each of {world} processes" if world > 1 else ""
     return f"batch {config.batch_size * world}{each}"
 
 
-def _shown_on(bar: Progress, config: TrainConfig) -> Callable[[loop.TrainingProgress], None]:
+def _shown_on(bar: Progress, config: AnyConfig) -> Callable[[loop.TrainingProgress], None]:
     """A function that shows the progress of training on a bar."""
     task = bar.add_task("training", total=None, note="starting")
 
@@ -131,7 +226,7 @@ def _shown_on(bar: Progress, config: TrainConfig) -> Callable[[loop.TrainingProg
             total=config.epochs * state.steps,
             completed=(state.epoch - 1) * state.steps + state.step,
             description=f"epoch {state.epoch}/{config.epochs}",
-            note=f"loss {state.loss:.4f}  accuracy {state.accuracy:.3f}  {state.samples_per_second:.0f} samples/s",
+            note=f"loss {state.loss:.4f}  {state.measure[0]} {state.measure[1]:.3f}  {state.samples_per_second:.0f} samples/s",
         )
 
     return on_progress
@@ -139,9 +234,9 @@ def _shown_on(bar: Progress, config: TrainConfig) -> Callable[[loop.TrainingProg
 
 def _log_epoch(row: dict[str, float]) -> None:
     """Log an epoch's row of ``metrics.csv``."""
+    trained = {
+        name: value for name, value in row.items() if not name.startswith("val_") and name not in ("epoch", "seconds")
+    }
+    training = "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in trained.items())
     scores = "".join(f"  {name.removeprefix('val_')} {row[name]:.3f}" for name in row if name.startswith("val_"))
-    log.info(
-        "epoch %d: loss %.4f  accuracy %.3f  %.0f samples/s%s",
-        *(row[name] for name in ("epoch", "loss", "accuracy", "samples_per_second")),
-        f"  validation{scores}" if scores else "",
-    )
+    log.info("epoch %d: %s%s", row["epoch"], training or "the start", f"  validation{scores}" if scores else "")

@@ -1,4 +1,4 @@
-"""The training loop, with the momentum schedule and the constraint of section 3.2 of the paper. It runs on Lightning Fabric."""
+"""The training loop, for both kinds of network. It runs on Lightning Fabric."""
 
 import contextlib
 import ctypes
@@ -15,21 +15,21 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from mrsal.errors import InputError, Stopped, TrainingError
 from mrsal.files import make_folder, remove_leftovers, write_text
-from mrsal.model import MrCNN, channels_last, constrain_conv1, to_unit
-from mrsal.training.config import Samples, TrainConfig, as_json
-from mrsal.training.distributed import exchange, from_first, launch, on_first, readable_memory_errors
-from mrsal.training.run_folder import History, restore, save_average, save_epoch, save_state
-from mrsal.training.schedule import epoch_batches, momentum_at
+from mrsal.model import ImprovedNetwork, MrCNN, Network, resolve_precision
+from mrsal.training.config import AnyConfig, Samples, TrainConfig, as_json
+from mrsal.training.distributed import exchange, from_first, launch, on_first, readable_memory_errors, shared_map
+from mrsal.training.features import TrainingImages
+from mrsal.training.method import Method
+from mrsal.training.run_folder import History, restore, save_average, save_best, save_epoch, save_state
+from mrsal.training.schedule import epoch_batches
 
-Validate = Callable[[MrCNN], dict[str, float]]
+Validate = Callable[[Network], dict[str, float]]
 
 _GPU_LOG_EVERY = 10  # steps, since reading the loss makes a GPU wait; on a CPU the loss is read every step
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # from malloc.h of glibc
-_CPU_CHUNK = 64  # samples; on a CPU larger chunks are not faster, and fewer of them are harder to share among processes
 _COMPLETE = "The checkpoints of earlier epochs are complete"
 
 
@@ -41,15 +41,18 @@ class TrainingProgress:
     step: int
     steps: int
     loss: float
-    accuracy: float
+    measure: tuple[str, float]
+    # the name and the mean of what is reported beside the loss: the accuracy, or for the improved network the CC
+
     samples_per_second: float
 
 
 def train(
-    samples: Samples,
+    samples: Samples | TrainingImages,
     out: str | Path,
-    config: TrainConfig | None = None,
+    config: AnyConfig | None = None,
     *,
+    start: Network | None = None,
     validate: Validate | None = None,
     resume: bool = False,
     fabric: Fabric | None = None,
@@ -65,12 +68,17 @@ def train(
 
     Parameters
     ----------
-    samples : Samples
-        The samples of an archive, such as :attr:`mrsal.datasets.NativeArchive.samples`.
+    samples : Samples or TrainingImages
+        For Mr-CNN the samples of an archive, such as :attr:`mrsal.datasets.NativeArchive.samples`; for the improved network the
+        images of archives.
     out : str or Path
         The folder for the run: ``cnn_epoch_<n>.pth`` (n from 1), ``cnn_best.pth`` with validation, ``cnn_average.pth`` at the
         end, ``metrics.csv``, ``tensorboard/``, ``config.json``, and ``state.pt``, from which the run is resumed.
-    config : TrainConfig, optional
+    config : TrainConfig or ImprovedTrainConfig, optional
+        The settings, whose type says which network is trained.
+    start : MrCNN or ImprovedNetwork, optional
+        The network whose weights training starts from, with the architecture in ``config``. With validation it is scored as
+        epoch 0, so that the best checkpoint is never worse. None: start anew.
     validate : callable, optional
         A function from the network to scores by name. It is called after every epoch, on every process.
     resume : bool
@@ -115,22 +123,58 @@ def train(
         torch.random.fork_rng(gpus),
         readable_memory_errors(fabric, hint=f"lower --batch_size. {_COMPLETE}"),
     ):
-        run = _Run(fabric, samples, config, out, should_stop, on_progress)
+        torch.manual_seed(config.seed)
+        method = method_of(samples, config, start, fabric)
+        run = _Run(fabric, method, config, out, should_stop, on_progress)
         run.start(resume=resume)
+
+        def scores() -> dict[str, float]:
+            assert validate is not None
+            found = from_first(fabric, _validate(method.saved, validate, config))
+            return {f"val_{name}": float(value) for name, value in found.items()}
+
+        if start is not None and validate is not None and not run.history.rows:
+            run.finish_start({"epoch": 0, **scores()})
+            if on_epoch:
+                on_epoch(run.history.rows[0])
         while run.history.epoch < config.epochs and not _is_enough(run.history, config):
             row = run.epoch()
             if validate is not None:
                 run.save_state()  # if the validation fails, the epoch is not lost
-                scores = from_first(fabric, _validate(run.network, validate, config))
-                row |= {f"val_{name}": float(value) for name, value in scores.items()}
+                row |= scores()
             run.finish_epoch(row)
             if on_epoch:
                 on_epoch(row)
         if config.average > 1:
             on_first(fabric, lambda: save_average(out, config.average))
-    if run.history.best_epoch:
+    if run.history.best_epoch is not None:
         return out / "cnn_best.pth"
     return out / f"cnn_epoch_{run.history.epoch}.pth"
+
+
+def method_of(samples: Samples | TrainingImages, config: AnyConfig, start: Network | None, fabric: Fabric) -> Method:
+    """How the network of these settings is trained; for the improved network, this computes the features of its images."""
+    if isinstance(config, TrainConfig):
+        from mrsal.training.paper import PaperMethod
+
+        if isinstance(samples, TrainingImages) or isinstance(start, ImprovedNetwork):
+            raise InputError("expected samples and weights of Mr-CNN with a TrainConfig; use an ImprovedTrainConfig")
+        return PaperMethod(samples, config, start=start, device=fabric.device)
+    from mrsal.training.improved import ImprovedMethod, frozen_stream, sides_of
+
+    if not isinstance(samples, TrainingImages) or isinstance(start, MrCNN):
+        raise InputError(
+            "expected TrainingImages and an improved network with an ImprovedTrainConfig; use a TrainConfig"
+        )
+    bf16 = resolve_precision(config.precision, config.device) == "bf16-mixed"
+    samples.store_features(
+        frozen_stream(start).to(fabric.device),
+        sides_of(config),
+        device=fabric.device,
+        bf16=bf16,
+        map_over=shared_map(fabric),
+    )
+    return ImprovedMethod(samples, config, start=start, device=fabric.device, bf16=bf16)
 
 
 def keep_freed_memory() -> None:
@@ -146,60 +190,50 @@ def keep_freed_memory() -> None:
         mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
-def _on_device(samples: Samples, device: torch.device) -> Samples:
-    """Move the samples to a GPU that has room for them, so that crops are cut where they are used."""
-    if device.type != "cuda" or samples.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
-        return samples
-    return samples.to(device)
-
-
 @dataclass
 class _Run:
     """The state of a training run, which can be continued from any step."""
 
     fabric: Fabric
-    samples: Samples
-    config: TrainConfig
+    method: Method
+    config: AnyConfig
     out: Path
     should_stop: Callable[[], int]
     on_progress: Callable[[TrainingProgress], None] | None
     history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
-        config = self.config
+        config, method = self.config, self.method
         self.batch_size = config.batch_size * self.fabric.world_size
-        self.steps = -(-len(self.samples) // self.batch_size)  # in an epoch
+        self.steps = -(-method.count // self.batch_size)  # in an epoch
         self.settings = {**as_json(config), "effective_batch": self.batch_size}
-        torch.manual_seed(config.seed)
-        self.network = channels_last(MrCNN(config.model))
-        optimiser = torch.optim.SGD(
-            self.network.parameters(),
-            lr=config.learning_rate,
-            momentum=config.start_momentum,
-            weight_decay=config.weight_decay,
-            foreach=True,  # one kernel for all parameters, and no waiting for a GPU
-        )
-        self.samples = _on_device(self.samples, self.fabric.device)
         with exchange(self.fabric):
             # the network as Fabric wraps it, on the device, and an optimiser of its parameters
-            self.model, self.optimiser = self.fabric.setup(self.network, optimiser)
+            self.model, self.optimiser = self.fabric.setup(method.module, method.optimiser)
 
     def start(self, *, resume: bool) -> None:
         """Load the state in the folder of the run, or write the first one."""
         if resume:
             on_first(self.fabric, lambda: remove_leftovers(self.out))
-            self.history = restore(self.out, self.network, self.optimiser, self.settings)
+            self.history = restore(self.out, self.method, self.settings)
             return
         on_first(self.fabric, lambda: write_text(self.out / "config.json", json.dumps(self.settings, indent=1)))
         self.save_state()
 
     def save_state(self) -> None:
-        on_first(self.fabric, lambda: save_state(self.out, self.network, self.optimiser, self.history, self.settings))
+        on_first(self.fabric, lambda: save_state(self.out, self.method, self.history, self.settings))
+
+    def finish_start(self, row: dict[str, float]) -> None:
+        """Keep the scores of the network that training starts from, as the best so far."""
+        self.history.add(row, watch=self.config.watch)
+        seed = self.config.seed
+        on_first(self.fabric, lambda: save_best(self.out, self.method.saved, self.history, seed=seed))
+        self.save_state()
 
     def finish_epoch(self, row: dict[str, float]) -> None:
         best = self.history.add(row, watch=self.config.watch)
         seed = self.config.seed
-        on_first(self.fabric, lambda: save_epoch(self.out, self.network, self.history, seed=seed, best=best))
+        on_first(self.fabric, lambda: save_epoch(self.out, self.method.saved, self.history, seed=seed, best=best))
         self.save_state()
 
     def epoch(self) -> dict[str, float]:
@@ -208,27 +242,28 @@ class _Run:
         self.model.train()
         on_cpu = fabric.device.type == "cpu"
         *start, seen = history.totals if fabric.is_global_zero else [0.0] * 3  # of the steps before a stop
-        totals = torch.tensor(start, device=fabric.device)  # summed loss, correct answers
+        totals = torch.tensor(start, device=fabric.device)  # summed loss and measure
         began, seen_before, before = time.monotonic(), history.totals[2], history.seconds
         summed = history.totals
-        batches = list(epoch_batches(len(self.samples), self.batch_size, seed=config.seed, epoch=history.epoch))
+        batches = list(epoch_batches(self.method.count, self.batch_size, seed=config.seed, epoch=history.epoch))
         for step in range(history.step, self.steps):
-            momentum = momentum_at(history.epoch * self.steps + step, config.epochs * self.steps, config)
-            loss_and_correct, count = self._step(batches[step], history.epoch * self.steps + step, momentum)
-            totals += loss_and_correct
+            passed = history.epoch * self.steps + step
+            self.method.schedule(passed, config.epochs * self.steps)
+            sums, count = self._step(batches[step], passed)
+            totals += sums
             seen += count
             if on_cpu or (step + 1) % _GPU_LOG_EVERY == 0 or step == self.steps - 1:
                 summed, signal_number = self._agree(totals, seen)
                 history.step, history.totals = step + 1, summed
                 history.seconds = before + time.monotonic() - began
-                loss, accuracy = summed[0] / summed[2], summed[1] / summed[2]
+                loss, measure = summed[0] / summed[2], (self.method.measure, summed[1] / summed[2])
                 self._check(loss, step)
                 if self.on_progress:
                     rate = (summed[2] - seen_before) / (time.monotonic() - began)
-                    self.on_progress(TrainingProgress(history.epoch + 1, step + 1, self.steps, loss, accuracy, rate))
+                    self.on_progress(TrainingProgress(history.epoch + 1, step + 1, self.steps, loss, measure, rate))
                 if signal_number:
                     self._stop(signal_number)
-        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.network.parameters()):
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.method.network.parameters()):
             # the loss does not show this after the last step
             raise TrainingError(
                 f"the weights are not finite after epoch {history.epoch + 1}; lower --learning_rate. {_COMPLETE}"
@@ -236,55 +271,48 @@ class _Run:
         return {
             "epoch": history.epoch + 1,
             "loss": summed[0] / summed[2],
-            "accuracy": summed[1] / summed[2],
-            "momentum": momentum_at((history.epoch + 1) * self.steps - 1, config.epochs * self.steps, config),
+            self.method.measure: summed[1] / summed[2],
+            **self.method.schedule((history.epoch + 1) * self.steps - 1, config.epochs * self.steps),
             "seconds": round(history.seconds, 2),
-            "samples_per_second": round(len(self.samples) / max(history.seconds, 1e-9), 1),
+            "samples_per_second": round(self.method.count / max(history.seconds, 1e-9), 1),
         }
 
-    def _step(self, index: NDArray[np.int64], step: int, momentum: float) -> tuple[Tensor, int]:
+    def _step(self, index: NDArray[np.int64], step: int) -> tuple[Tensor, int]:
         """Do a step with the chunks of the batch that belong to this process.
 
         Returns
         -------
-        totals : Tensor
-            ``(2,)``: the sum of the loss over these chunks, and their number of correct answers.
+        sums : Tensor
+            ``(2,)``: the sums of the loss and of the measure over these chunks.
         count : int
             The number of samples in them.
         """
-        fabric, config = self.fabric, self.config
-        for group in self.optimiser.param_groups:
-            group["momentum"] = momentum
+        fabric, method = self.fabric, self.method
         self.optimiser.zero_grad(set_to_none=True)
-        size = _CPU_CHUNK if fabric.device.type == "cpu" else config.batch_size
-        chunks = [(i, index[start : start + size]) for i, start in enumerate(range(0, len(index), size))]
+        chunks = list(enumerate(method.chunks(index)))
         own = chunks[fabric.global_rank :: fabric.world_size]
-        rows = np.concatenate([rows for _, rows in own]) if own else index[:1]
-        crops, labels = (tensor.to(fabric.device, non_blocking=True) for tensor in self.samples.batch(rows))
-        lengths = [len(rows) for _, rows in own] or [1]
-        numbers = [i for i, _ in own] or [0]
         totals = torch.zeros(2, device=fabric.device)
-        for i, x, y in zip(numbers, crops.split(lengths), labels.split(lengths), strict=True):
-            torch.manual_seed(
-                _seed_of(config.seed, step, i)
-            )  # so the dropout masks of a chunk are the same on any process
-            # without a chunk there is nothing to compute, but the others wait for this process's gradient, which is then 0
-            weight = fabric.world_size if own else 0
-            counted = self._backward(x, y, weight=weight, total=len(index), is_last=i == numbers[-1])
+        # without a chunk there is nothing to compute, but the others wait for this process's gradient, which is then 0
+        weight = fabric.world_size if own else 0
+        mine = own or chunks[:1]
+        for i, rows in mine:
+            # so that the random numbers of a chunk are the same on any process
+            torch.manual_seed(_seed_of(self.config.seed, step, i))
+            sums = self._backward(rows, weight=weight, total=len(index), is_last=i == mine[-1][0])
             if own:
-                totals += counted
+                totals += sums
+        method.before_step()
         self.optimiser.step()
-        if config.conv1_limit:
-            constrain_conv1(self.network, config.conv1_limit)
-        return totals, len(rows) if own else 0
+        method.after_step()
+        return totals, sum(len(rows) for _, rows in own)
 
-    def _backward(self, x: Tensor, y: Tensor, *, weight: int, total: int, is_last: bool) -> Tensor:
+    def _backward(self, rows: NDArray[np.int64], *, weight: int, total: int, is_last: bool) -> Tensor:
         """Add the gradient of a chunk; with the last chunk of a step, exchange the gradients with the other processes.
 
         Parameters
         ----------
-        x, y : Tensor
-            Crops ``(B, S, C, P, P)`` and labels ``(B,)``.
+        rows : array
+            The indices of the samples of the chunk.
         weight, total : int
             The loss is multiplied by ``weight`` and divided by ``total``, so that its mean over the processes is the mean over
             the batch.
@@ -294,15 +322,13 @@ class _Run:
         Returns
         -------
         Tensor
-            ``(2,)``: the sum of the loss over the chunk, and the number of correct answers.
+            ``(2,)``: the sums of the loss and of the measure over the chunk.
         """
         waits = self.fabric.world_size > 1 and not is_last
         with exchange(self.fabric), self.fabric.no_backward_sync(cast(Any, self.model), enabled=waits):
-            logits = self.model(to_unit(x)).float()
-            loss = F.binary_cross_entropy_with_logits(logits, y, reduction="sum")
+            loss, measure = self.method.losses(self.model, rows)
             self.fabric.backward(loss * weight / total)
-        with torch.no_grad():
-            return torch.stack([loss.detach(), ((logits > 0) == (y > 0.5)).sum()])
+        return torch.stack([loss.detach(), measure])
 
     def _agree(self, totals: Tensor, seen: float) -> tuple[list[float], int]:
         """The totals over all processes, and a signal to stop if any of the processes got one."""
@@ -333,15 +359,19 @@ def _seed_of(seed: int, step: int, chunk: int) -> int:
     return int(np.random.SeedSequence([seed, step, chunk]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _validate(network: MrCNN, validate: Validate, config: TrainConfig) -> dict[str, float]:
+def _validate(network: Network, validate: Validate, config: AnyConfig) -> dict[str, float]:
     network.eval()
     scores = validate(network)
     if config.watch not in scores:
-        raise InputError(f"cannot find the best epoch by {config.watch!r}; validation gives {', '.join(scores)}")
+        raise InputError(
+            f"cannot find the best epoch by {config.watch!r}; choose with --val_metric one of {', '.join(scores)}, which the "
+            "validation images allow"
+        )
     return scores
 
 
-def _is_enough(history: History, config: TrainConfig) -> bool:
+def _is_enough(history: History, config: AnyConfig) -> bool:
     # only epochs with a validation score count, since a resumed run may have begun without validation
     scored = [row["epoch"] for row in history.rows if f"val_{config.watch}" in row]
-    return config.patience >= 0 and sum(epoch > history.best_epoch for epoch in scored) >= config.patience
+    best = history.best_epoch or 0
+    return config.patience >= 0 and sum(epoch > best for epoch in scored) >= config.patience

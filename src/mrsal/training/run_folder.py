@@ -13,7 +13,8 @@ from mrsal.errors import DataError, FileError, InputError
 from mrsal.evaluation import read_history
 from mrsal.files import atomic_path, write_text
 from mrsal.metrics import HIGHER_IS_BETTER
-from mrsal.model import MrCNN, load_checkpoint, load_safely, save_checkpoint, save_safely
+from mrsal.model import Network, load_checkpoint, load_safely, save_checkpoint, save_safely
+from mrsal.training.method import Method
 
 _STATE = "state.pt"
 # a resumed run may have other values of these settings; of batch_size and devices, only the effective batch has to be the same
@@ -33,9 +34,11 @@ class History:
     step: int = 0
     totals: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     seconds: float = 0.0
-    # in the current epoch: the number of steps done; the sum of the loss, the number of correct answers and of samples; seconds
+    # in the current epoch: the number of steps done; the sums of the loss and of the measure, the number of samples; seconds
 
-    best_epoch: int = 0
+    best_epoch: int | None = None
+    # None: without validation; 0: no epoch was better than the weights that training started from
+
     best_score: float = float("-inf")
     rows: list[dict[str, float]] = field(default_factory=list)
 
@@ -52,30 +55,41 @@ class History:
         return self.best_epoch == self.epoch
 
 
-def save_epoch(out: Path, network: MrCNN, history: History, *, seed: int, best: bool) -> None:
+def save_epoch(out: Path, network: Network, history: History, *, seed: int, best: bool) -> None:
     """Write the checkpoint of the last complete epoch and the logs. Call :func:`save_state` after this."""
-    row = history.rows[-1]
-    about = {"epoch": history.epoch, "scores": row, "seed": seed}
+    about = _about(history, seed)
     save_checkpoint(network, out / f"cnn_epoch_{history.epoch}.pth", about=about)
     if best:
         save_checkpoint(network, out / "cnn_best.pth", about=about)
+    _write_logs(out, history)
+
+
+def save_best(out: Path, network: Network, history: History, *, seed: int) -> None:
+    """Write the network that training starts from as the best so far, and its scores."""
+    save_checkpoint(network, out / "cnn_best.pth", about=_about(history, seed))
+    _write_logs(out, history)
+
+
+def _about(history: History, seed: int) -> dict[str, Any]:
+    return {"epoch": history.epoch, "scores": history.rows[-1], "seed": seed}
+
+
+def _write_logs(out: Path, history: History) -> None:
     names = list(dict.fromkeys(name for r in history.rows for name in r))  # a resumed run may add validation scores
     lines = [",".join(names), *(",".join(f"{r.get(name, '')}" for name in names) for r in history.rows)]
     write_text(out / "metrics.csv", "\n".join(lines) + "\n")
-    _write_tensorboard(out / "tensorboard", row)
+    _write_tensorboard(out / "tensorboard", history.rows[-1])
 
 
-def save_state(
-    out: Path, network: MrCNN, optimiser: torch.optim.Optimizer, history: History, settings: dict[str, Any]
-) -> None:
+def save_state(out: Path, method: Method, history: History, settings: dict[str, Any]) -> None:
     """Write the state from which the run can be resumed.
 
     Parameters
     ----------
     out : Path
         The folder of the run.
-    network, optimiser
-        The network and the optimiser after the last step.
+    method : Method
+        The network, the optimiser and what else the kind of training keeps, after the last step.
     history : History
     settings : dict
         The settings of the run as plain values; those of a resumed run are compared with them.
@@ -83,15 +97,16 @@ def save_state(
     state = {
         "history": asdict(history),
         "config": settings,
-        "model": network.state_dict(),
-        "optimiser": optimiser.state_dict(),
+        "model": method.network.state_dict(),
+        "optimiser": method.optimiser.state_dict(),
+        **method.state(),
     }
     with atomic_path(out / _STATE) as temporary:
         save_safely(state, temporary)
 
 
-def restore(out: Path, network: MrCNN, optimiser: torch.optim.Optimizer, settings: dict[str, Any]) -> History:
-    """Load the state of a run into the network and the optimiser, and return its history.
+def restore(out: Path, method: Method, settings: dict[str, Any]) -> History:
+    """Load the state of a run, and return its history.
 
     Raises
     ------
@@ -106,20 +121,25 @@ def restore(out: Path, network: MrCNN, optimiser: torch.optim.Optimizer, setting
     state = load_safely(path)
     try:
         _check_settings(settings, state["config"])
-        network.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        return History(**state["history"])
+        method.network.load_state_dict(state["model"])
+        method.optimiser.load_state_dict(state["optimiser"])
+        method.load_state(state)
+        history = History(**state["history"])
     except (KeyError, TypeError, RuntimeError) as error:
         raise DataError(
             f"{path} does not hold the state of a training run ({error}); start a new run without --resume"
         ) from error
+    if history.best_score == float("-inf"):
+        history.best_epoch = None  # earlier versions wrote 0
+    return history
 
 
 def _check_settings(settings: dict[str, Any], before: dict[str, Any]) -> None:
     """Refuse to resume a run that began with other settings."""
-    changed = sorted(name for name in settings if name not in _MAY_CHANGE and settings[name] != before[name])
+    names = settings.keys() | before.keys()
+    changed = sorted(name for name in names - _MAY_CHANGE if settings.get(name) != before.get(name))
     values = [
-        name if isinstance(settings[name], dict) else f"{name} (was {before[name]}, is {settings[name]})"
+        name if isinstance(settings.get(name), dict) else f"{name} (was {before.get(name)}, is {settings.get(name)})"
         for name in changed
     ]
     if values:

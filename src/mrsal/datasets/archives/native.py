@@ -177,13 +177,43 @@ class NativeArchive:
             raise InputError(f"{self.path} has no split {split!r}; choose one of {', '.join([*self.splits, 'all'])}")
         return self.splits[split]
 
+    def fixations_of(self, i: int) -> Fixations:
+        """Return the fixations on a stimulus, by its index."""
+        first, last = np.searchsorted(self._n_in_order, [i, i + 1])
+        return self.fixations.where(np.sort(self._order_by_n[first:last]))
+
+    @cached_property
+    def _order_by_n(self) -> NDArray[np.int64]:
+        return np.argsort(self.fixations.n, kind="stable")
+
+    @cached_property
+    def _n_in_order(self) -> NDArray[np.int64]:
+        return self.fixations.n[self._order_by_n]
+
+    def has_ground_truth(self, i: int) -> bool:
+        """Return whether there are fixations on a stimulus, or a published map, by its index."""
+        return bool(len(self.fixations_of(i))) or self.names[i] in self.maps
+
+    def ground_truth(self, i: int) -> NDArray[np.float64]:
+        """Return the density of the fixations on a stimulus, ``(H, W)``; without fixations it is the published map."""
+        return self._example(i, skip_first=False).ground_truth()
+
+    def read(self, i: int) -> NDArray[np.uint8]:
+        """Read the pixels of a stimulus by its index: ``(H, W, 3)`` uint8."""
+        return read_image(self._original(i))
+
+    def identity(self) -> bytes:
+        """Bytes that change with the stimuli, so that what was computed from them is not used for others."""
+        return (self.path / INDEX).read_bytes() + self.places.tobytes()
+
     def examples(self, split: str = "test", *, skip_first: bool = False) -> Iterator[Example]:
         """Read the examples of a split; ``skip_first`` leaves out the first fixation of each trial."""
         return (self._example(int(i), skip_first) for i in self.members(split))
 
     def _example(self, i: int, skip_first: bool) -> Example:
         height, width = (int(side) for side in self.shapes[i])
-        fixations = self.fixations.where((self.fixations.n == i) & (self.fixations.order >= int(skip_first)))
+        fixations = self.fixations_of(i)
+        fixations = fixations.where(fixations.order >= int(skip_first))
 
         def ground_truth() -> NDArray[np.float64]:
             if len(fixations):
@@ -199,7 +229,7 @@ class NativeArchive:
             name=self.names[i],
             image=ArchiveImage(
                 shape=(height, width),
-                read=lambda: read_image(self._original(i)),
+                read=lambda: self.read(i),
                 pyramid=Pyramid(tuple(level[i] for level in self.levels), (height, width)),
                 grid=Grid.cells((height, width)),
             ),

@@ -15,12 +15,13 @@ if TYPE_CHECKING:  # a slow import
 
 
 def curves_plot(rows: Sequence[dict[str, float]]) -> "Figure":
-    """Draw loss, accuracy and validation metrics over epochs, in a panel each.
+    """Draw the loss, the accuracy or the CC in training, and the validation metrics over epochs, in a panel each.
 
     Parameters
     ----------
     rows : sequence of dict
-        The rows of ``metrics.csv``, with ``epoch``, ``loss``, ``accuracy`` and, for some or all epochs, ``val_<metric>``.
+        The rows of ``metrics.csv``, with ``epoch``, ``loss``, ``accuracy`` or ``CC``, and, for some or all epochs,
+        ``val_<metric>``. A run that continues from trained weights has an epoch 0 with validation alone.
     """
     # slow imports; no display is needed
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -29,7 +30,10 @@ def curves_plot(rows: Sequence[dict[str, float]]) -> "Figure":
 
     epochs = [row["epoch"] for row in rows]
     validated = list(dict.fromkeys(name for row in rows for name in row if name.startswith("val_")))
-    panels = [("training loss (binary cross-entropy)", ["loss"]), ("training accuracy", ["accuracy"])]
+    is_improved = any("CC" in row for row in rows)
+    panels = [("training loss", ["loss"]), ("training CC", ["CC"])]
+    if not is_improved:
+        panels = [("training loss (binary cross-entropy)", ["loss"]), ("training accuracy", ["accuracy"])]
     panels += [("validation", validated)] if validated else []
     figure = Figure(figsize=(4 * len(panels), 3), layout="constrained")
     FigureCanvasAgg(figure)
