@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WIRING = "tests/cli/test_wiring.py"
 LOOP, JOB = "tests/training/test_loop.py", "tests/training/test_train_job.py"
 PREDICT, EVALUATE = "tests/inference/test_predict_job.py", "tests/evaluation/test_evaluate_job.py"
-TRAIN = "config_of(options)"
+TRAIN = "config_of(options, improvements=improvements)"
 
 # what is broken, the file below src/mrsal, the text that is there, what replaces it, and the tests that have to notice
 CHANGES = (
@@ -30,14 +30,14 @@ CHANGES = (
         "if item.flag in values and item.is_required}",
         WIRING,
     ),
-    ("--learning_rate", "training/loop.py", "lr=config.learning_rate", "lr=0.002", LOOP),
-    ("--lr_weight_decay", "training/loop.py", "weight_decay=config.weight_decay", "weight_decay=2e-4", LOOP),
-    ("--conv1_weight_constraint", "training/loop.py", "self.network, config.conv1_limit", "self.network, 0.1", LOOP),
+    ("--learning_rate", "training/paper.py", "lr=config.learning_rate", "lr=0.002", LOOP),
+    ("--lr_weight_decay", "training/paper.py", "weight_decay=config.weight_decay", "weight_decay=2e-4", LOOP),
+    ("--conv1_weight_constraint", "training/paper.py", "self.network, config.conv1_limit", "self.network, 0.1", LOOP),
     ("--val_metric", "training/loop.py", "watch=self.config.watch", 'watch="CC"', LOOP),
     ("--average", "training/loop.py", "save_average(out, config.average)", "save_average(out, 3)", LOOP),
     ("--seed, order of samples", "training/loop.py", "seed=config.seed, epoch=", "seed=0, epoch=", LOOP),
     ("--seed, weights", "training/loop.py", "manual_seed(config.seed)", "manual_seed(0)", LOOP),
-    ("--seed, dropout", "training/loop.py", "_seed_of(config.seed, step, i)", "_seed_of(0, step, i)", LOOP),
+    ("--seed, dropout", "training/loop.py", "_seed_of(self.config.seed, step, i)", "_seed_of(0, step, i)", LOOP),
     (
         "momenta swapped",
         "training/schedule.py",
