@@ -32,7 +32,7 @@ CHANGES = (
     ),
     ("--learning_rate", "training/paper.py", "lr=config.learning_rate", "lr=0.002", LOOP),
     ("--lr_weight_decay", "training/paper.py", "weight_decay=config.weight_decay", "weight_decay=2e-4", LOOP),
-    ("--conv1_weight_constraint", "training/paper.py", "self.network, config.conv1_limit", "self.network, 0.1", LOOP),
+    ("--conv1_weight_constraint", "training/paper.py", "self.network, self.config.conv1_limit", "self.network, 0.1", LOOP),
     ("--val_metric", "training/loop.py", "watch=self.config.watch", 'watch="CC"', LOOP),
     ("--average", "training/loop.py", "save_average(out, config.average)", "save_average(out, 3)", LOOP),
     ("--seed, order of samples", "training/loop.py", "seed=config.seed, epoch=", "seed=0, epoch=", LOOP),

@@ -31,6 +31,8 @@ def write_docs_folder(root: Path) -> Path:
         "own": dataset,
         "osie": osie,
         "mit1003": datasets.load("mit1003", root / "data/mit1003"),
+        "sun": osie,
+        "crowd": osie,
     }.items():
         native.write_native(source, root / f"data/{name}-archive")
     historical.write_pth(osie, root / "data")
