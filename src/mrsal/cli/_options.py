@@ -190,6 +190,8 @@ def _parameter(setting: Setting) -> inspect.Parameter:
         # typer does not support lists of Literals
         value = list[StrEnum(flag, {choice: choice for choice in setting.choices}) if setting.choices else value]  # type: ignore[misc]
         default = default if setting.is_required else list(default) or None
+        if not option.argument:
+            about["metavar"] = f"<{'|'.join(setting.choices) or setting.type.__name__.lower()}>"
     if setting.is_optional or default is None:
         value = value | None
     return inspect.Parameter(

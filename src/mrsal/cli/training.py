@@ -18,7 +18,7 @@ def prepare(options: PrepareOptions, *, json: bool) -> None:
 
 @command(TrainOptions, quiet=True)
 def train(options: TrainOptions, *, json: bool) -> None:
-    """Train Mr-CNN and save a checkpoint after every epoch."""
+    """Train a network and save a checkpoint after every epoch."""
     from mrsal.evaluation import read_history
     from mrsal.training import first_only, train_job
 

@@ -85,7 +85,7 @@ class ImprovedRecipe(RunOptions):
         float,
         Option(
             "Learning rate of the pretrained stream, relative to the size of each of its weight tensors; 0 leaves the stream "
-            "as it is.",
+            "as it is, which is the default with fewer than 300 images.",
             minimum=0,
         ),
     ] = 1e-3
@@ -100,10 +100,12 @@ def _optional(name: str) -> Option:
     option = (paper.get(name) or improved[name]).option
     if name not in improved:
         return replace(option, help=f"{option.help} Only for Mr-CNN. Default: {paper[name].default}.")
-    default = f"{improved[name].default} with --improvements 2"
-    return replace(
-        option, help=f"{option.help} Default: {f'{paper[name].default}, ' if name in paper else ''}{default}."
-    )
+    default = f"{improved[name].default}"
+    if name not in paper:
+        return replace(option, help=f"{option.help} Only for the improved network. Default: {default}.")
+    if improved[name].default != paper[name].default:
+        default = f"{paper[name].default}; with --improvements 2: {default}"
+    return replace(option, help=f"{option.help} Default: {default}.")
 
 
 @dataclass(frozen=True, kw_only=True)
