@@ -7,12 +7,13 @@ Datasets".
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mrsal.datasets.dataset import FixationDataset, Stimulus, keep_inside, read_pixels_per_degree
 from mrsal.datasets.fixations import Fixations
 from mrsal.datasets.info import DatasetInfo, RemoteFile
 from mrsal.datasets.matlab import as_list, read_map, read_mat
-from mrsal.datasets.trials import UNKNOWN_ORDER, Trials, first_that_exists, keep_viewed, log
+from mrsal.datasets.trials import UNKNOWN_ORDER, Trials, expecting, first_that_exists, keep_viewed, log
 from mrsal.errors import DataError, FileError
 from mrsal.images import find_images
 
@@ -49,7 +50,8 @@ def load(root: Path) -> FixationDataset:
     Notes
     -----
     - With ``allFixData.mat``: positions are 1-based and become 0-based. A fixation at exactly the position of the one before it
-      is a repetition in the file and is left out; the log says how many there were. Durations are not published.
+      (of those inside the stimulus) is a repetition in the file and is left out, as in pysaliency's version 1.1; the log says
+      how many there were. Durations are not published.
     - With ``FIXATIONLOCS`` alone: there are no observers and no order, and fixations on the same pixel count once. All have the
       same ``subject``, so there is no ceiling of other observers.
     - The folders ``Output`` inside the categories have maps and are ignored. Many stimuli have grey borders.
@@ -68,7 +70,7 @@ def load(root: Path) -> FixationDataset:
         described = Stimulus.from_file(path)
         stimuli.append(Stimulus(f"{category}/{path.name}", path, described.shape))
     if (folder / "allFixData.mat").is_file():
-        fixations = _read_observers(folder / "allFixData.mat", [stimulus.name for stimulus in stimuli])
+        fixations = _read_observers(folder / "allFixData.mat", stimuli)
     else:
         log.info("there is no allFixData.mat in %s, so the observers are not known", folder)
         fixations = _read_locations(folder / "FIXATIONLOCS", stimuli)
@@ -88,33 +90,37 @@ def load(root: Path) -> FixationDataset:
     )
 
 
-def _read_observers(path: Path, names: list[str]) -> Fixations:
+def _read_observers(path: Path, stimuli: list[Stimulus]) -> Fixations:
     """The layout is that of pysaliency's ``load_cat2000.m``, which reads the same file with MATLAB."""
     data = {str(key).replace("\\", "/"): value for key, value in read_map(path, what="CAT2000's fixations").items()}
-    if missing := [name for name in names if name not in data]:
+    if missing := [stimulus.name for stimulus in stimuli if stimulus.name not in data]:
         raise DataError(
             f"expected fixations on each stimulus in {path}, got none on {len(missing)}, such as {missing[0]}; its names are "
             f"like {next(iter(data), 'none')!r}; download CAT2000 again"
         )
     trials, subjects, repeated = Trials(), dict[str, int](), 0
-    for n, name in enumerate(names):
-        for record in as_list(data[name]):
-            for trial in as_list(record):  # a struct, or a cell with one
-                if not isinstance(trial, dict) or not {"name", "data"} <= trial.keys():
-                    raise DataError(f"expected structs with name and data on {name} in {path}, got something else")
-                subject = subjects.setdefault(str(trial["name"]).removesuffix(".eye").rpartition("-")[2], len(subjects))
-                positions = np.asarray(trial["data"], np.float64)
-                if not positions.size:
-                    continue
-                if positions.ndim != 2 or positions.shape[1] < 2:
-                    raise DataError(f"expected rows of x, y on {name} in {path}, got an array of {positions.shape}")
-                x, y = positions[:, 0] - 1, positions[:, 1] - 1
-                new = np.append(True, (np.diff(x) != 0) | (np.diff(y) != 0))
-                repeated += int((~new).sum())
-                trials.add(n, subject, x[new], y[new])
+    with expecting("CAT2000's fixations", path):
+        for n, stimulus in enumerate(stimuli):
+            for record in as_list(data[stimulus.name]):
+                for trial in as_list(record):  # a struct, or a cell with one
+                    subject = subjects.setdefault(trial["name"].removesuffix(".eye").rpartition("-")[2], len(subjects))
+                    if not trial["data"].size:
+                        continue
+                    x, y = trial["data"][:, 0] - 1, trial["data"][:, 1] - 1
+                    new = _is_new(x, y, stimulus.shape)
+                    repeated += int((~new).sum())
+                    trials.add(n, subject, x[new], y[new], order=np.flatnonzero(new))
     if repeated:
         log.info("left out %d fixations that repeat the one before them", repeated)
     return trials.fixations()
+
+
+def _is_new(x: NDArray, y: NDArray, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which fixations do not have the position of the last one before them that is inside the stimulus."""
+    inside = np.flatnonzero(Fixations.create(x, y).inside(*shape))
+    new = np.ones(len(x), bool)
+    new[inside[1:]] = (np.diff(x[inside]) != 0) | (np.diff(y[inside]) != 0)
+    return new
 
 
 def _read_locations(folder: Path, stimuli: list[Stimulus]) -> Fixations:

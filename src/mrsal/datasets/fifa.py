@@ -8,7 +8,7 @@ from pathlib import Path
 from mrsal.datasets.dataset import FixationDataset, Stimulus, keep_inside, read_pixels_per_degree, split_in_tenths
 from mrsal.datasets.info import DatasetInfo
 from mrsal.datasets.matlab import as_list, read_mat
-from mrsal.datasets.trials import Trials, first_that_exists, keep_viewed, log
+from mrsal.datasets.trials import Trials, expecting, first_that_exists, keep_viewed, log
 from mrsal.errors import DataError, FileError
 from mrsal.images import find_images
 
@@ -71,16 +71,18 @@ def load(root: Path) -> FixationDataset:
     stimuli = [Stimulus.from_file(paths[stem]) for stem in here]
     index = {stem: n for n, stem in enumerate(here)}
     trials, table = Trials(), root / "fixations.mat"
-    for subject, observer in enumerate(as_list(read_mat(table, "sbj", what="FIFA's fixations"))):
-        scans = as_list(observer["scan"]) if isinstance(observer, dict) and "scan" in observer else None
-        if scans is None or len(scans) != len(listed):
-            raise DataError(
-                f"expected {len(listed)} scans of observer {subject + 1} in {table}, one for each name in imgList.mat, "
-                f"got {'none' if scans is None else len(scans)}; download both again"
-            )
-        for stem, scan in zip(listed, scans, strict=True):
-            if stem in index and isinstance(scan, dict):
-                trials.add(index[stem], subject, scan["fix_x"], scan["fix_y"], duration=scan["fix_duration"] / 1000)
+    observers = as_list(read_mat(table, "sbj", what="FIFA's fixations"))
+    with expecting("FIFA's fixations", table):
+        for subject, observer in enumerate(observers):
+            scans = as_list(observer["scan"])
+            if len(scans) != len(listed):
+                raise DataError(
+                    f"expected {len(listed)} scans of observer {subject + 1} in {table}, one for each name in imgList.mat, "
+                    f"got {len(scans)}; download both again"
+                )
+            for stem, scan in zip(listed, scans, strict=True):
+                if stem in index:
+                    trials.add(index[stem], subject, scan["fix_x"], scan["fix_y"], duration=scan["fix_duration"] / 1000)
     viewed, fixations = keep_viewed(stimuli, keep_inside(trials.fixations(), stimuli))
     degree = read_pixels_per_degree(root, INFO.pixels_per_degree)
     return FixationDataset("fifa", viewed, fixations, degree, split_in_tenths(len(viewed), 0))

@@ -11,8 +11,8 @@ import numpy as np
 from mrsal.datasets.dataset import FixationDataset, Stimulus, keep_inside, read_pixels_per_degree, split_in_tenths
 from mrsal.datasets.info import DatasetInfo, RemoteFile
 from mrsal.datasets.matlab import as_list, read_mat
-from mrsal.datasets.trials import Trials, keep_viewed, log
-from mrsal.errors import DataError, FileError
+from mrsal.datasets.trials import Trials, expecting, keep_viewed, log
+from mrsal.errors import FileError
 
 _GITHUB = "https://github.com/cvzoya/figrim/raw/master"
 
@@ -78,22 +78,20 @@ def load(root: Path) -> FixationDataset:
     for part, file in _PARTS.items():
         if not (root / part).is_dir():
             continue
-        for record in as_list(read_mat(root / file, "allImages", what=f"FIGRIM's fixations on {part}")):
-            if not isinstance(record, dict) or not {"filename", "category", "userdata"} <= record.keys():
-                raise DataError(
-                    f"expected structs with filename, category and userdata in {root / file}, got something else"
-                )
-            name = f"{part}/{record['category']}/{record['filename']}"
-            if not (root / name).is_file():
-                raise FileError(
-                    f"expected the image {root / name}, as in {file}, found none; extract FIGRIM's {part} there"
-                )
-            described = Stimulus.from_file(root / name)
-            for subject, viewed in enumerate(as_list(record["userdata"])):
-                rows = _fixations_of(viewed)
-                later += sum(len(rows[time]) for time in _LATER)
-                trials.add(len(stimuli), subject, rows[_FIRST][:, 0] - 0.5, rows[_FIRST][:, 1] - 0.5)
-            stimuli.append(Stimulus(name, described.path, described.shape))
+        records = as_list(read_mat(root / file, "allImages", what=f"FIGRIM's fixations on {part}"))
+        with expecting(f"FIGRIM's fixations on {part}", root / file):
+            for record in records:
+                name = f"{part}/{record['category']}/{record['filename']}"
+                if not (root / name).is_file():
+                    raise FileError(
+                        f"expected the image {root / name}, as in {file}, found none; extract FIGRIM's {part} there"
+                    )
+                described = Stimulus.from_file(root / name)
+                for subject, viewed in enumerate(as_list(record["userdata"])):
+                    rows = _fixations_of(viewed)
+                    later += sum(len(rows[time]) for time in _LATER)
+                    trials.add(len(stimuli), subject, rows[_FIRST][:, 0] - 0.5, rows[_FIRST][:, 1] - 0.5)
+                stimuli.append(Stimulus(name, described.path, described.shape))
     if not stimuli:
         raise FileError(f"expected Targets or Fillers in {root}, found neither; extract FIGRIM's images there")
     if later:
@@ -103,8 +101,8 @@ def load(root: Path) -> FixationDataset:
     return FixationDataset("figrim", kept, fixations, degree, split_in_tenths(len(kept), 0))
 
 
-def _fixations_of(viewed: Any) -> dict[str, np.ndarray]:
+def _fixations_of(viewed: dict[str, Any]) -> dict[str, np.ndarray]:
     """Rows of x, y of an observer for each time that the image was shown; empty where there are none."""
-    fixations = viewed.get("fixations") if isinstance(viewed, dict) else None
-    found = fixations if isinstance(fixations, dict) else {}
+    fixations = viewed["fixations"]
+    found = fixations if isinstance(fixations, dict) else {}  # an observer who did not see the image has an empty array
     return {time: np.asarray(found.get(time, []), np.float64).reshape(-1, 2) for time in (_FIRST, *_LATER)}

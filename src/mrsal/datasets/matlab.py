@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from mrsal.datasets.pysaliency_hdf5 import reading
+from mrsal.datasets.pysaliency_hdf5 import load_h5py
 from mrsal.errors import DataError, FileError, MrsalError
 
 _HEADER = 128  # bytes in front of the first variable
-_HDF5_MARK = b"MATLAB 7.3"
+_HDF5_MARK = b"\x89HDF\r\n\x1a\n"  # behind 512 bytes that are MATLAB's own
 
 
 def read_mat(path: Path, variable: str, *, what: str) -> Any:
@@ -77,16 +77,15 @@ def _read(path: Path, what: str, old: Callable[[], Any], new: Callable[[Any], An
         raise FileError(f"expected {what} at {path}, found no file; check --root")
     try:
         with path.open("rb") as file:
-            is_hdf5 = file.read(len(_HDF5_MARK)) == _HDF5_MARK
+            is_hdf5 = _HDF5_MARK in file.read(512 + len(_HDF5_MARK))
         if not is_hdf5:
             return old()
-        with reading(path) as file:
+        with load_h5py().File(path, "r") as file:
             return new(file)
     except MrsalError:
         raise
     except Exception as error:  # loadmat raises many types of errors for damaged files, even zlib.error
-        reason = f"no variable {error}" if isinstance(error, KeyError) else f"something else ({error})"
-        raise DataError(f"expected {what} in {path}, got {reason}; download it again") from error
+        raise DataError(f"expected {what} in {path}, got something else ({error}); download it again") from error
 
 
 def _load(file: Path | BytesIO) -> dict[str, Any]:

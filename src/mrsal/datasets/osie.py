@@ -11,8 +11,8 @@ from mrsal.datasets.dataset import FixationDataset, Stimulus, keep_inside
 from mrsal.datasets.fixations import Fixations
 from mrsal.datasets.info import DatasetInfo, RemoteFile
 from mrsal.datasets.matlab import as_list, read_mat
-from mrsal.datasets.trials import Trials
-from mrsal.errors import DataError, FileError
+from mrsal.datasets.trials import Trials, expecting
+from mrsal.errors import FileError
 from mrsal.images import find_images
 
 PIXELS_PER_DEGREE = 24.0
@@ -65,17 +65,12 @@ def load(root: Path) -> FixationDataset:
 def _read_mat(path: Path, names: list[str]) -> Fixations:
     """The fixations on the stimuli of these names, also of data sets in the same layout."""
     index, trials = {name: n for n, name in enumerate(names)}, Trials()
-    try:
-        for record in as_list(read_mat(path, "fixations", what="the authors' fixations")):
+    records = as_list(read_mat(path, "fixations", what="the authors' fixations"))
+    with expecting("the authors' fixations", path):
+        for record in records:
             if record["img"] not in index:
                 continue
             for subject, trial in enumerate(as_list(record["subjects"])):
                 x, y = trial["fix_x"] - 1.0, trial["fix_y"] - 1.0
                 trials.add(index[record["img"]], subject, x, y, duration=trial["fix_duration"] / 1000.0)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(
-            f"expected the authors' fixations in {path}, got something else ({error}); download it again"
-        ) from error
     return trials.fixations()

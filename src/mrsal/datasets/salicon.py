@@ -11,8 +11,8 @@ import numpy as np
 from mrsal.datasets.dataset import FixationDataset, Stimulus, keep_inside, read_pixels_per_degree
 from mrsal.datasets.info import DatasetInfo
 from mrsal.datasets.matlab import as_list, read_mat
-from mrsal.datasets.trials import Trials, first_that_exists, log
-from mrsal.errors import DataError, FileError
+from mrsal.datasets.trials import Trials, expecting, first_that_exists, log
+from mrsal.errors import FileError
 from mrsal.images import find_images
 
 INFO = DatasetInfo(
@@ -75,14 +75,11 @@ def load(root: Path) -> FixationDataset:
         log.info("reading %d files of fixations, which takes minutes", len(tables))
     trials = Trials()
     for n, table in enumerate(tables):
-        for subject, gaze in enumerate(as_list(read_mat(table, "gaze", what="SALICON's fixations"))):
-            if not isinstance(gaze, dict) or "fixations" not in gaze:
-                raise DataError(f"expected structs with fixations in gaze in {table}, got something else")
-            positions = np.asarray(gaze["fixations"], np.float64)
-            if positions.size and (positions.ndim != 2 or positions.shape[1] != 2):
-                raise DataError(f"expected rows of x, y in {table}, got an array of {positions.shape}")
-            positions = positions.reshape(-1, 2) - 1
-            trials.add(n, subject, positions[:, 0], positions[:, 1])
+        observers = as_list(read_mat(table, "gaze", what="SALICON's fixations"))
+        with expecting("SALICON's fixations", table):
+            for subject, gaze in enumerate(observers):
+                positions = gaze["fixations"] - 1.0 if len(gaze["fixations"]) else np.empty((0, 2))
+                trials.add(n, subject, positions[:, 0], positions[:, 1])
     splits = {part: np.flatnonzero(np.array(parts) == part) for part in ("train", "val", "test")}
     degree = read_pixels_per_degree(root, INFO.pixels_per_degree)
     return FixationDataset("salicon", tuple(stimuli), keep_inside(trials.fixations(), stimuli), degree, splits)

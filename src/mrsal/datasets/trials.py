@@ -1,7 +1,8 @@
 """What the loaders of published data sets share: collect the fixations of trials, and leave out stimuli that nobody viewed."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from mrsal.datasets.dataset import Stimulus
 from mrsal.datasets.fixations import Fixations
-from mrsal.errors import FileError
+from mrsal.errors import DataError, FileError, MrsalError
 
 log = logging.getLogger("mrsal")
 
@@ -58,6 +59,18 @@ class Trials:
         """All fixations that were added."""
         parts = {name: np.concatenate([*column, np.empty(0)]) for name, column in self._columns.items()}
         return Fixations.create(**parts)
+
+
+@contextmanager
+def expecting(what: str, path: Path) -> Iterator[None]:
+    """In the block, values of a file are used; whatever is wrong with them becomes a :class:`DataError` that names the file."""
+    try:
+        yield
+    except MrsalError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise DataError(f"expected {what} in {path}, got another layout ({reason}); download it again") from error
 
 
 def first_that_exists(root: Path, places: Sequence[str], *, what: str) -> Path:
