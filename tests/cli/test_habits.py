@@ -176,6 +176,8 @@ def test_names_are_completed(monkeypatch):
     assert completed("mrsal predict a.png --model mrc") == ["mrcnn"]
     assert completed("mrsal evaluate --protocol m") == ["mit-matlab", "mrcnn"]
     assert "osie" in completed("mrsal prepare o")
+    assert completed("mrsal datasets info c") == ["cat2000", "crowd"]
+    assert completed("mrsal datasets sh") == ["show"]
     assert completed("mrsal evaluate --model_path ce") == ["centre"]
 
 
@@ -197,18 +199,22 @@ def without_spaces(text):
     return re.sub(r"\s+", "", text)
 
 
-@pytest.mark.parametrize("name", ["", *typer.main.get_command(cli.app).commands])
+COMMANDS = typer.main.get_command(cli.app).commands
+INNER = {f"datasets {name}": command for name, command in COMMANDS["datasets"].commands.items()}
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS, *INNER])
 def test_help_is_whole_at_80_columns(run, name, monkeypatch):
     """Every help text is there to its end, wherever its lines are broken."""
     monkeypatch.setenv("COLUMNS", "80")
-    status, out, _ = run(*([name] if name else []), "--help")
+    status, out, _ = run(*name.split(), "--help")
     assert status == 0
     assert [line for line in out.splitlines() if len(line) > 80] == []
-    commands = typer.main.get_command(cli.app).commands
+    commands = {**COMMANDS, **INNER}
     if name:
         texts = [commands[name].help, *(parameter.help for parameter in commands[name].params)]
     else:
-        texts = [command.help.partition("\n\n")[0] for command in commands.values()]
+        texts = [command.help.partition("\n\n")[0] for command in COMMANDS.values()]
         lines = [line.split(maxsplit=1) for line in out.partition("Use a model:")[2].splitlines() if line]
         assert [words for words in lines if words[0] in commands and not words[1].endswith(".")] == []
     assert [text for text in texts if without_spaces(text) not in without_spaces(out)] == []

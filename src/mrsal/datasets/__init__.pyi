@@ -7,7 +7,7 @@ from .catalogue_options import (
     ListOptions as ListOptions,
 )
 from .dataset import FixationDataset as FixationDataset, Stimulus as Stimulus
-from .download_job import download_job as download_job
+from .fetching import download as download, download_job as download_job
 from .fixations import Fixations as Fixations, fixation_density as fixation_density
 from .info import DatasetInfo as DatasetInfo, RemoteFile as RemoteFile
 from .job import prepare_job as prepare_job

@@ -1,8 +1,9 @@
 """Unpack a zip archive from the internet: only files, only inside the folder, and not more than is plausible."""
 
 import stat
+import zlib
 from pathlib import Path, PurePosixPath
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from mrsal.errors import DataError
 
@@ -48,7 +49,7 @@ def unpack(archive: Path, folder: Path) -> None:
                         file.write(chunk)
     except FileExistsError as error:
         raise DataError(f"{archive} has {error.filename} twice; it is not unpacked further") from error
-    except (BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, zlib.error) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"expected a zip archive, but {archive} is damaged or of another kind ({error})") from error
@@ -65,4 +66,8 @@ def _place(member: ZipInfo, archive: Path) -> PurePosixPath:
         raise DataError(f"expected only files and folders in {archive}, but {member.filename!r} is a link or a device")
     if member.flag_bits & 1:
         raise DataError(f"expected no encrypted files in {archive}, but {member.filename!r} is one")
+    if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        raise DataError(
+            f"expected files in {archive} that are deflated, the usual method, but {member.filename!r} is not"
+        )
     return place

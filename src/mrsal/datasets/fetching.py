@@ -5,6 +5,7 @@ continues where it stopped, and an address that does not work is followed by the
 target, ``.<name>.download``, until all are there.
 """
 
+import logging
 import shutil
 import time
 from collections.abc import Callable
@@ -12,11 +13,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from rich.console import Console
+
 from mrsal._extras import optional
+from mrsal.datasets.catalogue_options import DownloadOptions
 from mrsal.datasets.info import DatasetInfo, RemoteFile
+from mrsal.datasets.loaders import info_of
 from mrsal.datasets.unpack import unpack
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_folder, make_folder
+from mrsal.progress import progress_bar
+
+log = logging.getLogger("mrsal")
 
 _TIMEOUT = (15, 30)  # seconds to wait for a connection, and for the next bytes
 _ATTEMPTS = 5  # in a row that bring no new bytes, before an address is given up
@@ -30,6 +38,23 @@ Report = Callable[[int, int | None], Any]
 
 class _Unreachable(Exception):
     """An address that does not give the file."""
+
+
+def download_job(options: DownloadOptions, *, console: Console) -> dict[str, Any]:
+    """Download the data set, and return what ``mrsal datasets download --json`` prints about it."""
+    info = info_of(options.name)
+    if info.files:
+        log.info("%s: %s", info.title, info.terms)
+        log.info("please cite: %s", info.citation)
+    with progress_bar(console) as bar:
+        task = bar.add_task(f"downloading {info.name}", total=len(info.files), note="")
+        root = download(info, options.root, progress=lambda done, note: bar.update(task, completed=done, note=note))
+    size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+    log.info("wrote %s, %.0f MB", root, size / 1e6)
+    for line in _numbered(info.steps):
+        log.info("%s", line)
+    log.info("look at it with: mrsal datasets show %s --root %s --out %s.png", info.name, root, info.name)
+    return {"folder": root, "dataset": info.name, "bytes": size, "steps": list(info.steps)}
 
 
 def download(info: DatasetInfo, root: str | Path, *, progress: Callable[[float, str], Any] | None = None) -> Path:
@@ -60,7 +85,7 @@ def download(info: DatasetInfo, root: str | Path, *, progress: Callable[[float, 
     """
     root = Path(root)
     if not info.files:
-        raise InputError("\n".join([f"mrsal cannot download {info.name}; fetch it yourself:", *numbered(info.steps)]))
+        raise InputError("\n".join([f"mrsal cannot download {info.name}; fetch it yourself:", *_numbered(info.steps)]))
     if root.is_dir() and any(root.iterdir()):
         raise FileError(f"expected a new or empty folder for {info.name}, but {root} has files; choose another --root")
     waiting = make_folder(root.resolve().parent / f".{root.resolve().name}.download")
@@ -87,7 +112,7 @@ def download(info: DatasetInfo, root: str | Path, *, progress: Callable[[float, 
     return root
 
 
-def numbered(steps: tuple[str, ...]) -> list[str]:
+def _numbered(steps: tuple[str, ...]) -> list[str]:
     """The steps as numbered lines."""
     return [f"{i}. {step}" for i, step in enumerate(steps, start=1)]
 
