@@ -238,7 +238,8 @@ def test_what_is_not_run_could_not_be():
                 "cuda",
                 "bf16",
                 "--engine ray",
-            }  # pysaliency's files and models, a GPU, a cluster
+                "datasets download",
+            }  # pysaliency's files and models, a GPU, a cluster, the internet
             reason = {words[1] for words in commands} <= UNRUN_MRSAL or any(need in block.text for need in needs)
             assert reason, f"{block}: why is this block not run?"
 

@@ -46,6 +46,8 @@ def test_every_long_job_can_be_quiet_and_every_result_read_by_a_program():
         assert "--quiet" in options_of(commands[name]), name
     for name in ("predict", "prepare", "train", "evaluate", "compare", "submit", "export", "doctor"):
         assert "--json" in options_of(commands[name]), name
+    for name in ("download", "show"):
+        assert {"--quiet", "--json"} <= options_of(commands["datasets"].commands[name]), name
 
 
 def test_with_json_what_libraries_print_is_no_result(run, folder_root, monkeypatch):

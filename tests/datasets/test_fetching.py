@@ -2,13 +2,15 @@
 
 import hashlib
 import io
+import json
 import socket
+import sys
 import zipfile
 from dataclasses import replace
 
 import pytest
 from bad_server import serving
-from messages import naming
+from messages import mentions, naming
 
 from mrsal.datasets import DatasetInfo, RemoteFile, download, fetching as module
 from mrsal.errors import DataError, FileError, InputError
@@ -227,4 +229,31 @@ def test_a_disk_that_is_full_is_named(info, tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "_append", full)
     with pytest.raises(FileError, match=naming("No space left on device", tmp_path / ".tiny.download")):
+        download(info, tmp_path / "tiny")
+
+
+def test_the_command_downloads_and_says_what_remains_to_be_done(info, run, monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        module, "info_of", lambda name: replace(info, terms="MIT", citation="Us 2020", steps=("Cheer.",))
+    )
+    status, out, _ = run("datasets", "download", "tiny", "--root", "sets/tiny")
+    assert status == 0 and mentions(out, "MIT", "Us 2020", "1. Cheer.", without="datasets show")
+    assert is_whole(tmp_path / "sets/tiny")
+    assert run("datasets", "download", "tiny", "--root", "again", "--quiet") == (0, "", "")
+    monkeypatch.setattr(module, "info_of", lambda name: info)
+    assert mentions(run("datasets", "download", "tiny", "--root", "third")[1], "mrsal datasets show tiny")
+    result = json.loads(run("datasets", "download", "tiny", "--root", "once-more", "--json")[1])
+    assert result == {"folder": "once-more", "dataset": "tiny", "bytes": len(TABLE) + 11, "steps": []}
+
+
+def test_the_command_has_one_line_without_a_network(info, run, monkeypatch):
+    gone = (replace(info.files[0], urls=("http://127.0.0.1:9/a.zip",)),)
+    monkeypatch.setattr(module, "info_of", lambda name: replace(info, files=gone))
+    status, _, err = run("datasets", "download", "tiny", "--root", "tiny", "--quiet")
+    assert status == 2 and err.startswith("error: 127.0.0.1: no connection") and err.count("\n") == 1
+
+
+def test_without_pooch_the_command_says_how_to_install_it(info, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(InputError, match=r"mrsal\[download\]"):
         download(info, tmp_path / "tiny")

@@ -5,10 +5,12 @@ Recipes: ``osie`` all ``fix_x``, ``fix_y`` of ``fixations.mat``, less 1; ``mit10
 version 1.1), which reads the same files. Each test needs its data set in the folder ``MRSAL_DATA``.
 """
 
+import hashlib
+
 import pytest
 from scipy.stats import skew
 
-from mrsal.datasets import load
+from mrsal.datasets import info_of, load
 
 # stimuli; fixations; observers; mean, standard deviation and skewness of x; the same of y
 FINGERPRINTS = {
@@ -33,3 +35,17 @@ def test_fingerprint(name, data_root):
     assert (fixations.x.mean(), fixations.x.std(), skew(fixations.x)) == pytest.approx(of_x, abs=2e-6)
     assert (fixations.y.mean(), fixations.y.std(), skew(fixations.y)) == pytest.approx(of_y, abs=2e-6)
     assert data.info is not None and data.info.name == data.name == name
+
+
+def test_the_checksums_of_osie_are_those_of_the_data_at_hand(data_root):
+    if not (data_root / "osie").is_dir():
+        pytest.skip(f"needs osie at {data_root / 'osie'}")
+    files = info_of("osie").files
+    assert len(files) == 701
+    for file in files[:20]:
+        content = (data_root / "osie" / file.path).read_bytes()
+        assert file.checksum == f"sha256:{hashlib.sha256(content).hexdigest()}"
+        assert all(url.endswith(file.path) for url in file.urls)
+    # pysaliency knows this file, too, so what is at hand is what the authors publish
+    table = (data_root / "osie" / files[0].path).read_bytes()
+    assert hashlib.md5(table).hexdigest() == "8efdf6fe66f38b6e70f854c7ff45aa70"

@@ -26,11 +26,12 @@ from mrsal.progress import progress_bar
 
 log = logging.getLogger("mrsal")
 
-_TIMEOUT = (15, 30)  # seconds to wait for a connection, and for the next bytes
-_ATTEMPTS = 5  # in a row that bring no new bytes, before an address is given up
+_TIMEOUT = (10, 30)  # seconds to wait for a connection, and for the next bytes
+_ATTEMPTS = 3  # in a row that bring no new bytes, before an address is given up
 _PAUSE = 1.0  # seconds between attempts
 _CHUNK = 1 << 18  # bytes
 _SLACK = 3  # a server may send so many times the size that is known before it is refused
+_FEW = 9  # with more files, the progress bar counts files and not megabytes
 _LARGEST = 100e9  # bytes, if no size is known
 
 Report = Callable[[int, int | None], Any]
@@ -53,7 +54,8 @@ def download_job(options: DownloadOptions, *, console: Console) -> dict[str, Any
     log.info("wrote %s, %.0f MB", root, size / 1e6)
     for line in _numbered(info.steps):
         log.info("%s", line)
-    log.info("look at it with: mrsal datasets show %s --root %s --out %s.png", info.name, root, info.name)
+    if not info.steps:
+        log.info("look at it with: mrsal datasets show %s --root %s --out %s.png", info.name, root, info.name)
     return {"folder": root, "dataset": info.name, "bytes": size, "steps": list(info.steps)}
 
 
@@ -67,7 +69,7 @@ def download(info: DatasetInfo, root: str | Path, *, progress: Callable[[float, 
     root : str or Path
         The folder for the data set.
     progress : callable, optional
-        Called with the number of files that are there (2.5 in the middle of the third), and a text with the size of the last.
+        Called with the number of files that are there (2.5 in the middle of the third), and a text about the last.
 
     Returns
     -------
@@ -94,10 +96,10 @@ def download(info: DatasetInfo, root: str | Path, *, progress: Callable[[float, 
     for n, file in enumerate(info.files):
 
         def report(have: int, total: int | None, n: int = n) -> None:
-            share = min(have / total, 1) if total else 0.0
             size = f"{have / 1e6:.0f} of {total / 1e6:.0f} MB" if total else f"{have / 1e6:.0f} MB"
+            note = f"file {n + 1} of {len(info.files)}" if len(info.files) > _FEW else size
             if progress:
-                progress(n + share, size)
+                progress(n + (min(have / total, 1) if total else 0), note)
 
         fetched.append(_fetch(file, waiting, name=f"{n:04d}_{_file_name(file.urls[0])}", limit=limit, report=report))
         report(1, 1)
