@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from every_command import COMMANDS, GROUP
 from messages import mentions
 from rich.console import Console
 
@@ -41,13 +42,21 @@ def options_of(command):
 
 
 def test_every_long_job_can_be_quiet_and_every_result_read_by_a_program():
-    commands = typer.main.get_command(cli.app).commands
-    for name in ("predict", "prepare", "train", "evaluate", "compare", "submit", "export", "demo"):
-        assert "--quiet" in options_of(commands[name]), name
-    for name in ("predict", "prepare", "train", "evaluate", "compare", "submit", "export", "doctor"):
-        assert "--json" in options_of(commands[name]), name
-    for name in ("download", "show"):
-        assert {"--quiet", "--json"} <= options_of(commands["datasets"].commands[name]), name
+    both = (
+        "predict",
+        "prepare",
+        "train",
+        "evaluate",
+        "compare",
+        "submit",
+        "export",
+        "datasets download",
+        "datasets show",
+    )
+    for name in (*both, "demo"):
+        assert "--quiet" in options_of(COMMANDS[name]), name
+    for name in (*both, "doctor", "datasets list", "datasets info"):
+        assert "--json" in options_of(COMMANDS[name]), name
 
 
 def test_with_json_what_libraries_print_is_no_result(run, folder_root, monkeypatch):
@@ -201,22 +210,18 @@ def without_spaces(text):
     return re.sub(r"\s+", "", text)
 
 
-COMMANDS = typer.main.get_command(cli.app).commands
-INNER = {f"datasets {name}": command for name, command in COMMANDS["datasets"].commands.items()}
-
-
-@pytest.mark.parametrize("name", ["", *COMMANDS, *INNER])
+@pytest.mark.parametrize("name", ["", "datasets", *COMMANDS])
 def test_help_is_whole_at_80_columns(run, name, monkeypatch):
     """Every help text is there to its end, wherever its lines are broken."""
     monkeypatch.setenv("COLUMNS", "80")
     status, out, _ = run(*name.split(), "--help")
     assert status == 0
     assert [line for line in out.splitlines() if len(line) > 80] == []
-    commands = {**COMMANDS, **INNER}
+    commands = {**COMMANDS, **GROUP.commands}
     if name:
         texts = [commands[name].help, *(parameter.help for parameter in commands[name].params)]
     else:
-        texts = [command.help.partition("\n\n")[0] for command in COMMANDS.values()]
+        texts = [command.help.partition("\n\n")[0] for command in GROUP.commands.values()]
         lines = [line.split(maxsplit=1) for line in out.partition("Use a model:")[2].splitlines() if line]
         assert [words for words in lines if words[0] in commands and not words[1].endswith(".")] == []
     assert [text for text in texts if without_spaces(text) not in without_spaces(out)] == []

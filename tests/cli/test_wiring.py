@@ -15,18 +15,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import typer
+from every_command import COMMANDS, GROUP
 from PIL import Image
 
-from mrsal import cli
 from mrsal.cli import _options
-
-GROUP = typer.main.get_command(cli.app)
-COMMANDS = {
-    f"{name} {inner}".strip(): found
-    for name, command in GROUP.commands.items()
-    for inner, found in getattr(command, "commands", {"": command}).items()
-}
 
 # What a command calls. After the jobs that are the last ones it ends; of the others, the result that it goes on with is here.
 
