@@ -59,6 +59,14 @@ def test_without_it_the_locations_of_all_observers_are_used(root, format, caplog
     assert "observers are not known" in caplog.text
 
 
+def test_unsigned_numbers_do_not_wrap_around(root):
+    data = np.array([[0, 5], [1, 1], [10, 20]], np.uint16)
+    write_map(
+        root / "trainSet/allFixData.mat", "allData", dict.fromkeys(NAMES, cell([struct(name="1-2-ak.eye", data=data)]))
+    )
+    assert load("cat2000", root).fixations_of(0).x.tolist() == [0, 9]
+
+
 def test_every_category_is_in_every_part(tmp_path):
     names = [f"{category}/{number:03d}.jpg" for category in ("Art", "Noisy") for number in range(1, 21)]
     write_images(tmp_path / "Stimuli", names)

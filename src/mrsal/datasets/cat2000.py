@@ -106,7 +106,7 @@ def _read_observers(path: Path, stimuli: list[Stimulus]) -> Fixations:
                     subject = subjects.setdefault(trial["name"].removesuffix(".eye").rpartition("-")[2], len(subjects))
                     if not trial["data"].size:
                         continue
-                    x, y = trial["data"][:, 0] - 1, trial["data"][:, 1] - 1
+                    x, y = trial["data"][:, 0] - 1.0, trial["data"][:, 1] - 1.0  # whole numbers may be unsigned
                     new = _is_new(x, y, stimulus.shape)
                     repeated += int((~new).sum())
                     trials.add(n, subject, x[new], y[new], order=np.flatnonzero(new))

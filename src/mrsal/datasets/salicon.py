@@ -72,7 +72,7 @@ def load(root: Path) -> FixationDataset:
             f"{missing[0]}; extract SALICON's fixations there"
         )
     if len(tables) > 1000:
-        log.info("reading %d files of fixations, which takes minutes", len(tables))
+        log.info("reading %d files of fixations, which takes about a minute", len(tables))
     trials = Trials()
     for n, table in enumerate(tables):
         observers = as_list(read_mat(table, "gaze", what="SALICON's fixations"))
