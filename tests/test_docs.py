@@ -208,6 +208,9 @@ def test_every_command_has_the_options_it_is_given(block, words):
     assert words[1] in group.commands, f"{block}: there is no mrsal {words[1]}"
     words = words[: words.index(">")] if ">" in words else words
     parent = group.context_class(group, info_name="mrsal", **group.context_settings)
+    if words[1] == "datasets":
+        group, words = group.commands["datasets"], words[1:]
+        assert words[1] in group.commands, f"{block}: there is no mrsal datasets {words[1]}"
     group.commands[words[1]].make_context(words[1], words[2:], parent=parent)  # UsageError names what is wrong
 
 
@@ -235,7 +238,8 @@ def test_what_is_not_run_could_not_be():
                 "cuda",
                 "bf16",
                 "--engine ray",
-            }  # pysaliency's files and models, a GPU, a cluster
+                "datasets download",
+            }  # pysaliency's files and models, a GPU, a cluster, the internet
             reason = {words[1] for words in commands} <= UNRUN_MRSAL or any(need in block.text for need in needs)
             assert reason, f"{block}: why is this block not run?"
 

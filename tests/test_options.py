@@ -9,13 +9,14 @@ from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import every_command
 import pytest
 import typer
 from messages import mentions, naming
 
 import mrsal
 from mrsal import aoi, datasets, evaluation, inference, training, web
-from mrsal.cli import app, checking, demo_options
+from mrsal.cli import checking, demo_options
 from mrsal.cli._options import Command, command
 from mrsal.errors import InputError
 from mrsal.inference.video import predict_video
@@ -36,6 +37,10 @@ COMMANDS = {
     "export": inference.ExportOptions,
     "demo": demo_options.DemoOptions,
     "doctor": checking.DoctorOptions,
+    "datasets list": datasets.ListOptions,
+    "datasets info": datasets.InfoOptions,
+    "datasets download": datasets.DownloadOptions,
+    "datasets show": evaluation.ShowOptions,
 }
 
 
@@ -149,7 +154,7 @@ def required(options: type) -> dict[str, Any]:
 
 
 def test_every_command_is_made_of_its_options():
-    commands = typer.main.get_command(app).commands
+    commands = every_command.COMMANDS
     assert set(commands) == set(COMMANDS)
     for name, options in COMMANDS.items():
         flags = {setting.flag for setting in settings_of(options)}

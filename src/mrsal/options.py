@@ -44,7 +44,7 @@ class Option:
         Exclusive limits: the value must be greater than ``above`` and less than ``below``.
     complete : tuple of str
         The lists of names from which a shell completes the value: ``"networks"``, ``"baselines"``, ``"protocols"``,
-        ``"data_sets"``.
+        ``"data_sets"``, ``"published_sets"``.
     argument : bool
         Whether the value is written on the command line without a name.
     switch : bool

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from every_command import COMMANDS, GROUP
 from messages import mentions
 from rich.console import Console
 
@@ -41,11 +42,21 @@ def options_of(command):
 
 
 def test_every_long_job_can_be_quiet_and_every_result_read_by_a_program():
-    commands = typer.main.get_command(cli.app).commands
-    for name in ("predict", "prepare", "train", "evaluate", "compare", "submit", "export", "demo"):
-        assert "--quiet" in options_of(commands[name]), name
-    for name in ("predict", "prepare", "train", "evaluate", "compare", "submit", "export", "doctor"):
-        assert "--json" in options_of(commands[name]), name
+    both = (
+        "predict",
+        "prepare",
+        "train",
+        "evaluate",
+        "compare",
+        "submit",
+        "export",
+        "datasets download",
+        "datasets show",
+    )
+    for name in (*both, "demo"):
+        assert "--quiet" in options_of(COMMANDS[name]), name
+    for name in (*both, "doctor", "datasets list", "datasets info"):
+        assert "--json" in options_of(COMMANDS[name]), name
 
 
 def test_with_json_what_libraries_print_is_no_result(run, folder_root, monkeypatch):
@@ -176,6 +187,8 @@ def test_names_are_completed(monkeypatch):
     assert completed("mrsal predict a.png --model mrc") == ["mrcnn"]
     assert completed("mrsal evaluate --protocol m") == ["mit-matlab", "mrcnn"]
     assert "osie" in completed("mrsal prepare o")
+    assert completed("mrsal datasets info c") == ["cat2000", "crowd"]
+    assert completed("mrsal datasets sh") == ["show"]
     assert completed("mrsal evaluate --model_path ce") == ["centre"]
 
 
@@ -197,18 +210,18 @@ def without_spaces(text):
     return re.sub(r"\s+", "", text)
 
 
-@pytest.mark.parametrize("name", ["", *typer.main.get_command(cli.app).commands])
+@pytest.mark.parametrize("name", ["", "datasets", *COMMANDS])
 def test_help_is_whole_at_80_columns(run, name, monkeypatch):
     """Every help text is there to its end, wherever its lines are broken."""
     monkeypatch.setenv("COLUMNS", "80")
-    status, out, _ = run(*([name] if name else []), "--help")
+    status, out, _ = run(*name.split(), "--help")
     assert status == 0
     assert [line for line in out.splitlines() if len(line) > 80] == []
-    commands = typer.main.get_command(cli.app).commands
+    commands = {**COMMANDS, **GROUP.commands}
     if name:
         texts = [commands[name].help, *(parameter.help for parameter in commands[name].params)]
     else:
-        texts = [command.help.partition("\n\n")[0] for command in commands.values()]
+        texts = [command.help.partition("\n\n")[0] for command in GROUP.commands.values()]
         lines = [line.split(maxsplit=1) for line in out.partition("Use a model:")[2].splitlines() if line]
         assert [words for words in lines if words[0] in commands and not words[1].endswith(".")] == []
     assert [text for text in texts if without_spaces(text) not in without_spaces(out)] == []

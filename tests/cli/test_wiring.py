@@ -15,14 +15,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import typer
+from every_command import COMMANDS, GROUP
 from PIL import Image
 
-from mrsal import cli
 from mrsal.cli import _options
-
-GROUP = typer.main.get_command(cli.app)
-COMMANDS = GROUP.commands
 
 # What a command calls. After the jobs that are the last ones it ends; of the others, the result that it goes on with is here.
 
@@ -87,6 +83,10 @@ JOBS: dict[str, dict[str, Any]] = {
     },
     "export": {"mrsal.inference.export_model": LAST},
     "doctor": {"mrsal.cli.doctor_checks.examine": LAST},
+    "datasets list": {"mrsal.datasets.info_of": LAST},
+    "datasets info": {"mrsal.datasets.info_of": LAST},
+    "datasets download": {"mrsal.datasets.download_job": LAST},
+    "datasets show": {"mrsal.evaluation.show_job": LAST},
 }
 
 
@@ -135,6 +135,9 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "compare": {"paths": ["a.csv", "b.csv"]},
     "submit": {"paths": ["a.png"], "out": "m.hdf5"},
     "export": {"model": "mrcnn", "out": "m.onnx"},
+    "datasets info": {"name": "osie"},
+    "datasets download": {"name": "osie", "root": "data"},
+    "datasets show": {"name": "osie", "root": "data", "out": "a.png"},
 }
 
 OPTIONS: dict[str, dict[str, To]] = {
@@ -277,6 +280,18 @@ OPTIONS: dict[str, dict[str, To]] = {
     },
     "export": {"model": To("own.pth", {"name_or_path": "own.pth"}), "out": To("n.onnx"), **QUIET, **JSON},
     "doctor": {"data_dir": To("elsewhere"), **JSON},
+    "datasets list": {**JSON},
+    "datasets info": {"name": To("sun"), **JSON},
+    "datasets download": {"name": To("sun"), "root": To("elsewhere"), **QUIET, **JSON},
+    "datasets show": {
+        "name": To("sun"),
+        "root": To("elsewhere"),
+        "out": To("b.png"),
+        "count": To(4),
+        "seed": To(7),
+        **QUIET,
+        **JSON,
+    },
 }
 
 
@@ -289,7 +304,7 @@ def received(command: str, options: dict[str, Any]) -> dict[tuple[str, ...], Any
         patch.setattr(signal, "signal", lambda *_: None)  # serve sets one
         _options.reset_console()
         with contextlib.suppress(Ended):
-            GROUP.main([command, *words_of(command, options)], standalone_mode=False)
+            GROUP.main([*command.split(), *words_of(command, options)], standalone_mode=False)
         _options.reset_console()
     assert calls, f"mrsal {command} calls none of {', '.join(JOBS[command])}"
     return calls

@@ -119,8 +119,8 @@ def test_a_broken_stimulus_is_named(folder_root):
 
 def test_load_knows_names_whatever_their_capitals(folder_root):
     assert len(load("Folder", str(folder_root))) == len(SIZES)
-    with pytest.raises(InputError, match=naming("salicon", *LOADERS)):
-        load("salicon", folder_root)
+    with pytest.raises(InputError, match=naming("imagenet", *LOADERS)):
+        load("imagenet", folder_root)
     with pytest.raises(FileError, match=naming(folder_root / "nowhere", "osie")):
         load("osie", folder_root / "nowhere")
 

@@ -20,6 +20,7 @@ from mrsal._version import __version__
 from mrsal.cli._options import CONTEXT, Command, Commands, Terminal, console, errors, log, reset_console
 from mrsal.cli.areas import aoi, check
 from mrsal.cli.checking import doctor
+from mrsal.cli.data_sets import download, info, list_, show
 from mrsal.cli.evaluating import compare, evaluate, submit
 from mrsal.cli.exporting import export
 from mrsal.cli.predicting import predict
@@ -45,6 +46,17 @@ _GROUPS = {
 for heading, commands in _GROUPS.items():
     for command in commands:
         app.command(cls=Command, rich_help_panel=heading)(command)
+
+data_sets = typer.Typer(
+    cls=Commands,
+    help="List, download and show published data sets.",
+    context_settings=CONTEXT,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+for name, command in {"list": list_, "info": info, "download": download, "show": show}.items():
+    data_sets.command(name, cls=Command, rich_help_panel="Commands")(command)
+app.add_typer(data_sets, name="datasets", rich_help_panel="Train and evaluate")
 
 
 @app.callback(invoke_without_command=True)

@@ -123,7 +123,20 @@ def data_sets() -> list[str]:
     return list(LOADERS)
 
 
-_COMPLETE = {"networks": networks, "baselines": baselines, "protocols": protocols, "data_sets": data_sets}
+def published_sets() -> list[str]:
+    """Names of the published data sets."""
+    from mrsal.datasets import PUBLISHED
+
+    return list(PUBLISHED)
+
+
+_COMPLETE = {
+    "networks": networks,
+    "baselines": baselines,
+    "protocols": protocols,
+    "data_sets": data_sets,
+    "published_sets": published_sets,
+}
 
 _QUIET = inspect.Parameter(
     "quiet",
@@ -241,6 +254,10 @@ class Commands(TyperGroup):
 
     A heading is the ``rich_help_panel`` of a command, which typer shows only if it uses Rich.
     """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Groups of commands come last, so that the first heading is that of the first command."""
+        return sorted(super().list_commands(ctx), key=lambda name: isinstance(self.get_command(ctx, name), TyperGroup))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write a list for each heading; a line is the first line of the command's docstring."""

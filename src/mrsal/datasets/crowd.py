@@ -6,10 +6,27 @@ Jiang, Xu and Zhao, "Saliency in crowd", ECCV 2014. MIT licence.
 from pathlib import Path
 
 from mrsal.datasets.dataset import FixationDataset, Stimulus, keep_inside, read_fixations_csv
+from mrsal.datasets.info import DatasetInfo
 from mrsal.datasets.osie import _read_mat
 from mrsal.datasets.sun import every_eighth
 from mrsal.errors import FileError
 from mrsal.images import find_images
+
+INFO = DatasetInfo(
+    name="crowd",
+    title="EyeCrowd",
+    citation="Jiang, Xu and Zhao, Saliency in crowd, ECCV 2014",
+    terms="MIT licence",
+    home="https://github.com/NUS-VIP/saliency-in-crowd",
+    stimuli=500,
+    observers=16,
+    task="free viewing, 5 s",
+    pixels_per_degree=26,
+    steps=(  # no checksum of these files is known to us
+        "Run: git clone https://github.com/NUS-VIP/saliency-in-crowd (or download a zip file of it from there).",
+        "Only its folder data/ is needed: data/stimuli/*.jpg and data/eye/fixations.mat. --root is the folder that has data/.",
+    ),
+)
 
 DEGREE_SHARE = 13 / 512  # one degree of visual angle as a share of a picture's longer side
 

@@ -1,6 +1,7 @@
 """The data set classes, and what the loaders of data sets share: splits, tables of fixations, pixels per degree."""
 
 import csv
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrsal.datasets.fixations import Fixations, fixation_density
+from mrsal.datasets.info import DatasetInfo
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.images import image_size, read_image
+
+log = logging.getLogger("mrsal")
 
 SPLITS = ("train", "val", "test")
 DEGREE_FILE = "pixels_per_degree.txt"
@@ -63,6 +67,8 @@ class FixationDataset:
         The number of pixels per degree of visual angle. It is also the standard deviation of the Gaussian for densities.
     splits : mapping of str to int array
         The indices into ``stimuli`` for ``"train"``, ``"val"`` and ``"test"``.
+    info : DatasetInfo, optional
+        The citation, terms of use and home page, if it is a published data set.
     """
 
     name: str
@@ -70,6 +76,7 @@ class FixationDataset:
     fixations: Fixations
     pixels_per_degree: float
     splits: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    info: DatasetInfo | None = None
 
     def __len__(self) -> int:
         return len(self.stimuli)
@@ -186,7 +193,10 @@ def read_fixations_csv(path: Path, stems: Iterable[str]) -> Fixations:
 
 
 def keep_inside(fixations: Fixations, stimuli: Iterable[Stimulus]) -> Fixations:
-    """Remove the fixations outside their stimulus, since eye trackers report some."""
+    """Remove the fixations outside their stimulus, since eye trackers report some, and say in the log how many there are."""
     shapes = np.array([stimulus.shape for stimulus in stimuli]).reshape(-1, 2)
     height, width = shapes[fixations.n].T if len(fixations) else np.zeros((2, 0), np.int64)
-    return fixations.where(fixations.inside(height, width))
+    inside = fixations.inside(height, width)
+    if outside := int((~inside).sum()):
+        log.info("left out %d of %d fixations, which lie outside their stimulus", outside, len(fixations))
+    return fixations.where(inside)

@@ -10,10 +10,38 @@ from numpy.typing import NDArray
 
 from mrsal.datasets.dataset import SPLITS, FixationDataset, Stimulus, keep_inside, read_fixations_csv
 from mrsal.datasets.fixations import Fixations
+from mrsal.datasets.info import DatasetInfo, RemoteFile
 from mrsal.errors import FileError
 from mrsal.images import find_images
 
 PIXELS_PER_DEGREE = 35.0
+_HOME = "http://people.csail.mit.edu/tjudd/WherePeopleLook"
+
+INFO = DatasetInfo(
+    name="mit1003",
+    title="MIT1003",
+    citation="Judd, Ehinger, Durand and Torralba, Learning to predict where humans look, ICCV 2009",
+    terms="For research only. The images are from Flickr and LabelMe; each has the licence of its owner.",
+    home=f"{_HOME}/index.html",
+    stimuli=1003,
+    observers=15,
+    task="free viewing, 3 s",
+    pixels_per_degree=PIXELS_PER_DEGREE,
+    files=(  # address and checksum: pysaliency, external_datasets/mit.py
+        RemoteFile(
+            urls=(f"{_HOME}/ALLSTIMULI.zip", f"{_HOME.replace('http:', 'https:')}/ALLSTIMULI.zip"),
+            checksum="md5:0d7df8b954ecba69b6796e77b9afe4b6",
+            is_zip=True,
+        ),
+    ),
+    steps=(
+        f"For the density maps, download {_HOME}/ALLFIXATIONMAPS.zip, of which no checksum is known to us, and unpack it "
+        "beside ALLSTIMULI.",
+        "The authors publish gaze traces and no fixations. The page on data sets in the documentation has ways to get a "
+        "fixations.csv.",
+    ),
+)
+
 _TEST_LIST = "coursework_test_split.txt"
 
 

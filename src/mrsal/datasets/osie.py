@@ -9,10 +9,38 @@ import numpy as np
 
 from mrsal.datasets.dataset import FixationDataset, Stimulus, keep_inside
 from mrsal.datasets.fixations import Fixations
-from mrsal.errors import DataError, FileError
+from mrsal.datasets.info import DatasetInfo, RemoteFile
+from mrsal.datasets.matlab import as_list, read_mat
+from mrsal.datasets.trials import Trials, expecting
+from mrsal.errors import FileError
 from mrsal.images import find_images
 
 PIXELS_PER_DEGREE = 24.0
+_AUTHORS = "NUS-VIP/predicting-human-gaze-beyond-pixels"
+
+INFO = DatasetInfo(
+    name="osie",
+    title="OSIE",
+    citation="Xu, Jiang, Wang, Kankanhalli and Zhao, Predicting human gaze beyond pixels, Journal of Vision 14(1):28, 2014",
+    terms="MIT licence",
+    home=f"https://github.com/{_AUTHORS}",
+    stimuli=700,
+    observers=15,
+    task="free viewing, 3 s",
+    pixels_per_degree=PIXELS_PER_DEGREE,
+    megabytes=50,
+    files=tuple(  # the file has a line for each file of the authors: its path and its SHA-256
+        RemoteFile(
+            urls=(
+                f"https://raw.githubusercontent.com/{_AUTHORS}/master/{path}",
+                f"https://github.com/{_AUTHORS}/raw/master/{path}",
+            ),
+            checksum=f"sha256:{checksum}",
+            path=path,
+        )
+        for path, checksum in map(str.split, Path(__file__).with_name("osie_checksums.txt").read_text().splitlines())
+    ),
+)
 
 
 def load(root: Path) -> FixationDataset:
@@ -35,27 +63,14 @@ def load(root: Path) -> FixationDataset:
 
 
 def _read_mat(path: Path, names: list[str]) -> Fixations:
-    from scipy.io import loadmat  # a slow import
-
-    if not path.is_file():
-        raise FileError(f"expected OSIE's fixations at {path}, found none; set --root to the folder with data/")
-    index = {name: n for n, name in enumerate(names)}
-    columns: dict[str, list] = {name: [] for name in ("x", "y", "n", "subject", "order", "duration")}
-    try:
-        records = loadmat(path, squeeze_me=True, struct_as_record=False)["fixations"]
-        for record in np.atleast_1d(records):
-            if record.img not in index:
+    """The fixations on the stimuli of these names, also of data sets in the same layout."""
+    index, trials = {name: n for n, name in enumerate(names)}, Trials()
+    records = as_list(read_mat(path, "fixations", what="the authors' fixations"))
+    with expecting("the authors' fixations", path):
+        for record in records:
+            if record["img"] not in index:
                 continue
-            for subject, trial in enumerate(record.subjects):
-                x = np.atleast_1d(trial.fix_x)
-                columns["x"].append(x - 1.0)
-                columns["y"].append(np.atleast_1d(trial.fix_y) - 1.0)
-                columns["n"].append(np.full(len(x), index[record.img]))
-                columns["subject"].append(np.full(len(x), subject))
-                columns["order"].append(np.arange(len(x)))
-                columns["duration"].append(np.atleast_1d(trial.fix_duration) / 1000.0)
-        return Fixations.create(**{name: np.concatenate(parts) for name, parts in columns.items()})
-    except Exception as error:  # loadmat raises many types of errors for damaged files, even zlib.error
-        raise DataError(
-            f"expected OSIE's fixations in {path}, got something else ({error}); download it again"
-        ) from error
+            for subject, trial in enumerate(as_list(record["subjects"])):
+                x, y = trial["fix_x"] - 1.0, trial["fix_y"] - 1.0
+                trials.add(index[record["img"]], subject, x, y, duration=trial["fix_duration"] / 1000.0)
+    return trials.fixations()

@@ -10,11 +10,28 @@ from numpy.typing import NDArray
 
 from mrsal.datasets.dataset import FixationDataset, Stimulus, keep_inside, read_fixations_csv
 from mrsal.datasets.fixations import Fixations
+from mrsal.datasets.info import DatasetInfo
 from mrsal.errors import DataError, FileError
 from mrsal.images import find_images
 
 SIGMA_SHARE = 0.035  # standard deviation of a density as a share of a picture's longer side
 PIXELS_PER_DEGREE = SIGMA_SHARE * 256  # more than half of the pictures are 256 x 256
+
+INFO = DatasetInfo(
+    name="sun",
+    title="SUN scenes (Scene Saliency)",
+    citation="Liang, Hu, Zhao and others, Scene saliency, NUS Visual Information Processing Lab, 2015, on images of SUN2012",
+    terms="MIT licence",
+    home="https://github.com/Yanakz/Scene",
+    stimuli=500,
+    observers=15,
+    task="free viewing, 5 s",
+    pixels_per_degree=PIXELS_PER_DEGREE,
+    steps=(  # no checksum of these files is known to us; this repository has the authors' readme and licence
+        "Run: git clone https://github.com/Yanakz/Scene (or download a zip file of it from there).",
+        "Only its folder data/ is needed: data/stimuli/*.jpg and data/tidy/fixations.mat. --root is the folder that has data/.",
+    ),
+)
 
 # where the authors put pictures and fixations: in what they publish, and in their own tools
 _AUTHORS = (("Original/stimuli", "Original/fix/fixations.mat"), ("data/stimuli", "data/tidy/fixations.mat"))

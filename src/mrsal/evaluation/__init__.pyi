@@ -10,6 +10,7 @@ from .options import (
     ModelOptions as ModelOptions,
     SubmitOptions as SubmitOptions,
 )
+from .report.contact_sheet import contact_sheet as contact_sheet, show_job as show_job
 from .report.curves import read_history as read_history, save_curves as save_curves
 from .report.pictures import (
     FIXATION_COLOUR as FIXATION_COLOUR,
@@ -19,4 +20,5 @@ from .report.pictures import (
 )
 from .report.tables import score_table as score_table, table_lines as table_lines
 from .scores import Scores as Scores
+from .show_options import ShowOptions as ShowOptions
 from .submission_job import find_stimuli as find_stimuli, report_problems as report_problems, submit_job as submit_job

@@ -6,7 +6,7 @@ from .job import predict_job as predict_job
 from .onnx_export import export_model as export_model
 from .onnx_predictor import OnnxPredictor as OnnxPredictor
 from .options import ExportOptions as ExportOptions, PredictOptions as PredictOptions, RayOptions as RayOptions
-from .overlay import colour_map as colour_map
+from .overlay import Heat as Heat, colour_map as colour_map
 from .predictor import Predictor as Predictor, load_model as load_model, predictor_of as predictor_of
 from .ray_job import predict_on_ray as predict_on_ray
 from .ray_pool import on_ray as on_ray
