@@ -9,7 +9,10 @@ from scipy.sparse import csc_array
 from mrsal.datasets.matlab import as_list, read_map, read_mat
 from mrsal.errors import DataError, FileError
 
-pytestmark = pytest.mark.parametrize("format", FORMATS)
+
+@pytest.fixture(params=FORMATS)
+def format(request):
+    return request.param
 
 
 @pytest.fixture
