@@ -16,7 +16,7 @@ from rich.progress import Progress
 from mrsal._version import __version__
 from mrsal.datasets import Example, open_archive
 from mrsal.errors import InputError, MrsalError
-from mrsal.evaluation.adjustment import fit_adjustment, fitting_images
+from mrsal.evaluation.adjusting import fit_adjustment, fitting_images
 from mrsal.evaluation.evaluator import NEEDS_NO_FIXATIONS, collect_scores, predict_example
 from mrsal.evaluation.limits import CEILING, FLOOR, limits_of
 from mrsal.evaluation.options import EvaluateOptions

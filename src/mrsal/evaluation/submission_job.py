@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -54,7 +53,7 @@ def submit_job(stimuli: list[Stimulus], out: Path, options: SubmitOptions, *, co
         resize=options.resize_maps,
         adjustment=options.adjustment,
     )
-    numbers = [asdict(model.adjustment)] if isinstance(model, Adjusted) else []
+    numbers = [model.adjustment.to_dict()] if isinstance(model, Adjusted) else []
     label = json.dumps([options.model, model.mode, *numbers])
     with progress_bar(console) as bar:
         task = bar.add_task("predicting", total=len(stimuli), note="")

@@ -179,12 +179,15 @@ class Adjustment:
         log_density = log_density - log_density.max()
         return log_density - np.log(np.exp(log_density).sum())
 
+    def to_dict(self) -> dict[str, Any]:
+        """All numbers, and the version of the format, as values of JSON; an undefined number is None."""
+        values = {**asdict(self), "curve": list(self.curve)}
+        before = self.gain_before if math.isfinite(self.gain_before) else None
+        return {_VERSION_KEY: VERSION, **values, "gain_before": before}
+
     def save(self, path: str | Path) -> Path:
         """Write the adjustment as JSON; returns the path."""
-        values = {_VERSION_KEY: VERSION, **asdict(self)}
-        if not math.isfinite(self.gain_before):
-            values["gain_before"] = None  # JSON has no NaN
-        write_text(path, json.dumps(values, indent=1, allow_nan=False) + "\n")
+        write_text(path, json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
         return Path(path)
 
     @classmethod
@@ -262,7 +265,8 @@ class Adjusted(SaliencyModel):
         self.batch_size, self.is_network = model.batch_size, model.is_network
 
     def with_mode(self, mode: str | None) -> Self:
-        return type(self)(self.model.with_mode(mode), self.adjustment)
+        model = self.model.with_mode(mode)
+        return self if model is self.model else type(self)(model, self.adjustment)
 
     def prepare(self, image: object, *, name: str = "") -> PreparedImage:
         return self.model.prepare(image, name=name)

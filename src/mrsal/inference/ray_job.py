@@ -11,7 +11,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from rich.console import Console
@@ -77,7 +77,7 @@ def predict_on_ray(options: PredictOptions, *, console: Console) -> Summary:
         **{name: getattr(options, name) for name in _DECISIVE},
     }
     if adjustment:
-        settings["adjustment"] = json.loads(json.dumps(asdict(adjustment)))
+        settings["adjustment"] = adjustment.to_dict()
     failed = 0  # paths that cannot be used
 
     def report(error: MrsalError) -> None:

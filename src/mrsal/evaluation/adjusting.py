@@ -220,10 +220,9 @@ def _features(map_: NDArray[np.float64], is_density: bool) -> NDArray[np.float64
 
 
 def _reduced(map_: SaliencyMap, example: Example, is_density: bool) -> NDArray[np.float64]:
-    values = map_.density if is_density else map_.values.astype(np.float64)
-    if not np.isfinite(values).all():
+    if not np.isfinite(map_.values).all():
         raise InputError(f"{example.name}: expected a map of finite values, got NaN or infinity; replace them first")
-    return block_means(values)
+    return block_means(map_.density if is_density else map_.values.astype(np.float64))
 
 
 def _log_unadjusted(map_: NDArray[np.float64]) -> NDArray[np.float64]:
