@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from made_up_examples import example
-from messages import naming
+from messages import mentions, naming
 from rich.console import Console
 
 from mrsal.datasets.archives.native import write_native
@@ -72,7 +72,7 @@ def test_a_protocol_decides_on_the_columns_and_is_said_in_the_log(native_folder,
         job(native_folder, tmp_path, protocol="tübingen")
 
 
-def test_adjustments_are_fitted_on_validation_images_and_said(dataset, native_folder, tmp_path):
+def test_adjustments_are_fitted_on_validation_images_and_said(dataset, tmp_path, caplog):
     folder = write_native(replace(dataset, splits={"val": np.arange(5), "test": np.arange(5, 10)}), tmp_path / "native")
     run, results = job(folder, tmp_path, limits=False, adjust=True)
     scores = results["centre adjusted"]
@@ -82,6 +82,7 @@ def test_adjustments_are_fitted_on_validation_images_and_said(dataset, native_fo
     assert "val" in adjustment.data and "own" in adjustment.data
     assert scores.about["adjustment"] == str(adjustment)
     assert str(adjustment) in (run / "log.txt").read_text()
+    assert any(mentions(line, 5, 50) for line in caplog.messages)  # that these are few images
     assert str(adjustment).replace("'", "&#39;") in (run / "report.html").read_text(encoding="utf-8")
 
 

@@ -34,6 +34,8 @@ from mrsal.progress import log_file, progress_bar
 
 log = logging.getLogger("mrsal")
 
+_FEW = 20  # images for an adjustment
+
 
 def evaluate_job(
     options: EvaluateOptions, *, execute: Execute = execute_here, console: Console
@@ -72,6 +74,10 @@ def evaluate_job(
         log.info("model %s on %d images (%s) of %s", options.model_path, images, options.split, options.data_dir)
         log.info("first fixation of each trial %s", about["first fixation of each trial"])
         if options.adjust:
+            if len(validation) < _FEW:
+                log.warning(
+                    "an adjustment is fitted to %d images; some 50 show better how people look", len(validation)
+                )
             task = task.with_adjustment(_fit_adjustment(task.model, validation, options, bar))
             about |= task.model.about()
         if task.adjustment:
