@@ -115,7 +115,8 @@ class To:
 
 QUIET = {"quiet": To(True)}
 JSON = {"json": To(True, {"stderr": True})}
-MODEL = {"model": To("centre"), "mode": To("fast"), "precision": To("bf16"), "device": To("cpu")}
+ADJUSTMENT = {"adjustment": To("own.json")}
+MODEL = {"model": To("centre"), "mode": To("fast"), "precision": To("bf16"), "device": To("cpu"), **ADJUSTMENT}
 ON_RAY = {"engine": "ray"}
 RAY = {
     "engine": To("ray", ANOTHER_JOB),
@@ -249,6 +250,7 @@ OPTIONS: dict[str, dict[str, To]] = {
         "optimal": To(True),
         "agreement": To(True),
         "adjust": To(True),
+        **ADJUSTMENT,
         "limits": To(False),
         "parquet": To(True),
         "resize_maps": To(True),

@@ -13,15 +13,15 @@ from rich.console import Console
 
 from mrsal.datasets.archives.native import write_native
 from mrsal.datasets.archives.open import open_archive
-from mrsal.errors import InputError
-from mrsal.evaluation.adjustment import Adjusted, fit_adjustment
+from mrsal.errors import DataError, InputError
+from mrsal.evaluation.adjusting import fit_adjustment
 from mrsal.evaluation.evaluator import evaluate
 from mrsal.evaluation.job import evaluate_job
 from mrsal.evaluation.options import EvaluateOptions
 from mrsal.evaluation.report.tables import score_table, table_lines
 from mrsal.evaluation.scores import Scores
 from mrsal.evaluation.task import _draw
-from mrsal.inference import FunctionModel, execute_here
+from mrsal.inference import Adjusted, Adjustment, FunctionModel, execute_here
 from mrsal.inference.simple_models import centre
 
 
@@ -72,15 +72,42 @@ def test_a_protocol_decides_on_the_columns_and_is_said_in_the_log(native_folder,
         job(native_folder, tmp_path, protocol="tübingen")
 
 
-def test_adjustments_are_fitted_on_validation_images_and_said(dataset, native_folder, tmp_path):
+def test_adjustments_are_fitted_on_validation_images_and_said(dataset, tmp_path, caplog):
     folder = write_native(replace(dataset, splits={"val": np.arange(5), "test": np.arange(5, 10)}), tmp_path / "native")
     run, results = job(folder, tmp_path, limits=False, adjust=True)
-    assert results["centre"].names == tuple(stimulus.name for stimulus in dataset.stimuli[5:])
-    assert mentions(results["centre"].about["adjustment"], 5)
-    assert results["centre"].about["adjustment"] in (run / "log.txt").read_text()
+    scores = results["centre adjusted"]
+    assert scores.names == tuple(stimulus.name for stimulus in dataset.stimuli[5:])
+    adjustment = Adjustment.load(run / "adjustment.json")
+    assert (adjustment.model, adjustment.images, adjustment.fixations) == ("centre", 5, 60)
+    assert "val" in adjustment.data and "own" in adjustment.data
+    assert scores.about["adjustment"] == str(adjustment)
+    assert str(adjustment) in (run / "log.txt").read_text()
+    assert any(mentions(line, 5, 50) for line in caplog.messages)  # that these are few images
+    assert str(adjustment).replace("'", "&#39;") in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_an_adjustment_is_used_again_from_its_file(halves, tmp_path):
+    run, fitted = job(halves, tmp_path, limits=False, adjust=True)
+    again, used = job(halves, tmp_path, limits=False, adjustment=run / "adjustment.json")
+    assert list(used) == list(fitted) == ["centre adjusted"]
+    for metric, values in fitted["centre adjusted"].values.items():
+        np.testing.assert_array_equal(used["centre adjusted"].values[metric], values)
+    assert (again / "adjustment.json").read_text() == (run / "adjustment.json").read_text()
+    assert used["centre adjusted"].about["adjustment"] == fitted["centre adjusted"].about["adjustment"]
+
+
+def test_images_to_fit_to_are_there_and_are_not_scored(dataset, halves, pth_folder, tmp_path):
     without = write_native(replace(dataset, splits={"val": np.arange(0), "test": np.arange(10)}), tmp_path / "no-val")
-    with pytest.raises(InputError, match=naming("--adjust")):
+    with pytest.raises(InputError, match=naming("--adjust", str(without))):
         job(without, tmp_path, adjust=True)
+    for split in ("val", "all"):
+        with pytest.raises(InputError, match=naming("--adjust", 5, "--split")):
+            job(halves, tmp_path, adjust=True, split=split)
+    with pytest.raises(DataError, match="fixations"):
+        job(pth_folder, tmp_path, adjust=True)
+    with pytest.raises(InputError, match=naming("--adjust", "--adjustment")):
+        job(halves, tmp_path, adjust=True, adjustment=tmp_path / "adjustment.json")
+    assert not (tmp_path / "eval").exists()
 
 
 def in_another_place(task, images):
@@ -105,17 +132,13 @@ def test_an_option_of_an_evaluation_has_its_effect(halves, tmp_path, option, exe
     test, val = (
         list(open_archive(halves).examples(split, skip_first=option == "skip_first")) for split in ("test", "val")
     )
-    model = centre
+    model, name = centre, "centre adjusted" if option == "adjust" else "centre"
     if option == "adjust":
-        model = Adjusted(FunctionModel(centre), fit_adjustment(map(centre_of, val), val))
+        model = Adjusted(FunctionModel(centre), fit_adjustment(centre, val))
     expected = evaluate(model, test, optimal=option == "optimal")
     for metric, values in expected.values.items():
-        np.testing.assert_allclose(results["centre"].values[metric], values, rtol=1e-6)
-    assert results["centre"].mean()["KL"] != pytest.approx(plain["centre"].mean()["KL"], rel=1e-3)
-
-
-def centre_of(example):
-    return centre(example.stimulus())
+        np.testing.assert_allclose(results[name].values[metric], values, rtol=1e-6)
+    assert results[name].mean()["KL"] != pytest.approx(plain["centre"].mean()["KL"], rel=1e-3)
 
 
 def test_tables_show_every_metric_and_a_dash_where_there_is_none():

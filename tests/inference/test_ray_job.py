@@ -32,7 +32,7 @@ from mrsal.evaluation.job import evaluate_job
 from mrsal.evaluation.limits import limits_of
 from mrsal.evaluation.options import EvaluateOptions
 from mrsal.evaluation.task import ScoringTask
-from mrsal.inference import job as inference_job, ray_job, ray_pool
+from mrsal.inference import Adjustment, CentrePrior, job as inference_job, ray_job, ray_pool
 from mrsal.inference.executor import execute_here
 from mrsal.inference.job import Summary, predict_job
 from mrsal.inference.options import PredictOptions
@@ -322,6 +322,30 @@ def test_workers_do_what_one_process_does_with_every_option(in_process, tmp_path
     assert in_process(**options).done == local.done == 7
     for path in (tmp_path / "local").iterdir():
         assert path.suffix == ".mp4" or (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_workers_adjust_maps_as_one_process_does(photos, checkpoint, tmp_path, monkeypatch):
+    execute_by(monkeypatch, lambda job, items: execute_here(pickle.loads(pickle.dumps(job)), items))
+    monkeypatch.setattr(ray_job, "import_ray", lambda: None)
+    centre = CentrePrior(x=0.5, y=0.5, sigma_x=0.2, sigma_y=0.2, uniform_share=0.1)
+    curve = tuple(np.linspace(0, 3, 8).tolist())
+    adjustment = Adjustment(0.02, 1.0, curve, 0.5, centre, "cnn", "own, val", 50, 900, float("nan"), 1.0)
+    path = adjustment.save(tmp_path / "adjustment.json")
+    options = PredictOptions(
+        paths=(str(photos / "photos" / "*.png"),),
+        out=tmp_path / "one",
+        model=str(checkpoint),
+        format=("npy",),
+        mode="fast",
+    )
+    predict_job(replace(options, out=tmp_path / "plain"), console=QUIET)
+    assert predict_job(replace(options, adjustment=path), console=QUIET) == Summary(done=8)
+    on_ray_too = replace(options, adjustment=path, out=tmp_path / "out", engine="ray")
+    assert predict_on_ray(on_ray_too, console=QUIET) == Summary(done=8)
+    assert files(tmp_path / "out") == files(tmp_path / "one") != files(tmp_path / "plain")
+    assert predict_on_ray(on_ray_too, console=QUIET) == Summary(skipped=8)
+    with pytest.raises(InputError, match=naming("adjustment")):  # the results in the folder have other settings
+        predict_on_ray(replace(on_ray_too, adjustment=None), console=QUIET)
 
 
 def test_results_that_are_there_are_left_out_on_request(in_process, tmp_path):

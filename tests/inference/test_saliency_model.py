@@ -17,10 +17,11 @@ from tiny_network import tiny
 
 from mrsal.datasets import ArchiveImage
 from mrsal.errors import DataError, FileError, InputError, MrsalError
-from mrsal.evaluation.adjustment import Adjusted, fit_adjustment
+from mrsal.evaluation.adjusting import fit_adjustment
 from mrsal.evaluation.baselines import CentreBias, InterObserver
 from mrsal.inference import (
     BASELINES,
+    Adjusted,
     FunctionModel,
     Predictor,
     SaliencyMap,
@@ -106,8 +107,10 @@ def observers(folder):
 
 def adjusted(folder):
     examples = clusters(np.random.default_rng(0), shape=SHAPE)
-    adjustment = fit_adjustment([MAP] * len(examples), examples)
-    return Adjusted(FunctionModel(lambda _: MAP), adjustment), adjustment.apply(MAP, name="a.png")
+    model = FunctionModel(lambda _: MAP)
+    adjustment = fit_adjustment(model, examples)
+    log_density = adjustment.apply(SaliencyMap(MAP, PIXELS))
+    return Adjusted(model, adjustment), np.exp(log_density - log_density.max()).astype(np.float32)
 
 
 KINDS = [checkpoint, fast_checkpoint, maps_in_a_folder, maps_in_hdf5, function, centre_bias, observers, adjusted]

@@ -27,7 +27,13 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
     if compare and not compare_boxes and image_size(image) != image_size(compare):
         raise InputError(f"{image} and {compare} differ in size; give the areas of the second one with --compare_boxes")
     with warnings.catch_warnings(record=json, action="always" if json else None) as caught:
-        opened = open_model(options.model, mode=options.mode, precision=options.precision, device=options.device)
+        opened = open_model(
+            options.model,
+            mode=options.mode,
+            precision=options.precision,
+            device=options.device,
+            adjustment=options.adjustment,
+        )
         attentions = [measure(image, boxes, opened, study=options.study)]
         if compare:
             second_boxes = compare_boxes or [share.area for share in attentions[0].shares]
@@ -77,7 +83,13 @@ def check(options: CheckOptions, *, json: bool) -> None:
     with warnings.catch_warnings(record=json, action="always" if json else None) as caught:
         areas = read_areas(options.boxes, image=options.image, shape=image_size(options.image))
         rules = [parse_rule(text, [area.name for area in areas]) for text in options.rule]
-        opened = open_model(options.model, mode=options.mode, precision=options.precision, device=options.device)
+        opened = open_model(
+            options.model,
+            mode=options.mode,
+            precision=options.precision,
+            device=options.device,
+            adjustment=options.adjustment,
+        )
         outcomes = check_rules(rules, measure(options.image, areas, opened).shares)
     if json:
         results = [

@@ -1,3 +1,4 @@
+from .adjusting import fit_adjustment as fit_adjustment
 from .baselines.centre_bias import CentreBias as CentreBias
 from .baselines.observers import InterObserver as InterObserver
 from .comparison import compare as compare

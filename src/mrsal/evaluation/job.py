@@ -4,21 +4,19 @@ import logging
 import platform
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
 from mrsal._version import __version__
 from mrsal.datasets import Example, open_archive
-from mrsal.errors import InputError
-from mrsal.evaluation.adjustment import Adjustment, fit_adjustment
+from mrsal.errors import InputError, MrsalError
+from mrsal.evaluation.adjusting import fit_adjustment, fitting_images
 from mrsal.evaluation.evaluator import NEEDS_NO_FIXATIONS, collect_scores, predict_example
 from mrsal.evaluation.limits import CEILING, FLOOR, limits_of
 from mrsal.evaluation.options import EvaluateOptions
@@ -29,12 +27,14 @@ from mrsal.evaluation.report.tables import table_lines
 from mrsal.evaluation.scores import Scores
 from mrsal.evaluation.task import ScoringTask
 from mrsal.files import new_folder
-from mrsal.inference import Execute, SaliencyModel, execute_here
+from mrsal.inference import Adjustment, Execute, SaliencyModel, execute_here
 from mrsal.metrics.protocols import protocol as protocol_called
 from mrsal.model import shipped_name
 from mrsal.progress import log_file, progress_bar
 
 log = logging.getLogger("mrsal")
+
+_FEW = 20  # images for an adjustment
 
 
 def evaluate_job(
@@ -55,16 +55,18 @@ def evaluate_job(
     -------
     run : Path
         The folder ``out_dir/eval/<time>`` with ``report.html``, ``log.txt``, ``scores.csv``, ``limits/<name>.csv`` and
-        ``Comparison images/``.
+        ``Comparison images/``, and ``adjustment.json`` if maps are adjusted.
     results : dict of str to Scores
-        The scores of floor, model and ceiling, in this order.
+        The scores of floor, model and ceiling, in this order. A model whose maps are adjusted is called
+        ``<name> adjusted``.
     """
     protocol = protocol_called(options.protocol)
     task = ScoringTask.of(options)
     task.model.require(example.name for example in task.examples)
-    validation = _validation(options) if options.adjust else []
+    validation = _validation(options, task.examples) if options.adjust else []
     is_file = shipped_name(options.model_path) is None and Path(options.model_path).exists()
     name = Path(options.model_path).stem if is_file else options.model_path
+    name += " adjusted" if options.adjust or options.adjustment else ""
     about = _about(options, task.model)
     run = new_folder(options.out_dir / "eval")
     with log_file(run / "log.txt"), progress_bar(console) as bar:
@@ -72,9 +74,15 @@ def evaluate_job(
         log.info("model %s on %d images (%s) of %s", options.model_path, images, options.split, options.data_dir)
         log.info("first fixation of each trial %s", about["first fixation of each trial"])
         if options.adjust:
-            adjustment = _fit_adjustment(task.model, validation, bar)
-            task, about["adjustment"] = task.with_adjustment(adjustment), str(adjustment)
-            log.info("maps are adjusted: %s", adjustment)
+            if len(validation) < _FEW:
+                log.warning(
+                    "an adjustment is fitted to %d images; some 50 show better how people look", len(validation)
+                )
+            task = task.with_adjustment(_fit_adjustment(task.model, validation, options, bar))
+            about |= task.model.about()
+        if task.adjustment:
+            task.adjustment.save(run / "adjustment.json")
+            log.info("maps are adjusted: %s", task.adjustment)
         scored = partial(_scored, about=about, execute=execute, bar=bar)
         began = time.monotonic()
         scores = scored(name, task.with_pictures(run.absolute() / "Comparison images"))
@@ -102,7 +110,7 @@ def evaluate_job(
             history=read_history(history.parent) if history.is_file() else (),
             floor=FLOOR if FLOOR in limits else None,
             ceiling=CEILING if CEILING in limits else None,
-            notes=[f"Maps are adjusted: {about['adjustment']}."] if options.adjust else (),
+            notes=[f"These are scores of adjusted maps: {task.adjustment}."] if task.adjustment else (),
         )
         log.info("protocol %s. %s", scores.protocol, protocol.description)
         if all(metric in NEEDS_NO_FIXATIONS for metric in scores.values):
@@ -113,11 +121,21 @@ def evaluate_job(
     return run, results
 
 
-def _validation(options: EvaluateOptions) -> list[Example]:
-    examples = list(open_archive(options.data_dir).examples("val", skip_first=options.skip_first))
+def _validation(options: EvaluateOptions, scored: list[Example]) -> list[Example]:
+    """The images to which an adjustment is fitted, none of which is scored."""
+    try:
+        examples = list(open_archive(options.data_dir).examples("val", skip_first=options.skip_first))
+    except MrsalError as error:
+        raise InputError(f"--adjust needs validation images with fixations: {error}") from error
     if not examples:
         raise InputError(f"expected validation images for --adjust in {options.data_dir}, got none; leave --adjust out")
-    return examples
+    both = {example.name for example in examples} & {example.name for example in scored}
+    if both:
+        raise InputError(
+            f"--adjust fits to the validation images, so they cannot be scored, but {len(both)} of them would be; "
+            "choose --split test"
+        )
+    return fitting_images(examples)
 
 
 def _about(options: EvaluateOptions, model: SaliencyModel) -> dict[str, str]:
@@ -152,15 +170,19 @@ def _scored(name: str, task: ScoringTask, *, about: dict[str, str], execute: Exe
     return replace(scores, about=about)
 
 
-def _fit_adjustment(model: SaliencyModel, validation: list[Example], bar: Progress) -> Adjustment:
+def _fit_adjustment(
+    model: SaliencyModel, validation: list[Example], options: EvaluateOptions, bar: Progress
+) -> Adjustment:
     progress = bar.add_task("adjusting on validation images", total=len(validation), note="")
-
-    def maps() -> Iterator[NDArray]:
-        for example in validation:
-            yield predict_example(model, example)
-            bar.update(progress, advance=1)
-
-    return fit_adjustment(maps(), validation)
+    dataset = ", ".join(sorted({example.dataset for example in validation if example.dataset}))
+    first = ", first fixations left out" if options.skip_first else ""
+    return fit_adjustment(
+        model,
+        validation,
+        name=options.model_path,
+        data=f"{dataset or options.data_dir.name}, val{first}",
+        on_image=lambda example: bar.update(progress, advance=1, note=example.name),
+    )
 
 
 def _panels(task: ScoringTask, scores: Scores, bar: Progress) -> dict[str, list[Panel]]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from mrsal.datasets import DataDir
 from mrsal.errors import InputError
-from mrsal.inference import RayOptions
+from mrsal.inference import AdjustmentFile, RayOptions
 from mrsal.model import DEFAULT_MODEL, MapOptions
 from mrsal.options import Option, check
 
@@ -25,6 +25,7 @@ class ModelOptions(MapOptions):
             complete=("networks", "baselines"),
         ),
     ] = DEFAULT_MODEL
+    adjustment: AdjustmentFile = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +93,22 @@ class EvaluateOptions(RayOptions, MapOptions):
         bool, Option("Also compute the historical score, to compare with older numbers; not an AUC.", negatable=True)
     ] = False
     adjust: Annotated[
-        bool, Option("Fit a blur and a centre bias on the validation images, and apply them to the maps of the model.")
+        bool,
+        Option(
+            "Make densities of the maps with a handful of numbers, fitted to the fixations on the validation images."
+        ),
     ] = False
+    adjustment: AdjustmentFile = None
     limits: Annotated[bool, Option("Also score the uniform map, the centre bias and the inter-observer limit.")] = True
     parquet: Annotated[bool, Option("Also write the scores as scores.parquet.")] = False
     resize_maps: ResizeMaps = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.adjust and self.adjustment:
+            raise InputError(
+                "--adjust fits an adjustment, and --adjustment uses one that was fitted before; give only one of them"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from mrsal.errors import InputError
 from mrsal.evaluation.options import SubmitOptions
 from mrsal.evaluation.submission import Problem, check_submission, write_submission
 from mrsal.images import EXTENSIONS, image_size
-from mrsal.inference import open_model
+from mrsal.inference import Adjusted, open_model
 from mrsal.progress import progress_bar
 
 log = logging.getLogger("mrsal")
@@ -51,8 +51,10 @@ def submit_job(stimuli: list[Stimulus], out: Path, options: SubmitOptions, *, co
         precision=options.precision,
         device=options.device,
         resize=options.resize_maps,
+        adjustment=options.adjustment,
     )
-    label = json.dumps([options.model, model.mode])
+    numbers = [model.adjustment.to_dict()] if isinstance(model, Adjusted) else []
+    label = json.dumps([options.model, model.mode, *numbers])
     with progress_bar(console) as bar:
         task = bar.add_task("predicting", total=len(stimuli), note="")
         write_submission(model, stimuli, out, label=label, progress=lambda n: bar.update(task, advance=n))

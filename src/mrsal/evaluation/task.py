@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from mrsal.datasets import Example, open_archive
 from mrsal.errors import MrsalError
-from mrsal.evaluation.adjustment import Adjusted, Adjustment
 from mrsal.evaluation.evaluator import OnImage, image_scorer
 from mrsal.evaluation.limits import limits_of
 from mrsal.evaluation.options import EvaluateOptions
 from mrsal.evaluation.report.pictures import comparison_picture
 from mrsal.images import save_jpeg
-from mrsal.inference import BASELINES, TRIES, SaliencyModel, open_model
+from mrsal.inference import BASELINES, TRIES, Adjustment, SaliencyModel, open_model
 from mrsal.model import everywhere
 
 
@@ -49,7 +48,9 @@ class ScoringTask:
         """The task of ``mrsal evaluate``, for processes with any current folder."""
         name = options.model_path
         model_path = name if name in BASELINES else everywhere(name)
-        return cls(replace(options, data_dir=options.data_dir.absolute(), model_path=model_path))
+        adjustment = Adjustment.load(options.adjustment) if options.adjustment else None
+        own = replace(options, data_dir=options.data_dir.absolute(), model_path=model_path, adjustment=None)
+        return cls(own, adjustment=adjustment)
 
     @cached_property
     def examples(self) -> list[Example]:
@@ -63,15 +64,15 @@ class ScoringTask:
         if self.limit:
             return limits_of(self.examples)[self.limit]()
         options = self.options
-        model = open_model(
+        return open_model(
             options.model_path,
             improvements=options.improvements,
             device=options.device,
             precision=options.precision,
             mode=options.mode,
             resize=options.resize_maps,
+            adjustment=self.adjustment,
         )
-        return Adjusted(model, self.adjustment) if self.adjustment else model
 
     def with_pictures(self, folder: Path) -> "ScoringTask":
         """This task, which also draws comparisons with the ground truth into a folder."""

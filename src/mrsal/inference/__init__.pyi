@@ -1,3 +1,4 @@
+from .adjustment import Adjusted as Adjusted, Adjustment as Adjustment, CentrePrior as CentrePrior
 from .any_model import open_model as open_model
 from .calibration import ShareCalibration as ShareCalibration
 from .density_predictor import DensityPredictor as DensityPredictor
@@ -5,7 +6,12 @@ from .executor import TRIES as TRIES, Execute as Execute, execute_here as execut
 from .job import predict_job as predict_job
 from .onnx_export import export_model as export_model
 from .onnx_predictor import OnnxPredictor as OnnxPredictor
-from .options import ExportOptions as ExportOptions, PredictOptions as PredictOptions, RayOptions as RayOptions
+from .options import (
+    AdjustmentFile as AdjustmentFile,
+    ExportOptions as ExportOptions,
+    PredictOptions as PredictOptions,
+    RayOptions as RayOptions,
+)
 from .overlay import Heat as Heat, colour_map as colour_map
 from .predictor import Predictor as Predictor, load_model as load_model, predictor_of as predictor_of
 from .ray_job import predict_on_ray as predict_on_ray

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mrsal.errors import InputError
+from mrsal.inference.adjustment import Adjustment, with_adjustment
 from mrsal.inference.saliency_model import FunctionModel, SaliencyModel
 from mrsal.inference.simple_models import BASELINES
 
@@ -21,6 +22,7 @@ def open_model(
     mode: str | None = None,
     runtime: str = "auto",
     resize: bool = False,
+    adjustment: Adjustment | str | Path | None = None,
 ) -> SaliencyModel:
     """Open a model by its name or path.
 
@@ -42,15 +44,26 @@ def open_model(
         suffix ``.onnx``.
     resize : bool
         Whether to resize stored maps to the size of the image.
+    adjustment : Adjustment, str or Path, optional
+        Numbers that turn the maps of this very model into densities of a data set, or the file of them that
+        ``mrsal evaluate --adjust`` wrote. The result is an :class:`mrsal.inference.Adjusted`.
 
     Raises
     ------
     InputError, FileError, DataError
-        If there is no such model, or a network cannot be run with these options.
+        If there is no such model, a network cannot be run with these options, or the adjustment is not for such a model.
     """
+    name = str(name)
+    model = _opened(name, improvements, device, precision, mode, runtime, resize)
+    return model if adjustment is None else with_adjustment(model, adjustment, name=name)
+
+
+def _opened(
+    name: str, improvements: int | None, device: str, precision: str, mode: str | None, runtime: str, resize: bool
+) -> SaliencyModel:
+    """The model itself."""
     if runtime not in RUNTIMES:
         raise InputError(f"expected one of the runtimes {', '.join(RUNTIMES)}, got {runtime!r}")
-    name = str(name)
     path = Path(name)
     if runtime == "onnx" or (runtime == "auto" and path.suffix.lower() == ".onnx"):
         from mrsal.inference.onnx_predictor import OnnxPredictor

@@ -70,7 +70,13 @@ def predict_job(options: PredictOptions, *, console: Console) -> Summary:
         inputs = [file for file in inputs if str(file) not in summary.results]
     if inputs:
         make_folder(out)
-        model = open_model(options.model, runtime=options.runtime, device=options.device, precision=options.precision)
+        model = open_model(
+            options.model,
+            runtime=options.runtime,
+            device=options.device,
+            precision=options.precision,
+            adjustment=options.adjustment,
+        )
         with progress_bar(console) as bar:
             task = bar.add_task("predicting", total=len(inputs), note="")
             for file, failure in predict_inputs(inputs, model, options, bar=bar):

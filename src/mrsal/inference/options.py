@@ -12,6 +12,11 @@ from mrsal.options import Option, check
 Format = Literal["npy", "png", "overlay"]
 Runtime = Literal["auto", "torch", "onnx"]
 
+AdjustmentFile = Annotated[
+    Path | None,
+    Option("Make densities of the maps with the numbers in this adjustment.json, which mrsal evaluate --adjust wrote."),
+]
+
 _ON_RAY = "engine=ray"
 
 
@@ -71,6 +76,7 @@ class PredictOptions(Look, RayOptions, DeviceOptions):
             complete=("networks",),
         ),
     ] = DEFAULT_MODEL
+    adjustment: AdjustmentFile = None
     format: Annotated[
         Sequence[Format],
         Option("npy: numbers; png: 16-bit grey; overlay: heatmap on the image. May be repeated."),

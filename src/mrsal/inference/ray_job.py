@@ -19,14 +19,15 @@ from rich.console import Console
 from mrsal._version import __version__
 from mrsal.errors import InputError, MrsalError
 from mrsal.files import atomic_path, make_folder
+from mrsal.inference.adjustment import Adjustment, with_adjustment
 from mrsal.inference.executor import TRIES
 from mrsal.inference.inputs import InputFile, list_inputs
 from mrsal.inference.job import Summary, predict_inputs
-from mrsal.inference.network_model import NetworkModel
 from mrsal.inference.options import PredictOptions
 from mrsal.inference.overlay import Heat
 from mrsal.inference.predictor import load_model
 from mrsal.inference.ray_pool import import_ray, on_ray
+from mrsal.inference.saliency_model import SaliencyModel
 from mrsal.inference.shards import Manifest, Shards, cut_into_shards
 from mrsal.model import Network, everywhere, load_network
 from mrsal.progress import progress_bar
@@ -68,12 +69,15 @@ def predict_on_ray(options: PredictOptions, *, console: Console) -> Summary:
             f"--engine ray cannot use an exported network such as {options.model}; give a checkpoint or a name"
         )
     network, _ = load_network(options.model)
+    adjustment = Adjustment.load(options.adjustment) if options.adjustment else None
     out = make_folder(options.out).absolute()
     settings = {
         "formats": sorted(options.format),
         "model": _digest(network),
         **{name: getattr(options, name) for name in _DECISIVE},
     }
+    if adjustment:
+        settings["adjustment"] = adjustment.to_dict()
     failed = 0  # paths that cannot be used
 
     def report(error: MrsalError) -> None:
@@ -88,7 +92,9 @@ def predict_on_ray(options: PredictOptions, *, console: Console) -> Summary:
         log.info("0 of %d inputs written to %s, %d existed already", shards.finished + failed, out, shards.finished)
         return summary
     job = _PredictShards(
-        shards=replace(shards, todo=[]), options=replace(options, paths=(), out=out, model=everywhere(options.model))
+        shards=replace(shards, todo=[]),
+        options=replace(options, paths=(), out=out, model=everywhere(options.model), adjustment=None),
+        adjustment=adjustment,
     )
     with on_ray(
         address=options.address,
@@ -125,15 +131,16 @@ class _PredictShards:
 
     shards: Shards
     options: PredictOptions
+    adjustment: Adjustment | None = None
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
     version: str = __version__
 
     @cached_property
-    def predictor(self) -> NetworkModel:
+    def predictor(self) -> SaliencyModel:
         predictor = load_model(self.options.model, device=self.options.device, precision=self.options.precision)
         if _digest(predictor.network) != self.shards.settings["model"]:
             raise InputError(f"a worker has another network at {self.options.model}; use the same file on all machines")
-        return predictor
+        return with_adjustment(predictor, self.adjustment, name=self.options.model) if self.adjustment else predictor
 
     def __call__(self, shard: int) -> Manifest:
         if self.version != __version__:
