@@ -85,6 +85,8 @@ def train_job(options: TrainOptions, *, console: Console) -> Path:
         log.info("%s %s", "resuming" if resume else "writing to", run)
         log.info("%s", _batch_line(config, fabric.world_size))
         log.debug("settings: %s", config)
+        if start is not None and validate is None:
+            log.info("add --use_val to be told whether the weights become better than those of %s", options.init)
         with catch_signals() as asked_to_stop:
             if isinstance(config, ImprovedTrainConfig) and isinstance(samples, TrainingImages):
                 _store_features(samples, config, start, fabric, bar)
