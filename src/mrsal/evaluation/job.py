@@ -20,7 +20,7 @@ from mrsal.datasets import Example, open_archive
 from mrsal.errors import InputError
 from mrsal.evaluation.adjustment import Adjustment, fit_adjustment
 from mrsal.evaluation.evaluator import NEEDS_NO_FIXATIONS, collect_scores, predict_example
-from mrsal.evaluation.limits import CEILING, FLOOR, limits_of
+from mrsal.evaluation.limits import CEILING, FLOOR, limits_of, why_no_ceiling
 from mrsal.evaluation.options import EvaluateOptions
 from mrsal.evaluation.report.curves import read_history
 from mrsal.evaluation.report.html import write_report
@@ -83,6 +83,8 @@ def evaluate_job(
         if options.parquet:
             scores.save(run / "scores.parquet")
         limits = [limit for limit in limits_of(task.examples) if limit != name] if options.limits else []
+        if options.limits and (reason := why_no_ceiling(task.examples)):
+            log.warning("%s", reason)
         results = {}
         for limit in limits:
             results[limit] = scored(limit, task.for_limit(limit))
