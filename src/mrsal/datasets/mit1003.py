@@ -23,9 +23,9 @@ _TEST_LIST = "coursework_test_split.txt"
 def load(root: Path, *, table: TableOptions | None = None) -> FixationDataset:
     """Load ``ALLSTIMULI/*.jpeg``, ``ALLFIXATIONMAPS/*_fixMap.jpg`` and ``fixations.csv`` under ``root``.
 
-    Some of the stimuli are enough. ``fixations.csv``, of which ``table`` says how it is read, has the columns stimulus, subject,
-    x, y, start_s and end_s, with fixations detected in the authors' gaze data. Without it, training uses the published maps, and
-    metrics of fixations are not possible.
+    Some of the stimuli are enough. ``fixations.csv`` has the columns stimulus, subject, x, y, start_s and end_s, with fixations
+    detected in the authors' gaze data; ``table`` says how it is read. Without it, training uses the published maps, and metrics
+    of fixations are not possible.
 
     Notes
     -----

@@ -89,7 +89,7 @@ class _Cells:
         if meaning not in self:
             return [""] * len(self.rows)
         place = self.columns.places[meaning]
-        return [text_of(self.table.rows[row][place]) for row in self.rows]
+        return [text_of(self.table.rows[row][place]) for row in self.rows.tolist()]
 
     def numbers(self, meaning: str) -> NDArray[np.float64]:
         """The cells of a column as numbers; NaN if a cell is empty, or without such a column."""
@@ -110,7 +110,7 @@ class _Cells:
         points: list[int] = []  # rows with decimal points
         commas: list[int] = []
         whole: list[int] = []
-        for i, row in enumerate(self.rows):
+        for i, row in enumerate(self.rows.tolist()):
             cell = self.table.rows[row][place]
             text = text_of(cell)
             if text.casefold() in _MISSING:
