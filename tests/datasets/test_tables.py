@@ -58,6 +58,11 @@ def test_durations_are_seconds_whatever_their_unit(header, values, tmp_path):
     np.testing.assert_allclose(read(tmp_path, text).fixations.duration, [0.2, 0.3])
 
 
+def test_a_column_of_dates_is_no_obstacle(tmp_path):
+    text = "stimulus,subject,x,y,timestamp\nkitchen,s,5,6,2024-03-05 10:11:12\nkitchen,s,7,8,2024-03-05 10:11:13\n"
+    assert points(read(tmp_path, text)) == [(5, 6), (7, 8)]
+
+
 def test_a_trial_tells_repeated_views_apart(tmp_path):
     text = "stimulus,subject,trial,x,y\n" + "".join(f"kitchen,a,{trial},{x},9\n" for trial in (1, 7) for x in (3, 4, 5))
     assert read(tmp_path, text).fixations.order.tolist() == [0, 1, 2, 0, 1, 2]
@@ -194,7 +199,7 @@ def test_json_lines_and_parquet_give_what_csv_gives(tmp_path):
     )
     arrow = read_fixations(tmp_path, STIMULI)
     for other in (lines, arrow):
-        assert other.left_out == expected.left_out == {"without coordinates": 1}
+        assert other.left_out == expected.left_out == {"missing coordinates": 1}
         for name, values in vars(expected.fixations).items():
             np.testing.assert_equal(getattr(other.fixations, name), values)
 
@@ -246,6 +251,7 @@ def test_a_table_that_is_not_there_twice_or_a_spreadsheet(tmp_path):
     [
         ("kitchen,s,left,2,0,1", ["left"]),
         ("kitchen,s,inf,2,0,1", ["inf"]),
+        ("kitchen,s,1_0,2,0,1", ["1_0"]),
         ("kitchen,s,1", [6]),
         ("kitchen", [6]),
         ("kitchen,s,1,2,zero,1", ["zero"]),
@@ -301,7 +307,7 @@ def test_missing_columns_are_named_with_what_there_is(separator, tmp_path):
 def test_missing_coordinates_are_left_out_and_counted(cell, tmp_path):
     table = read(tmp_path, f"stimulus,subject,x,y\nkitchen,a,{cell},6\nkitchen,a,5,{cell}\nkitchen,a,7,8\n")
     assert points(table) == [(7, 8)]
-    assert table.left_out == {"without coordinates": 2}
+    assert table.left_out == {"missing coordinates": 2}
 
 
 @pytest.mark.parametrize(
@@ -553,4 +559,4 @@ def test_load_gives_what_was_left_out(folder_root):
     with (folder_root / "fixations.csv").open("a") as file:
         file.write("s0,o0,-,-,,\nS0,o0,1,1,,\n")
     data = load("folder", folder_root)
-    assert data.left_out == {"on no known stimulus": 1, "without coordinates": 1}
+    assert data.left_out == {"unknown stimulus": 1, "missing coordinates": 1}

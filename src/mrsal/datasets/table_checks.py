@@ -63,7 +63,8 @@ def check_places(
         spans = " and ".join(
             f"{name} from {values.min():g} to {values.max():g}" for name, values in zip("xy", raw, strict=True)
         )
-        sizes = f"{width.min()}x{height.min()} to {width.max()}x{height.max()}"
+        smallest, largest = f"{width.min()}x{height.min()}", f"{width.max()}x{height.max()}"
+        sizes = largest if smallest == largest else f"{smallest} to {largest}"
         raise DataError(
             f"expected fixations inside the pictures, which have {sizes} pixels, in {path}, got {outside.sum()} of {len(x)} "
             f"outside, with {spans}; if they are on the screen, give --offset, --scale or --screen"

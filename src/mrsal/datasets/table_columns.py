@@ -166,18 +166,22 @@ class StimulusNames:
         return self._known[name]
 
     def complaint(self, unknown: Counter[str], rows: int) -> str:
-        """Say how many rows name no stimulus, and show some of the names."""
+        """Say how many rows name no stimulus, and show names of both."""
+        stimuli = ", ".join(list(self._by_name)[:_SHOWN])
+        return (
+            f"{unknown.total()} of {rows} rows name no stimulus, such as {self.shown(unknown)}; "
+            f"there are {len(self._by_name)} stimuli, such as {stimuli}"
+        )
+
+    def shown(self, unknown: Counter[str]) -> str:
+        """The most frequent of the names that were not found, each with the stimulus that has other capitals."""
         shown = []
         for name, _ in unknown.most_common(_SHOWN):
             almost = next(
-                (self._folded[form.casefold()] for form in _forms(name) if form.casefold() in self._folded), None
+                (self._folded[form.casefold()] for form in _forms(name) if form.casefold() in self._folded), ""
             )
             shown.append((name or "an empty cell") + (f" (the stimulus is {almost})" if almost else ""))
-        stimuli = ", ".join(list(self._by_name)[:_SHOWN])
-        return (
-            f"{unknown.total()} of {rows} rows name no stimulus, such as {', '.join(shown) or 'none'}; "
-            f"there are {len(self._by_name)} stimuli, such as {stimuli}"
-        )
+        return ", ".join(shown)
 
 
 def _forms(name: str) -> Iterator[str]:

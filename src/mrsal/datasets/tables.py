@@ -25,10 +25,18 @@ from mrsal.errors import DataError
 
 log = logging.getLogger("mrsal")
 
+_TIMES_OF_ROWS = ("start", "end", "duration")
 _MISSING = ("", "-", "--", ".", "nan", "na", "n/a", "null", "none")  # "." is EyeLink's, "-" is SMI's
-ON_NO_STIMULUS, OUTSIDE = "on no known stimulus", "outside the picture"
-MANY = 0.1  # a larger share of fixations outside their pictures is remarkable
-_COMMA_NUMBER = re.compile(r"[-+]?\d*,\d+(e[-+]?\d+)?", re.IGNORECASE)
+# why rows are left out, and how that is said
+_REASONS = {
+    "unknown stimulus": "name no stimulus",
+    "missing coordinates": "have no coordinates",
+    "missing subject": "have no subject",
+    "repeated fixation": "repeat the fixation of an earlier row",
+    "outside": "are outside the picture",
+}
+_MANY = 0.1  # a larger share of fixations outside their pictures is remarkable
+_NUMBER = re.compile(r"[-+]?(\d+[.,]?\d*|[.,]\d+)(e[-+]?\d+)?", re.IGNORECASE)
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
 
@@ -105,38 +113,39 @@ class _Cells:
         return TIMES.get(self.columns.units.get(meaning, ""))
 
     def _parsed(self, meaning: str) -> NDArray[np.float64]:
-        place = self.columns.places[meaning]
-        values = np.full(len(self.rows), np.nan)
-        points: list[int] = []  # rows with decimal points
-        commas: list[int] = []
-        whole: list[int] = []
-        for i, row in enumerate(self.rows.tolist()):
-            cell = self.table.rows[row][place]
-            text = text_of(cell)
-            if text.casefold() in _MISSING:
-                continue
-            (commas if "," in text else points if "." in text else whole).append(row)
-            try:
-                if isinstance(cell, bool) or ("," in text and not _COMMA_NUMBER.fullmatch(text)):
-                    raise ValueError
-                values[i] = float(text.replace(",", "."))
-                if not np.isfinite(values[i]):
-                    raise ValueError
-            except ValueError:
-                raise DataError(
-                    f"{self.table.at(row)}: expected a number for {meaning}, got other text ({text[:40]!r}); correct the line"
-                ) from None
-        if commas and points:
-            raise DataError(
-                f"{self.table.at(commas[0])}: expected decimal points in all numbers for {meaning} or decimal commas, got "
-                f"both ({text_of(self.table.rows[commas[0]][place])!r}); use one of them"
-            )
-        if commas and whole and all(_THOUSANDS.fullmatch(text_of(self.table.rows[row][place])) for row in commas):
-            raise DataError(
-                f"{self.table.at(commas[0])}: {text_of(self.table.rows[commas[0]][place])!r} for {meaning} can be a decimal "
-                "number or a thousand; write numbers without a sign between thousands"
-            )
+        texts = self.texts(meaning)
+        values = np.array([_number(text) for text in texts], np.float64)
+        is_wrong = np.isinf(values)
+        if is_wrong.any() and meaning in _TIMES_OF_ROWS and (is_wrong | np.isnan(values)).all():
+            return np.full(len(values), np.nan)  # such as dates; nothing depends on these columns
+        commas = np.array(["," in text for text in texts], bool)
+        points = np.array(["." in text and text not in _MISSING for text in texts], bool)
+        whole = ~(commas | points | np.isnan(values))
+        thousands = commas.any() and all(_THOUSANDS.fullmatch(text) for text in texts if "," in text)
+        for wrong, problem in (
+            (is_wrong, "expected a number for {}, got other text ({!r}); correct the line"),
+            (
+                commas & points.any(),
+                "expected decimal points in all numbers for {} or decimal commas in all, got both ({!r}); use one of them",
+            ),
+            (
+                commas & whole.any() & thousands,
+                "expected a clear number for {}, got {!r}, which may have a decimal comma or thousands; write 1024 or 1024.0",
+            ),
+        ):
+            if wrong.any():
+                i = int(np.flatnonzero(wrong)[0])
+                raise DataError(f"{self.table.at(int(self.rows[i]))}: {problem.format(meaning, texts[i][:40])}")
         return values
+
+
+def _number(text: str) -> float:
+    """The number in a text: NaN if it is missing, and infinity if the text is no number."""
+    if text.casefold() in _MISSING:
+        return np.nan
+    if not _NUMBER.fullmatch(text):
+        return np.inf
+    return float(text.replace(",", "."))
 
 
 def read_fixations(folder: Path, stimuli: Sequence[Stimulus], options: TableOptions | None = None) -> FixationTable:
@@ -173,17 +182,16 @@ def read_fixations(folder: Path, stimuli: Sequence[Stimulus], options: TableOpti
     named = [text_of(row[columns.places["stimulus"]]) for row in table.rows]
     found = [names.find(name) for name in named]
     unknown = Counter(name for name, n in zip(named, found, strict=True) if n is None)
-    complaint = names.complaint(unknown, len(named))
     if named and unknown.total() == len(named):
-        raise DataError(f"{table.path}: {complaint}; write the names of the files")
+        raise DataError(f"{table.path}: {names.complaint(unknown, len(named))}; write the names of the files")
 
     cells = _Cells(table, columns, np.array([-1 if n is None else n for n in found], np.int64))
-    cells.leave_out(cells.n < 0, ON_NO_STIMULUS)
-    cells.leave_out(np.isnan(cells.numbers("x")) | np.isnan(cells.numbers("y")), "without coordinates")
-    cells.leave_out(np.array(cells.texts("subject"), str) == "", "without a subject")
-    cells.leave_out(_repeated(cells, _trials(cells)), "in the fixation of an earlier row")
+    cells.leave_out(cells.n < 0, "unknown stimulus")
+    cells.leave_out(np.isnan(cells.numbers("x")) | np.isnan(cells.numbers("y")), "missing coordinates")
+    cells.leave_out(np.array(cells.texts("subject"), str) == "", "missing subject")
+    cells.leave_out(_repeated(cells, _trials(cells)), "repeated fixation")
     if not len(cells.rows):
-        raise DataError(f"expected fixations in {table.path}, got none{_account(cells, complaint)}")
+        raise DataError(f"expected fixations in {table.path}, got none. {_account(cells, unknown, names)}")
 
     trial = _trials(cells)
     shapes = np.array([stimulus.shape for stimulus in stimuli])[cells.n]
@@ -195,8 +203,8 @@ def read_fixations(folder: Path, stimuli: Sequence[Stimulus], options: TableOpti
     fixations = Fixations.create(x, y, n=cells.n, subject=subject, order=order, duration=duration)
     backwards = went_back(trial, cells.numbers("start"))
     inside = fixations.inside(*shapes.T)
-    cells.leave_out(~inside, OUTSIDE)
-    _report(cells, fixations.where(inside), complaint, backwards)
+    cells.leave_out(~inside, "outside")
+    _report(cells, fixations.where(inside), _account(cells, unknown, names), backwards)
     return FixationTable(fixations.where(inside), cells.left_out)
 
 
@@ -267,17 +275,17 @@ def _durations(cells: _Cells) -> NDArray[np.float64]:
     return values / (unit or 1)
 
 
-def _report(cells: _Cells, fixations: Fixations, complaint: str, backwards: int) -> None:
+def _report(cells: _Cells, fixations: Fixations, account: str, backwards: int) -> None:
     """Log what was read, what was left out, and what is remarkable."""
     name = cells.table.path.name
     stimuli, subjects = len(np.unique(fixations.n)), len(np.unique(fixations.subject))
     log.info("%s: %d fixations of %d stimuli and %d subjects", name, len(fixations), stimuli, subjects)
     if columns := cells.columns.describe():
         log.info("%s: the column %s", name, columns)
-    if cells.left_out:
-        log.info("%s%s", name, _account(cells, complaint))
-    outside = cells.left_out.get(OUTSIDE, 0)
-    if outside > MANY * (outside + len(fixations)):
+    if account:
+        log.info("%s: left out: %s", name, account)
+    outside = cells.left_out.get("outside", 0)
+    if outside > _MANY * (outside + len(fixations)):
         log.warning(
             "%s: %d of %d fixations are outside their picture, which is unusual; if x and y are on the screen, give --offset, "
             "--scale or --screen",
@@ -296,12 +304,12 @@ def _report(cells: _Cells, fixations: Fixations, complaint: str, backwards: int)
         log.warning("%s: the fixations of several eyes are taken (%s)", name, ", ".join(sorted(eyes)))
 
 
-def _account(cells: _Cells, complaint: str) -> str:
+def _account(cells: _Cells, unknown: Counter[str], names: StimulusNames) -> str:
     """Say how many rows are left out and why."""
-    reasons = []
+    parts = []
     for reason, count in cells.left_out.items():
-        detail = f"{cells.table.place} {cells.table.lines[cells.first[reason]]}"
-        reasons.append(f"{count} {reason} (such as {detail})")
-    left_out = sum(cells.left_out.values())
-    account = f": {left_out} of {len(cells.table.rows)} rows are left out: {', '.join(reasons)}" if reasons else ""
-    return account + (f". {complaint}" if ON_NO_STIMULUS in cells.left_out else "")
+        such = f"{cells.table.place} {cells.table.lines[cells.first[reason]]}"
+        if reason == "unknown stimulus":
+            such = names.shown(unknown)
+        parts.append(f"{count} of {len(cells.table.rows)} rows {_REASONS[reason]}, such as {such}")
+    return "; ".join(parts)
