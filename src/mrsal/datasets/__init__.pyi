@@ -5,7 +5,7 @@ from .dataset import FixationDataset as FixationDataset, Stimulus as Stimulus
 from .fixations import Fixations as Fixations, fixation_density as fixation_density
 from .job import prepare_job as prepare_job
 from .loaders import LOADERS as LOADERS, load as load
-from .options import DataDir as DataDir, PrepareOptions as PrepareOptions
+from .options import DataDir as DataDir, PrepareOptions as PrepareOptions, TableOptions as TableOptions
 from .pysaliency_hdf5 import (
     SUFFIXES as SUFFIXES,
     load_h5py as load_h5py,
