@@ -94,6 +94,8 @@ def evaluate_job(
             results[CEILING] = results.pop(CEILING)
         for line in table_lines(results):
             log.debug(line)
+        for reason in scores.not_defined().values():
+            log.warning("%s", reason)
         history = Path(options.model_path).parent / "metrics.csv"
         write_report(
             run / "report.html",
@@ -167,7 +169,8 @@ def _fit_adjustment(model: SaliencyModel, validation: list[Example], bar: Progre
 
 def _panels(task: ScoringTask, scores: Scores, bar: Progress) -> dict[str, list[Panel]]:
     """The best, median and worst images by the protocol's first metric, predicted again, for the report."""
-    metric = next(metric for metric, count in scores.counts().items() if count)
+    counts, undefined = scores.counts(), scores.not_defined()
+    metric = next((metric for metric, count in counts.items() if count and metric not in undefined), next(iter(counts)))
     index = {example.name: i for i, example in enumerate(task.examples)}
     chosen = pick(scores, metric)
     progress = bar.add_task("writing the report", total=sum(map(len, chosen.values())), note="")
