@@ -407,6 +407,18 @@ def test_relative_coordinates_have_to_be_said(tmp_path):
     assert points(read(tmp_path, text, coordinates="relative")) == [(160, 60)]  # 1 is already outside
 
 
+def test_relative_coordinates_are_recognised_even_if_some_are_beyond(tmp_path):
+    with pytest.raises(DataError, match=naming(9, 10, "--coordinates relative")):
+        read(tmp_path, rows_of([0.2] * 9 + [1.1], [0.3] * 9 + [-0.2]))
+
+
+def test_coordinates_from_the_centre_are_refused_until_it_is_said(tmp_path):
+    x, y = scattered(60)
+    with pytest.raises(DataError, match=naming(60, "--offset")):
+        read(tmp_path, rows_of(x - 400, y - 300))
+    np.testing.assert_allclose(read(tmp_path, rows_of(x - 400, y - 300), offset="-400,-300").fixations.x, x)
+
+
 def test_coordinates_of_something_else_are_refused(tmp_path):
     with pytest.raises(DataError, match=naming(3, "900", "1500", "800x600", "--offset", "--screen")):
         read(tmp_path, rows_of([900, 1000, 1500], [5, 6, 7]))

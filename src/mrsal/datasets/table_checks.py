@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from mrsal.datasets.options import TableOptions
 from mrsal.errors import DataError
 
-_NEARLY_ALL = 0.9  # a share of fixations outside at which the coordinates are of something else
+_MOST_OUTSIDE = 0.6  # a share of fixations outside at which the coordinates are of something else
+_MOST_UNIT = 0.75  # a share of fixations from 0 to 1 at which the coordinates are relative; some lie beyond
 _SWAPPED_SHARE, _SWAPPED_ROWS, _SWAPPED_RATIO = (
     0.04,
     4,
@@ -49,31 +50,31 @@ def check_places(
     Raises
     ------
     DataError
-        If all coordinates are from 0 to 1, nearly all are outside, or far fewer would be outside if x and y were swapped.
+        If most coordinates are from 0 to 1, most are outside, or far fewer would be outside if x and y were swapped.
     """
     height, width = shapes.T
-    is_unit = all(values.min() >= 0 and values.max() <= 1 for values in raw)
-    if is_unit and options.coordinates == "pixels":
+    is_unit = (raw[0] >= 0) & (raw[0] <= 1) & (raw[1] >= 0) & (raw[1] <= 1)
+    if options.coordinates == "pixels" and is_unit.mean() >= _MOST_UNIT:
         raise DataError(
-            f"expected x and y in pixels in {path}, got values from 0 to 1 only; if they are relative to the image, give "
-            "--coordinates relative"
+            f"expected x and y in pixels in {path}, got values from 0 to 1 in {is_unit.sum()} of {len(x)} rows; if they are "
+            "relative to the image or the screen, give --coordinates relative"
         )
     outside = _outside(x, y, height, width)
-    if outside.mean() > _NEARLY_ALL:
+    if outside.mean() > _MOST_OUTSIDE:
         spans = " and ".join(
             f"{name} from {values.min():g} to {values.max():g}" for name, values in zip("xy", raw, strict=True)
         )
         smallest, largest = f"{width.min()}x{height.min()}", f"{width.max()}x{height.max()}"
         sizes = largest if smallest == largest else f"{smallest} to {largest}"
         raise DataError(
-            f"expected fixations inside the pictures, which have {sizes} pixels, in {path}, got {outside.sum()} of {len(x)} "
+            f"expected fixations inside the images, which have {sizes} pixels, in {path}, got {outside.sum()} of {len(x)} "
             f"outside, with {spans}; if they are on the screen, give --offset, --scale or --screen"
         )
     swapped = _outside(y, x, height, width)
     is_many = outside.sum() >= _SWAPPED_ROWS and outside.mean() >= _SWAPPED_SHARE
     if is_many and outside.sum() >= _SWAPPED_RATIO * swapped.sum():
         raise DataError(
-            f"x and y seem to be swapped in {path}: {outside.sum()} of {len(x)} fixations are outside their picture, and "
+            f"x and y seem to be swapped in {path}: {outside.sum()} of {len(x)} fixations are outside their image, and "
             f"{swapped.sum()} would be if x were y; swap them with --columns, or remove the rows that are outside"
         )
 

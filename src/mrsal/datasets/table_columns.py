@@ -18,10 +18,10 @@ NAMES = {
         "presentedstimulusname presentedmedianame"
     ),
     "subject": (
-        "subject subjectid subjectname participant participantid participantname observer observerid recordingsessionlabel"
+        "subject subj subjectid subjectname participant participantid participantname observer observerid recordingsessionlabel"
     ),
-    "x": "x fixx xfix fixationx fixationpointx fixationpositionx currentfixx fpogx",
-    "y": "y fixy yfix fixationy fixationpointy fixationpositiony currentfixy fpogy",
+    "x": "x fixx xfix fixationx fixationpointx fixationpositionx currentfixx fpogx xpos posx xposition positionx",
+    "y": "y fixy yfix fixationy fixationpointy fixationpositiony currentfixy fpogy ypos posy yposition positiony",
     "trial": "trial trialindex trialid trialnumber trialnr",
     "start": (
         "start starttime fixationstart currentfixstart eventstarttrialtime fpogs onset time timestamp recordingtimestamp"

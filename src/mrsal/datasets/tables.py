@@ -1,7 +1,7 @@
 """Read a table of fixations, as eye trackers and spreadsheets write it, and say what was read.
 
 A table goes in (``table_files.py``), and fixations in pixels of their stimuli come out. Columns are found by their usual names.
-Rows without a position, on no known stimulus, or outside the picture are left out and counted. What cannot be right is refused
+Rows without a position, on no known stimulus, or outside the image are left out and counted. What cannot be right is refused
 (``table_checks.py``).
 """
 
@@ -33,9 +33,9 @@ _REASONS = {
     "missing coordinates": "have no coordinates",
     "missing subject": "have no subject",
     "repeated fixation": "repeat the fixation of an earlier row",
-    "outside": "are outside the picture",
+    "outside": "are outside the image",
 }
-_MANY = 0.1  # a larger share of fixations outside their pictures is remarkable
+_MANY = 0.1  # a larger share of fixations outside their images is remarkable
 _NUMBER = re.compile(r"[-+]?(\d+[.,]?\d*|[.,]\d+)(e[-+]?\d+)?", re.IGNORECASE)
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
@@ -191,7 +191,7 @@ def read_fixations(folder: Path, stimuli: Sequence[Stimulus], options: TableOpti
     cells.leave_out(np.array(cells.texts("subject"), str) == "", "missing subject")
     cells.leave_out(_repeated(cells, _trials(cells)), "repeated fixation")
     if not len(cells.rows):
-        raise DataError(f"expected fixations in {table.path}, got none. {_account(cells, unknown, names)}")
+        raise DataError(f"expected fixations in {table.path}, got none. {_account(cells, unknown, names)}".strip())
 
     trial = _trials(cells)
     shapes = np.array([stimulus.shape for stimulus in stimuli])[cells.n]
@@ -287,7 +287,7 @@ def _report(cells: _Cells, fixations: Fixations, account: str, backwards: int) -
     outside = cells.left_out.get("outside", 0)
     if outside > _MANY * (outside + len(fixations)):
         log.warning(
-            "%s: %d of %d fixations are outside their picture, which is unusual; if x and y are on the screen, give --offset, "
+            "%s: %d of %d fixations are outside their image, which is unusual; if x and y are on the screen, give --offset, "
             "--scale or --screen",
             name,
             outside,
