@@ -12,7 +12,7 @@ from mrsal.options import Option, check
 DataDir = Annotated[Path, Option("Folder of the archive, native or with *.pth.tar files.")]
 
 SPLITS = ("train", "val", "test")
-COLUMNS = ("stimulus", "subject", "x", "y", "trial", "start", "end", "duration", "index", "eye")
+COLUMNS = ("stimulus", "subject", "x", "y", "trial", "start", "end", "duration", "fixation", "eye")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from mrsal.datasets.table_files import Table
 from mrsal.errors import DataError
 from mrsal.images import EXTENSIONS, UNREAD
 
-# the usual names of each column: lower case, letters and digits only, without a unit. The first one is ours
+# the usual names of each column: lower case, letters and digits only, without a unit; "fixation" is the number of a fixation
 NAMES = {
     "stimulus": (
         "stimulus stimulusname stimulusfile image imagename imagefile img picture filename file media medianame "
@@ -28,7 +28,7 @@ NAMES = {
     ),
     "end": "end endtime fixationend currentfixend eventendtrialtime",
     "duration": "duration fixationduration fixduration currentfixduration eventduration gazeeventduration fpogd",
-    "index": "index fixationindex fixindex currentfixindex eyemovementtypeindex fpogid",
+    "fixation": "fixationindex fixationnumber fixindex currentfixindex eyemovementtypeindex fpogid",
     "eye": "eye eyelr eyereported",
 }
 NEEDED = ("stimulus", "subject", "x", "y")

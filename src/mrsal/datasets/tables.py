@@ -223,9 +223,9 @@ def _numbered(values: Iterable[Hashable]) -> NDArray[np.int64]:
 def _repeated(cells: _Cells, trial: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which rows have the fixation of the row before in their trial: some exports have a row for each sample of a fixation."""
     repeated = np.zeros(len(trial), bool)
-    if "index" in cells:
+    if "fixation" in cells:
         before: dict[int, tuple] = {}
-        values = zip(cells.texts("index"), cells.numbers("x").tolist(), cells.numbers("y").tolist(), strict=True)
+        values = zip(cells.texts("fixation"), cells.numbers("x").tolist(), cells.numbers("y").tolist(), strict=True)
         for i, (number, value) in enumerate(zip(trial.tolist(), values, strict=True)):
             repeated[i] = value[0] != "" and before.get(number) == value
             before[number] = value
