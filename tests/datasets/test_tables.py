@@ -176,10 +176,11 @@ def test_quoted_decimal_commas_between_commas(tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_encodings_and_ends_of_lines(encoding, end, tmp_path):
+def test_encodings_and_ends_of_lines(encoding, end, mark, tmp_path):
     stimuli = [Stimulus("Küche.jpg", Path("Küche.jpg"), (600, 800))]
-    (tmp_path / "fixations.csv").write_bytes(f"stimulus,subject,x,y{end}Küche,Jörg,1,2{end}".encode(encoding))
+    (tmp_path / "fixations.csv").write_bytes(f"{mark}stimulus,subject,x,y{end}Küche,Jörg,1,2{end}".encode(encoding))
     assert len(read_fixations(tmp_path, stimuli).fixations) == 1
 
 
@@ -221,6 +222,9 @@ def test_stimuli_that_are_numbers_in_parquet(tmp_path):
         ("fixations.parquet", "no parquet", []),
         ("fixations.csv", b"stimulus,subject,x,y\n\xff\xfe\n", ["utf-8", "0xff"]),
         ("fixations.csv", 'stimulus,subject,x,y\nkitchen,a,1,2\nkitchen,"a,3,4\n', [3]),
+        ("fixations.csv", 'x,y,subject,stimulus\n1,2,a,kitchen\n3,4,a,"kitchen\n5,6,a,street\n', []),
+        ("fixations.csv", "## SMI\n\nsep=;\nstimulus;subject;x;y\nkitchen;a;1\n", [5]),
+        ("fixations.csv", "## SMI\nstimulus,subject,x,y\n\nkitchen,a,1,left\n", [4]),
         ("fixations.csv", "", ["stimulus, subject, x, y"]),
     ],
 )
