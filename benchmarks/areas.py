@@ -27,7 +27,8 @@ import mrsal
 from mrsal import datasets
 from mrsal.aoi.areas import Area, attention_shares
 from mrsal.datasets import Fixations
-from mrsal.datasets.dataset import FixationDataset, Stimulus, keep_inside, read_fixations_csv
+from mrsal.datasets.dataset import FixationDataset, Stimulus
+from mrsal.datasets.tables import read_fixations
 from mrsal.images import find_images
 from mrsal.inference import NetworkModel, ShareCalibration
 from mrsal.inference.simple_models import centre, uniform
@@ -141,8 +142,7 @@ def read(part: str, root: Path) -> list[tuple[Stimulus, Fixations]]:
         chosen = data.split(split).tolist() if split else chosen
     else:  # stimuli/101.jpg and fixations.csv; every eighth number is validation
         files = tuple(Stimulus.from_file(path) for path in find_images(root / name / "stimuli"))
-        table = read_fixations_csv(root / name / "fixations.csv", [stimulus.path.stem for stimulus in files])
-        data = FixationDataset(name, files, keep_inside(table, files), 1.0)
+        data = FixationDataset(name, files, read_fixations(root / name, files).fixations, 1.0)
         chosen = [i for i, stimulus in enumerate(files) if int(stimulus.path.stem) % 8 == 0]
     data = data.without_first_fixations()
     stimuli = [(data.stimuli[i], data.fixations_of(i)) for i in chosen]

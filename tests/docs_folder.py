@@ -24,6 +24,7 @@ def write_docs_folder(root: Path) -> Path:
     """Fill ``root``; returns it."""
     own = write_synthetic(root / "data/own", scenes=SCENES, observers=5, fixations=4)
     dataset = datasets.load("folder", own)
+    _write_lab(root / "data/lab", dataset)
     _write_osie(root / "data/osie", dataset)
     _write_mit1003(root / "data/mit1003", dataset)
     osie = datasets.load("osie", root / "data/osie")
@@ -60,6 +61,20 @@ def write_docs_folder(root: Path) -> Path:
     for name, model in {"before": centre, "earlier": spectral_residual}.items():
         evaluate(model, examples, name=name).save(root / f"runs/eval/{name}/scores.csv")
     return root
+
+
+def _write_lab(root, dataset):
+    """A fixation report of EyeLink Data Viewer: images of 320x240, enlarged three times in the centre of 1024x768."""
+    (root / "stimuli").mkdir(parents=True)
+    rows = ["RECORDING_SESSION_LABEL\tTRIAL_INDEX\timage\tCURRENT_FIX_X\tCURRENT_FIX_Y\tCURRENT_FIX_DURATION"]
+    for i, stimulus in enumerate(dataset.stimuli):
+        shutil.copy(stimulus.path, root / "stimuli" / f"scene{i}.png")
+        fixations = dataset.fixations_of(i)
+        for x, y, subject in zip(fixations.x, fixations.y, fixations.subject, strict=True):
+            rows.append(f"p{subject}\t{i}\tscenes\\scene{i}.png\t{3 * x + 32:.1f}\t{3 * y + 24:.1f}\t250")
+        rows.append(f"p0\t{i}\tscenes\\scene{i}.png\t.\t.\t80")
+    rows += ["p0\t9\tcalibration.png\t512.0\t384.0\t300", "p1\t3\tscenes\\scene3.png\t700.5\t-12.0\t220"]
+    (root / "fixations.txt").write_text("\n".join(rows) + "\n")
 
 
 def _write_osie(root, dataset):

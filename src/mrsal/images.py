@@ -167,6 +167,8 @@ def _decoding(path: str | Path | bytes, *, max_pixels: float | None = None) -> I
             raise _too_large(path, f"{width}x{height}", limit)
         try:
             yield image
+        except DataError:  # a message about the content of a sound file
+            raise
         except InputError as error:  # the file is sound, but it is not clear how its values become 8-bit RGB
             raise DataError(f"{_label(path)}: {error}") from error
         except Image.DecompressionBombError as error:

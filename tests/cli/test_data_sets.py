@@ -63,4 +63,7 @@ def test_show_draws_a_sheet(run, folder_root):
 def test_loading_says_what_is_left_out(run, folder_root):
     with (folder_root / "fixations.csv").open("a") as file:
         file.write("s0,o0,9999,1,,\n")
-    assert "1 of 121 fixations" in run("datasets", "show", "folder", "--root", folder_root, "--out", "a.png")[1]
+    assert (
+        "1 of 121 rows are outside the image"
+        in run("datasets", "show", "folder", "--root", folder_root, "--out", "a.png")[1]
+    )

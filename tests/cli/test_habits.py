@@ -61,7 +61,9 @@ def test_every_long_job_can_be_quiet_and_every_result_read_by_a_program():
 
 def test_with_json_what_libraries_print_is_no_result(run, folder_root, monkeypatch):
     load = datasets.load
-    monkeypatch.setattr(datasets, "load", lambda *arguments: print("noise of a library") or load(*arguments))
+    monkeypatch.setattr(
+        datasets, "load", lambda *given, **options: print("noise of a library") or load(*given, **options)
+    )
     _, out, err = run("prepare", "folder", "--root", folder_root, "--out", "archive", "--json")
     assert json.loads(out)["stimuli"] == 10
     assert "noise of a library" in err

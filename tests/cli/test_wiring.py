@@ -30,7 +30,10 @@ class Ended(BaseException):
 class Empty:
     """A data set, and what is measured on a picture."""
 
-    name, splits, fixations, shares = "own", {}, (), []
+    name, splits, fixations, shares, stimuli, left_out = "own", {}, (), [], (), {}
+
+    def has_ground_truth(self):
+        return []
 
     def __len__(self):
         return 0
@@ -205,7 +208,13 @@ OPTIONS: dict[str, dict[str, To]] = {
         "root": To("elsewhere"),
         "out": To("elsewhere"),
         "format": To("pth", ANOTHER_JOB),
+        "split": To("test=1", {"split": "test=1", "test": 1}),
         "seed": To(7),
+        "columns": To(["x=FixX", "y=FixY"]),
+        "coordinates": To("relative"),
+        "screen": To("1920x1080"),
+        "offset": To("320,180"),
+        "scale": To(1.5),
         **QUIET,
         **JSON,
     },

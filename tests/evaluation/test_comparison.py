@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -102,6 +103,31 @@ def test_a_metric_that_one_model_lacks_is_left_out_and_named(models):
     found = compare(models | {"bad": Scores(NAMES, {"AUC": models["bad"].values["AUC"]})}, **QUICK)
     assert found.metrics == ("AUC",)
     assert any(mentions(note, "KL", "bad") for note in found.notes)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_metric_that_is_infinite_somewhere_is_not_compared_and_the_others_are(models, sign, tmp_path):
+    columns = {"IG": np.ones(len(NAMES)), **models["bad"].values}
+    columns["IG"][3] = sign * np.inf
+    others = {
+        name: replace(scores, values={"IG": np.full(120, 0.5), **scores.values}) for name, scores in models.items()
+    }
+    found = compare(others | {"bad": replace(models["bad"], values=columns)}, **QUICK)
+    without = compare(models, **QUICK)
+    assert found.metrics == without.metrics == ("AUC", "KL")
+    assert found.pairs == without.pairs
+    reason = found.not_defined["IG"]
+    assert mentions(reason, "IG", "bad", 1, 120, NAMES[3], ".npy", without="good")
+    assert reason in found.explanation()
+    assert mentions("\n".join(found.table()), "IG ↑", "not defined", "0.500", NAMES[3])
+    console = Console(width=100, file=io.StringIO())
+    console.print(found.mean_table())
+    assert mentions(console.file.getvalue(), "IG ↑", "not defined", "0.500")
+    shown = found.to_dict()
+    assert shown["not_defined"] == {"IG": reason}
+    assert shown["means"]["IG"]["bad"] is None
+    found.save(tmp_path / "pairs.csv")
+    assert "IG" not in (tmp_path / "pairs.csv").read_text()
 
 
 def test_what_cannot_be_compared_is_refused(models):

@@ -1,5 +1,6 @@
 """The jobs of evaluation: floor, model and ceiling in one table, adjustments fitted on validation images only, files."""
 
+import html
 import io
 import json
 import pickle
@@ -9,15 +10,17 @@ import numpy as np
 import pytest
 from made_up_examples import example
 from messages import mentions, naming
+from PIL import Image
 from rich.console import Console
 
 from mrsal.datasets.archives.native import write_native
 from mrsal.datasets.archives.open import open_archive
 from mrsal.errors import DataError, InputError
 from mrsal.evaluation.adjusting import fit_adjustment
+from mrsal.evaluation.comparison_job import compare_job
 from mrsal.evaluation.evaluator import evaluate
 from mrsal.evaluation.job import evaluate_job
-from mrsal.evaluation.options import EvaluateOptions
+from mrsal.evaluation.options import CompareOptions, EvaluateOptions
 from mrsal.evaluation.report.tables import score_table, table_lines
 from mrsal.evaluation.scores import Scores
 from mrsal.evaluation.task import _draw
@@ -54,6 +57,58 @@ def test_without_limits_only_the_model_is_scored(native_folder, tmp_path):
     run, results = job(native_folder, tmp_path, split="all", limits=False)
     assert list(results) == ["centre"]
     assert not (run / "limits").exists()
+
+
+@pytest.fixture(scope="module")
+def maps_of_8_bits(native_folder, tmp_path_factory):
+    """Grey images, of which one has a 0 under a fixation."""
+    folder = tmp_path_factory.mktemp("maps")
+    for i, image in enumerate(open_archive(native_folder).examples("all")):
+        map_ = np.maximum(np.round(centre(image.stimulus()) * 255), 1).astype(np.uint8)
+        if i == 4:
+            map_[int(image.fixations.y[0]), int(image.fixations.x[0])] = 0
+        Image.fromarray(map_).save(folder / f"{image.name}.png")
+    return folder
+
+
+def test_a_metric_that_is_infinite_does_not_stop_the_others(native_folder, maps_of_8_bits, tmp_path):
+    run, results = job(native_folder, tmp_path, str(maps_of_8_bits), split="all")
+    scores = results[maps_of_8_bits.name]
+    assert np.isinf(scores.values["IG"]).sum() == 1
+    console = Console(width=100, file=io.StringIO())
+    console.print(score_table(results))
+    ig, auc = (
+        next(line for line in console.file.getvalue().splitlines() if f" {name}" in line) for name in ("IG", "AUC")
+    )
+    assert "not defined" in ig and "not defined" not in auc
+    for text in ((run / "log.txt").read_text(), html.unescape((run / "report.html").read_text())):
+        assert mentions(text, "IG is not defined", 1, 10, "s4.png", ".npy")
+    assert mentions((run / "report.html").read_text(), "−∞", without="-inf")
+    other, _ = job(native_folder, tmp_path, "uniform", split="all", limits=False)
+    folder, comparison = compare_job(CompareOptions(paths=[run, other], out=tmp_path / "compare"))
+    assert list(comparison.not_defined) == ["IG"]
+    assert comparison.metrics == tuple(metric for metric in scores.values if metric != "IG")
+    assert {path.suffix for path in folder.iterdir()} == {".csv", ".md", ".png"}
+    assert mentions((folder / "comparison.md").read_text(), "not defined", "s4.png", ".npy")
+
+
+def test_json_says_what_is_not_defined(native_folder, maps_of_8_bits, run):
+    evaluate_ = (
+        "evaluate",
+        "--data_dir",
+        native_folder,
+        "--model_path",
+        maps_of_8_bits,
+        "--split",
+        "all",
+        "--no_limits",
+    )
+    status, out, _ = run(*evaluate_, "--num_saved_images", 0, "--json")
+    found = json.loads(out)["models"][maps_of_8_bits.name]
+    assert status == 0
+    assert (found["IG"]["mean"], found["IG"]["low"]) == (None, None)
+    assert mentions(found["IG"]["not_defined"], "IG", 1, 10, "s4.png", ".npy")
+    assert "not_defined" not in found["AUC"]
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ import csv
 
 import numpy as np
 import pytest
-from messages import naming
+from messages import mentions, naming
 
 from mrsal.errors import DataError, FileError, InputError
+from mrsal.evaluation.report.tables import table_lines
 from mrsal.evaluation.scores import Scores
 
 
@@ -100,6 +101,22 @@ def test_what_has_no_interval_says_so_with_nan():
     assert np.isnan(list(scores.intervals().values())).all()
     assert scores.mean()["one"] == 0.5
     assert np.isnan(scores.mean()["none"])
+
+
+def test_what_is_infinite_is_not_defined_with_the_cause():
+    values = {
+        "IG": np.array([0.5, -np.inf, -np.inf]),
+        "AUC": np.array([0.5, np.nan, 0.6]),
+        "LL": np.array([1, np.inf, -np.inf]),
+    }
+    scores = Scores(("a", "b", "c"), values, model="theirs")
+    reasons = scores.not_defined()
+    assert list(reasons) == ["IG", "LL"]
+    assert mentions(reasons["IG"], "IG", "theirs", 2, 3, "b", ".npy")
+    assert mentions(reasons["LL"], "LL", "theirs", 2, 3, "b")
+    assert np.isnan(scores.mean()["LL"])
+    lines = list(table_lines({"theirs": scores}))
+    assert lines[-1] == "| theirs | not defined | 0.550 | not defined |"
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_pictures_keep_all_their_grey_levels_and_overlays_are_refused(tmp_path):
     maps = open_maps(tmp_path, kind="saliency")
     assert np.array_equal(maps.map_of("deep.jpg", SHAPE), deep)
     assert np.array_equal(maps.map_of("grey.jpg", SHAPE), deep >> 8)
-    with pytest.raises(DataError, match=naming("overlay.png", ".npy", ".png")):
+    with pytest.raises(DataError, match=naming("overlay.png", ".npy", ".png", without="damaged")):
         maps.map_of("overlay.jpg", SHAPE)
 
 
@@ -71,6 +71,18 @@ def test_a_log_density_in_hdf5_is_recognised_and_becomes_a_density(tmp_path):
     np.testing.assert_allclose(maps.map_of("Art/001.jpg", SHAPE), density, rtol=1e-12)
     with pytest.raises(DataError, match=naming("Art/002.jpg", "logsumexp", "kind='saliency'")):
         maps.map_of("Art/002.jpg", SHAPE)
+
+
+@pytest.mark.parametrize("first", [MAP, MAP / MAP.sum()])
+def test_a_log_density_after_maps_of_another_kind_is_an_error(tmp_path, first):
+    np.save(tmp_path / "a.npy", first)
+    np.save(tmp_path / "b.npy", np.log(MAP / MAP.sum()))
+    maps = open_maps(tmp_path)
+    maps.map_of("a.jpg", SHAPE)
+    with pytest.raises(DataError, match=naming("a.npy", "b.npy", "kind='saliency'")):
+        maps.map_of("b.jpg", SHAPE)
+    asked = open_maps(tmp_path, kind="saliency").map_of("b.jpg", SHAPE)
+    np.testing.assert_array_equal(asked, np.log(MAP / MAP.sum()))
 
 
 def test_another_size_is_refused_unless_it_may_be_resized(tmp_path):

@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -40,15 +40,16 @@ def evaluate(options: EvaluateOptions, *, json: bool) -> None:
     console.print(str(run), markup=False, soft_wrap=True)
 
 
-def _means(scores: "Scores") -> dict[str, dict[str, float]]:
-    """For each metric the mean, its 95 % interval, and the number of images."""
-    spans, counts, unknown = scores.intervals(), scores.counts(), (float("nan"),) * 2
-    return {
-        metric: dict(
-            zip(("mean", "low", "high", "images"), (mean, *spans.get(metric, unknown), counts[metric]), strict=True)
-        )
-        for metric, mean in scores.mean().items()
-    }
+def _means(scores: "Scores") -> dict[str, dict[str, Any]]:
+    """For each metric the mean, its 95 % interval, and the number of images; for one that is not defined also why."""
+    spans, counts, reasons = scores.intervals(), scores.counts(), scores.not_defined()
+    means: dict[str, dict[str, Any]] = {}
+    for metric, mean in scores.mean().items():
+        low, high = spans[metric]
+        means[metric] = {"mean": mean, "low": low, "high": high, "images": counts[metric]}
+        if metric in reasons:
+            means[metric]["not_defined"] = reasons[metric]
+    return means
 
 
 @command(CompareOptions, quiet=True)

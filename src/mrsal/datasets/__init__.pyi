@@ -18,7 +18,7 @@ from .fixations import (
 from .info import DatasetInfo as DatasetInfo, RemoteFile as RemoteFile
 from .job import prepare_job as prepare_job
 from .loaders import LOADERS as LOADERS, PUBLISHED as PUBLISHED, info_of as info_of, load as load
-from .options import DataDir as DataDir, PrepareOptions as PrepareOptions
+from .options import DataDir as DataDir, PrepareOptions as PrepareOptions, TableOptions as TableOptions
 from .pysaliency_hdf5 import (
     SUFFIXES as SUFFIXES,
     load_h5py as load_h5py,

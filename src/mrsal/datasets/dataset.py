@@ -1,6 +1,5 @@
-"""The data set classes, and what the loaders of data sets share: splits, tables of fixations, pixels per degree."""
+"""The data set classes, and what the loaders of data sets share: random splits, and pixels per degree."""
 
-import csv
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,12 +10,13 @@ from numpy.typing import NDArray
 
 from mrsal.datasets.fixations import Fixations, fixation_density
 from mrsal.datasets.info import DatasetInfo
-from mrsal.errors import DataError, FileError, InputError
+from mrsal.datasets.options import SPLITS as SPLITS
+from mrsal.datasets.table_files import read_text
+from mrsal.errors import DataError, InputError
 from mrsal.images import image_size, read_image
 
 log = logging.getLogger("mrsal")
 
-SPLITS = ("train", "val", "test")
 DEGREE_FILE = "pixels_per_degree.txt"
 
 
@@ -69,6 +69,8 @@ class FixationDataset:
         The indices into ``stimuli`` for ``"train"``, ``"val"`` and ``"test"``.
     info : DatasetInfo, optional
         The citation, terms of use and home page, if it is a published data set.
+    left_out : mapping of str to int
+        The number of rows of the table of fixations that are not in ``fixations``, by the reason.
     """
 
     name: str
@@ -76,6 +78,7 @@ class FixationDataset:
     fixations: Fixations
     pixels_per_degree: float
     splits: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
     info: DatasetInfo | None = None
 
     def __len__(self) -> int:
@@ -91,6 +94,11 @@ class FixationDataset:
         if not len(fixations):
             raise DataError(f"{self.name}: expected fixations on {stimulus.name}, got none; leave this stimulus out")
         return fixation_density(fixations.x, fixations.y, stimulus.shape, sigma=self.pixels_per_degree)
+
+    def has_ground_truth(self) -> NDArray[np.bool_]:
+        """Tell for each stimulus whether there are fixations on it, or a published map; without, nothing can be scored."""
+        counts = np.bincount(self.fixations.n, minlength=len(self))
+        return (counts > 0) | np.array([stimulus.density_path is not None for stimulus in self.stimuli], bool)
 
     def split(self, name: str) -> NDArray[np.int64]:
         """Return the indices of the stimuli of a split; ``"all"`` gives every stimulus."""
@@ -113,7 +121,12 @@ def random_split(count: int, *, val: int, test: int, seed: int = 0) -> dict[str,
 
 
 def split_in_tenths(count: int, seed: int) -> dict[str, NDArray[np.int64]]:
-    """Split ``count`` stimuli at random into 80 % for training, 10 % for validation and 10 % for testing."""
+    """Split ``count`` stimuli at random into 80 % for training, 10 % for validation and 10 % for testing.
+
+    Fewer than three are all for testing.
+    """
+    if count < 3:
+        return random_split(count, val=0, test=count)
     tenth = max(1, count // 10)
     return random_split(count, val=tenth, test=tenth, seed=seed)
 
@@ -122,74 +135,14 @@ def read_pixels_per_degree(folder: Path, default: float) -> float:
     """Read the pixels per degree from ``pixels_per_degree.txt`` in a folder, or return the default if there is no such file."""
     path, value = folder / DEGREE_FILE, default
     if path.is_file():
+        text = read_text(path).strip()
         try:
-            value = float(path.read_text())
+            value = float(text.replace(",", "."))
         except ValueError as error:
-            raise DataError(f"expected one number in {path}, got other text ({error}); correct it") from error
-    if not value > 0:
+            raise DataError(f"expected one number in {path}, got {text[:40]!r}; correct it") from error
+    if not 0 < value < np.inf:
         raise InputError(f"expected pixels per degree above 0, got {value}; correct it in {path}")
     return value
-
-
-def read_fixations_csv(path: Path, stems: Iterable[str]) -> Fixations:
-    """Read fixations from a table with the columns stimulus, subject, x, y and, if known, start_s and end_s.
-
-    Parameters
-    ----------
-    path : Path
-        The path of a CSV file with a header. x and y are in pixels of the stimulus, 0-based. ``stimulus`` is a file name with
-        or without its extension. The rows of a trial are in the order of time.
-    stems : iterable of str
-        The file names of the stimuli without extension. ``n`` of the result is the place in this list; rows of other stimuli
-        are left out.
-
-    Raises
-    ------
-    FileError, DataError
-        If the file or a column is missing, or a value is not a number. The message names the line.
-    """
-    needed = {"stimulus", "subject", "x", "y"}
-    index = {stem: i for i, stem in enumerate(stems)}
-    columns: dict[str, list[float]] = {name: [] for name in ("x", "y", "n", "subject", "order", "duration")}
-    subjects: dict[str, int] = {}
-    trials: dict[tuple[str, str], int] = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            missing = needed - set(rows.fieldnames or ())
-            if missing:
-                raise DataError(
-                    f"expected the column(s) {', '.join(sorted(missing))} in {path}, got only {rows.fieldnames}; add them"
-                )
-            for row in rows:
-                if any(row[column] is None for column in needed):
-                    raise DataError(
-                        f"{path}, line {rows.line_num}: expected a value for each column, got fewer; correct the line"
-                    )
-                stem = row["stimulus"] if row["stimulus"] in index else Path(row["stimulus"]).stem
-                if stem not in index:
-                    continue
-                trial = (stem, row["subject"])
-                trials[trial] = trials.get(trial, -1) + 1
-                start, end = row.get("start_s"), row.get("end_s")
-                try:
-                    columns["x"].append(float(row["x"]))
-                    columns["y"].append(float(row["y"]))
-                    columns["duration"].append(float(end) - float(start) if start and end else np.nan)
-                except (TypeError, ValueError) as error:
-                    raise DataError(
-                        f"{path}, line {rows.line_num}: expected numbers, got other text ({error}); correct the line"
-                    ) from error
-                columns["n"].append(index[stem])
-                columns["subject"].append(subjects.setdefault(row["subject"], len(subjects)))
-                columns["order"].append(trials[trial])
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            f"expected a CSV table in UTF-8 in {path}, got something else ({error}); save it as CSV"
-        ) from error
-    return Fixations.create(**columns)
 
 
 def keep_inside(fixations: Fixations, stimuli: Iterable[Stimulus]) -> Fixations:

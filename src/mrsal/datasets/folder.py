@@ -2,26 +2,25 @@
 
 from pathlib import Path
 
-from mrsal.datasets.dataset import (
-    FixationDataset,
-    Stimulus,
-    keep_inside,
-    read_fixations_csv,
-    read_pixels_per_degree,
-    split_in_tenths,
-)
+from mrsal.datasets.dataset import FixationDataset, Stimulus, read_pixels_per_degree, split_in_tenths
+from mrsal.datasets.options import TableOptions
+from mrsal.datasets.tables import read_fixations
 from mrsal.errors import DataError, FileError
 from mrsal.images import find_images
 
 
-def load(root: Path, *, pixels_per_degree: float = 35.0, seed: int = 0) -> FixationDataset:
+def load(
+    root: Path, *, table: TableOptions | None = None, pixels_per_degree: float = 35.0, seed: int = 0
+) -> FixationDataset:
     """Load a folder with your own data.
 
     Parameters
     ----------
     root : Path
-        The folder. It has ``stimuli/`` with image files, ``fixations.csv`` (:func:`mrsal.datasets.dataset.read_fixations_csv`)
+        The folder. It has ``stimuli/`` with image files, ``fixations.csv`` (:func:`mrsal.datasets.tables.read_fixations`)
         and, if one degree is not 35 pixels, ``pixels_per_degree.txt`` with the number of pixels.
+    table : TableOptions, optional
+        How ``fixations.csv`` is read.
     pixels_per_degree : float
         The pixels per degree of visual angle if there is no ``pixels_per_degree.txt``.
     seed : int
@@ -30,16 +29,15 @@ def load(root: Path, *, pixels_per_degree: float = 35.0, seed: int = 0) -> Fixat
     stimuli = [Stimulus.from_file(path) for path in find_images(root / "stimuli")]
     if not stimuli:
         raise FileError(f"expected images in {root / 'stimuli'}, found none; put the stimuli there")
-    if len(stimuli) < 3:
-        raise DataError(f"expected at least 3 images in {root / 'stimuli'} to split, got {len(stimuli)}; add more")
     stems = [stimulus.path.stem for stimulus in stimuli]
     if len(set(stems)) < len(stems):
         raise DataError(f"two stimuli in {root / 'stimuli'} differ only in their extension; rename one of them")
-    fixations = keep_inside(read_fixations_csv(root / "fixations.csv", stems), stimuli)
+    read = read_fixations(root, stimuli, table)
     return FixationDataset(
         root.resolve().name,
         tuple(stimuli),
-        fixations,
+        read.fixations,
         read_pixels_per_degree(root, pixels_per_degree),
         split_in_tenths(len(stimuli), seed),
+        read.left_out,
     )

@@ -5,12 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from mrsal import datasets
 from mrsal.datasets.archives.historical import write_pth
 from mrsal.datasets.archives.native import write_native
+from mrsal.datasets.archives.sampling import left_out_text
 from mrsal.datasets.options import PrepareOptions
+from mrsal.errors import DataError
 from mrsal.progress import progress_bar
 
 log = logging.getLogger("mrsal")
@@ -18,10 +21,20 @@ log = logging.getLogger("mrsal")
 
 def prepare_job(options: PrepareOptions, *, console: Console) -> dict[str, Any]:
     """Write the archive, and return what ``mrsal prepare --json`` prints about it."""
-    dataset = datasets.load(options.name, options.root)
+    dataset = datasets.load(options.name, options.root, table=options, split=options.shares())
     splits = {split: len(members) for split, members in dataset.splits.items()}
     counts = ", ".join(f"{count} {split}" for split, count in splits.items())
     log.info("%s: %d stimuli (%s), %d fixations", dataset.name, len(dataset), counts, len(dataset.fixations))
+    known = dataset.has_ground_truth()
+    without = [stimulus.name for stimulus, has_any in zip(dataset.stimuli, known, strict=True) if not has_any]
+    if without and not known.any():
+        raise DataError(
+            f"expected fixations or maps of the {len(without)} stimuli in {options.root}, got none; add them"
+        )
+    if without:
+        log.warning("%s", left_out_text(without, len(dataset), "have no fixations"))
+    if len(dataset.fixations) and len(np.unique(dataset.fixations.subject)) < 2:
+        log.warning("the fixations are of one subject, so mrsal evaluate can give no ceiling, for which it needs two")
     with progress_bar(console) as bar:
         task = bar.add_task("preparing", total=len(dataset), note="")
         write: Callable[..., Path] = write_native if options.format == "native" else write_pth
@@ -36,4 +49,6 @@ def prepare_job(options: PrepareOptions, *, console: Console) -> dict[str, Any]:
         "stimuli": len(dataset),
         "splits": splits,
         "fixations": len(dataset.fixations),
+        "left_out": dict(dataset.left_out),
+        "without_fixations": without,
     }

@@ -4,27 +4,38 @@
 ['cat2000', 'crowd', 'fifa', 'figrim', 'folder', 'mit1003', 'nusef', 'osie', 'pysaliency', 'salicon', 'sun', 'toronto']
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 from mrsal.datasets.dataset import FixationDataset
 from mrsal.datasets.info import DatasetInfo
+from mrsal.datasets.options import TableOptions
+from mrsal.datasets.splits import with_chosen_split
 from mrsal.errors import FileError, InputError
 
 
-def _lazy(module: str) -> Callable[[Path], FixationDataset]:
-    return lambda root: import_module(f"mrsal.datasets.{module}").load(root)
+def _lazy(module: str) -> Callable[..., FixationDataset]:
+    return lambda root, **options: import_module(f"mrsal.datasets.{module}").load(root, **options)
 
 
 PUBLISHED = ("cat2000", "crowd", "fifa", "figrim", "mit1003", "nusef", "osie", "salicon", "sun", "toronto")
-LOADERS: dict[str, Callable[[Path], FixationDataset]] = {
+LOADERS: dict[str, Callable[..., FixationDataset]] = {
     name: _lazy(name) for name in sorted((*PUBLISHED, "folder", "pysaliency"))
 }
 
 
-def load(name: str, root: str | Path) -> FixationDataset:
+WITH_TABLES = ("crowd", "folder", "mit1003", "sun")  # data sets whose fixations may be in a table, read with options
+
+
+def load(
+    name: str,
+    root: str | Path,
+    *,
+    table: TableOptions | None = None,
+    split: Mapping[str, float] | None = None,
+) -> FixationDataset:
     """Load a data set.
 
     Parameters
@@ -32,7 +43,12 @@ def load(name: str, root: str | Path) -> FixationDataset:
     name : str
         A key of :data:`LOADERS`, in lower or upper case.
     root : str or Path
-        The folder into which the data set was extracted.
+        The folder into which the data set was extracted. If it has a table ``splits.csv``
+        (:func:`mrsal.datasets.splits.read_splits`), the table decides on the splits.
+    table : TableOptions, optional
+        How the table of fixations is read, for the data sets in :data:`WITH_TABLES`.
+    split : mapping of str to float, optional
+        The share of the stimuli in ``"train"``, ``"val"`` and ``"test"``, instead of the split of the data set.
 
     Returns
     -------
@@ -42,7 +58,7 @@ def load(name: str, root: str | Path) -> FixationDataset:
     Raises
     ------
     InputError
-        If the name is not known.
+        If the name is not known, or an option has no effect on this data set.
     FileError, DataError
         If files are missing or damaged.
     """
@@ -51,7 +67,14 @@ def load(name: str, root: str | Path) -> FixationDataset:
         raise InputError(f"expected the name of a data set, got {name!r}; choose one of {', '.join(LOADERS)}")
     if not Path(root).is_dir():
         raise FileError(f"expected a folder at {root}, found none; give the folder into which {name} was extracted")
-    dataset = LOADERS[name](Path(root))
+    options: dict[str, TableOptions] = {}
+    if table and table.changes():
+        if name not in WITH_TABLES:
+            raise InputError(
+                f"{', '.join(table.changes())} would have no effect on {name}; these options are for {', '.join(WITH_TABLES)}"
+            )
+        options["table"] = table
+    dataset = with_chosen_split(LOADERS[name](Path(root), **options), Path(root), split)
     return replace(dataset, info=info_of(name)) if name in PUBLISHED else dataset
 
 

@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mrsal.datasets.dataset import SPLITS, FixationDataset, Stimulus, keep_inside, read_fixations_csv
+from mrsal.datasets.dataset import FixationDataset, Stimulus
 from mrsal.datasets.fixations import Fixations
 from mrsal.datasets.info import DatasetInfo, RemoteFile
+from mrsal.datasets.options import SPLITS, TableOptions
+from mrsal.datasets.table_files import has_table
+from mrsal.datasets.tables import FixationTable, read_fixations
 from mrsal.errors import FileError
 from mrsal.images import find_images
 
@@ -45,11 +48,12 @@ INFO = DatasetInfo(
 _TEST_LIST = "coursework_test_split.txt"
 
 
-def load(root: Path) -> FixationDataset:
+def load(root: Path, *, table: TableOptions | None = None) -> FixationDataset:
     """Load ``ALLSTIMULI/*.jpeg``, ``ALLFIXATIONMAPS/*_fixMap.jpg`` and ``fixations.csv`` under ``root``.
 
     Some of the stimuli are enough. ``fixations.csv`` has the columns stimulus, subject, x, y, start_s and end_s, with fixations
-    detected in the authors' gaze data. Without it, training uses the published maps, and metrics of fixations are not possible.
+    detected in the authors' gaze data; ``table`` says how it is read. Without it, training uses the published maps, and metrics
+    of fixations are not possible.
 
     Notes
     -----
@@ -62,11 +66,11 @@ def load(root: Path) -> FixationDataset:
         stimuli.append(Stimulus.from_file(path, published if published.is_file() else None))
     if not stimuli:
         raise FileError(f"expected images in {root / 'ALLSTIMULI'}, found none; extract MIT1003's stimuli there")
-    table = root / "fixations.csv"
     stems = [stimulus.path.stem for stimulus in stimuli]
-    fixations = read_fixations_csv(table, stems) if table.is_file() else Fixations.create([], [])
+    nothing = FixationTable(Fixations.create([], []), {})
+    read = read_fixations(root, stimuli, table) if has_table(root, "fixations") else nothing
     return FixationDataset(
-        "mit1003", tuple(stimuli), keep_inside(fixations, stimuli), PIXELS_PER_DEGREE, _split(root, stems)
+        "mit1003", tuple(stimuli), read.fixations, PIXELS_PER_DEGREE, _split(root, stems), read.left_out
     )
 
 

@@ -44,8 +44,6 @@ def load(root: Path, *, pixels_per_degree: float = 35.0, seed: int = 0) -> Fixat
     extracted once to PNG files in ``images/`` beside it.
     """
     stored = read_stimuli(root / STIMULI)
-    if len(stored) < 3:
-        raise DataError(f"expected at least 3 images in {root / STIMULI} to split, got {len(stored)}; add more")
     stimuli = _files(stored, root) if stored.paths else _unpacked(stored, root / "images")
     fixations = read_fixations(root / FIXATIONS)
     if len(fixations) and not (fixations.n.min() >= 0 and fixations.n.max() < len(stimuli)):

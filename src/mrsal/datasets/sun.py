@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mrsal.datasets.dataset import FixationDataset, Stimulus, keep_inside, read_fixations_csv
+from mrsal.datasets.dataset import FixationDataset, Stimulus, keep_inside
 from mrsal.datasets.fixations import Fixations
 from mrsal.datasets.info import DatasetInfo
+from mrsal.datasets.options import TableOptions
+from mrsal.datasets.table_files import has_table
+from mrsal.datasets.tables import FixationTable, read_fixations
 from mrsal.errors import DataError, FileError
 from mrsal.images import find_images
 
@@ -37,11 +40,12 @@ INFO = DatasetInfo(
 _AUTHORS = (("Original/stimuli", "Original/fix/fixations.mat"), ("data/stimuli", "data/tidy/fixations.mat"))
 
 
-def load(root: Path) -> FixationDataset:
+def load(root: Path, *, table: TableOptions | None = None) -> FixationDataset:
     """Load the authors' layout, or a table, under ``root``; a part of the pictures is enough.
 
     The authors': ``Original/stimuli/*.jpg`` and ``Original/fix/fixations.mat``, a cell array with a row per picture and a
-    column per observer. The other: ``stimuli/*.jpg`` and ``fixations.csv`` (stimulus, subject, x, y; 0-based pixels).
+    column per observer. The other: ``stimuli/*.jpg`` and ``fixations.csv`` (stimulus, subject, x, y; 0-based pixels),
+    of which ``table`` says how it is read.
 
     Notes
     -----
@@ -50,16 +54,21 @@ def load(root: Path) -> FixationDataset:
     :data:`SIGMA_SHARE` is right for all. Split: ``val`` where the number in the file's name is a multiple of 8, ``train``
     otherwise; there is no ``test``.
     """
-    stimuli_folder, table = root / "stimuli", root / "fixations.csv"
-    for folder, file in _AUTHORS:
-        if not table.is_file() and (root / file).is_file():
-            stimuli_folder, table = root / folder, root / file
-    stimuli = tuple(Stimulus.from_file(path) for path in find_images(stimuli_folder))
+    folder: Path = root / "stimuli"
+    theirs: Path | None = None
+    for stimuli_folder, file in _AUTHORS:
+        if not has_table(root, "fixations") and (root / file).is_file():
+            folder, theirs = root / stimuli_folder, root / file
+    stimuli = tuple(Stimulus.from_file(path) for path in find_images(folder))
     if not stimuli:
-        raise FileError(f"no images in {stimuli_folder}; unpack the stimuli of the SUN scenes there")
+        raise FileError(f"no images in {folder}; unpack the stimuli of the SUN scenes there")
     stems = [stimulus.path.stem for stimulus in stimuli]
-    fixations = _read_mat(table, stems) if table.suffix == ".mat" else read_fixations_csv(table, stems)
-    return FixationDataset("sun", stimuli, keep_inside(fixations, stimuli), PIXELS_PER_DEGREE, every_eighth(stems))
+    read = (
+        FixationTable(keep_inside(_read_mat(theirs, stems), stimuli), {})
+        if theirs
+        else read_fixations(root, stimuli, table)
+    )
+    return FixationDataset("sun", stimuli, read.fixations, PIXELS_PER_DEGREE, every_eighth(stems), read.left_out)
 
 
 def every_eighth(stems: list[str]) -> dict[str, NDArray[np.int64]]:

@@ -18,9 +18,9 @@ from rich.table import Table
 
 from mrsal.errors import InputError
 from mrsal.evaluation.options import Bootstrap
-from mrsal.evaluation.scores import Scores
+from mrsal.evaluation.scores import Scores, why_not_defined
 from mrsal.evaluation.statistics import bootstrap_means, bootstrap_p, holm, percentile_interval, wilcoxon_p
-from mrsal.evaluation.table_text import markdown_table, metric_title, write_csv
+from mrsal.evaluation.table_text import NOT_DEFINED, markdown_table, metric_title, write_csv
 from mrsal.metrics import HIGHER_IS_BETTER
 
 
@@ -74,8 +74,11 @@ class Comparison:
     ----------
     models, metrics : tuple of str
         The names of the models and of the metrics.
+    not_defined : dict of str to str
+        The metrics that cannot be compared, since they are infinite on an image for some model, with the cause and the remedy.
     means : dict
-        ``means[metric][model]``, the mean over the images on which the metric is defined for every model.
+        ``means[metric][model]``, the mean over the images on which the metric is defined for every model. For the metrics in
+        ``not_defined``, the mean over the model's own images, infinite for some.
     intervals : dict
         ``intervals[metric][model]``, the bootstrap percentile interval (low, high) of the mean.
     higher_is_better : dict of str to bool
@@ -96,6 +99,7 @@ class Comparison:
 
     models: tuple[str, ...]
     metrics: tuple[str, ...]
+    not_defined: dict[str, str]
     means: dict[str, dict[str, float]]
     intervals: dict[str, dict[str, tuple[float, float]]]
     higher_is_better: dict[str, bool]
@@ -121,7 +125,7 @@ class Comparison:
 
     def table(self) -> Iterator[str]:
         """The lines of a text in Markdown: a table of models, a table of pairs, and how they were computed."""
-        header = ["model", *(self._title(metric) for metric in self.metrics)]
+        header = ["model", *(self._title(metric) for metric in (*self.metrics, *self.not_defined))]
         yield from markdown_table(header, ([model, *self._mean_cells(model)] for model in self.models))
         yield from ("", self.legend("bold"), "")
         yield from markdown_table(self._pair_header(), map(self._pair_cells, self.pairs), text_columns=2)
@@ -137,6 +141,8 @@ class Comparison:
             marks = {model: self._mark(metric, model) or " " for model in self.models}
             cells = (f"{self.means[metric][model]:.3f}{mark}" for model, mark in marks.items())
             table.add_row(self._title(metric), *cells)
+        for metric in self.not_defined:
+            table.add_row(self._title(metric), *(f"{self._own_mean(metric, model)} " for model in self.models))
         return table
 
     def pair_table(self) -> Table:
@@ -157,6 +163,7 @@ class Comparison:
             "“A better on”: share of images; a tie counts one half. "
             "The bootstrap draws images, so it does not tell how scores differ with other observers or another training run.",
             *self.notes,
+            *self.not_defined.values(),
         ]
 
     def save(self, path: str | Path) -> None:
@@ -194,6 +201,12 @@ class Comparison:
             mark, mean = self._mark(metric, model), f"{self.means[metric][model]:.3f}"
             mean = f"**{mean}**" if mark == "*" else f"{mean} {mark}".strip()
             yield f"{mean} [{low:.3f}, {high:.3f}]"
+        for metric in self.not_defined:
+            yield self._own_mean(metric, model)
+
+    def _own_mean(self, metric: str, model: str) -> str:
+        mean = self.means[metric][model]
+        return f"{mean:.3f}" if isfinite(mean) else NOT_DEFINED
 
     def _pair_header(self) -> tuple[str, ...]:
         interval = f"{self.level:.0%} interval"
@@ -239,13 +252,14 @@ def compare(
     -------
     Comparison
         The comparison by the metrics that all models have. If a metric is NaN on an image for some model, the image is left out
-        of this metric for all models, so that means, differences and intervals are over the same images.
+        of this metric for all models, so that means, differences and intervals are over the same images. A metric that is
+        infinite on an image for some model is not compared, and ``not_defined`` says why.
 
     Raises
     ------
     InputError
         If there are fewer than two models; if the images, the data sets or the protocols differ; if there is no metric that all
-        models have; or if a score is infinite.
+        models have and that is finite for all.
 
     Notes
     -----
@@ -262,7 +276,8 @@ def compare(
     notes: list[str] = []
     protocol = _common_text(scores, "protocol", notes)
     dataset = _common_text(scores, "dataset", notes)
-    columns = _common_metrics(scores, names, notes)
+    not_defined: dict[str, str] = {}
+    columns = _common_metrics(scores, names, notes, not_defined)
     directions = {**HIGHER_IS_BETTER, **(higher_is_better or {})}
     unknown = [metric for metric in columns if metric not in directions]
     if unknown:
@@ -279,9 +294,13 @@ def compare(
     return Comparison(
         models=models,
         metrics=tuple(columns),
-        means={metric: dict(zip(models, each.means, strict=True)) for metric, each in compared.items()},
+        not_defined=not_defined,
+        means={
+            **{metric: dict(zip(models, each.means, strict=True)) for metric, each in compared.items()},
+            **{metric: {model: scores[model].mean()[metric] for model in models} for metric in not_defined},
+        },
         intervals={metric: dict(zip(models, each.intervals, strict=True)) for metric, each in compared.items()},
-        higher_is_better={metric: directions[metric] for metric in columns},
+        higher_is_better={m: directions[m] for m in (*columns, *not_defined) if m in directions},
         pairs=tuple(pair for each in compared.values() for pair in each.pairs),
         reference=reference or "",
         level=level,
@@ -404,25 +423,25 @@ def _common_text(results: Mapping[str, Scores], field: str, notes: list[str]) ->
 
 
 def _common_metrics(
-    results: Mapping[str, Scores], names: list[str], notes: list[str]
+    results: Mapping[str, Scores], names: list[str], notes: list[str], not_defined: dict[str, str]
 ) -> dict[str, NDArray[np.float64]]:
-    """For each metric that all models have, its scores ``(M, models)``; a row is NaN if it is NaN for any model."""
+    """For each metric that all models have, its scores ``(M, models)``; a row is NaN if it is NaN for any model.
+
+    Metrics that are infinite on some image go into ``not_defined``, with the reason.
+    """
     columns = {}
     for metric in dict.fromkeys(metric for scores in results.values() for metric in scores.values):
         without = [model for model, scores in results.items() if metric not in scores.values]
         if without:
             notes.append(f"{metric} is left out, because {', '.join(without)} does not have it.")
             continue
+        if any(np.isinf(scores.values[metric]).any() for scores in results.values()):
+            not_defined[metric] = why_not_defined(metric, results)
+            continue
         table = np.empty((len(names), len(results)))
-        for i, (model, scores) in enumerate(results.items()):
+        for i, scores in enumerate(results.values()):
             by_name = dict(zip(scores.names, scores.values[metric], strict=True))
             table[:, i] = [by_name[name] for name in names]
-            infinite = np.flatnonzero(np.isinf(table[:, i]))
-            if infinite.size:
-                raise InputError(
-                    f"expected finite scores, got an infinite {metric} of {model} for {names[infinite[0]]}; "
-                    "leave the image or the metric out"
-                )
         undefined = np.isnan(table).any(axis=1)
         table[undefined] = np.nan
         defined = int((~undefined).sum())
@@ -433,7 +452,8 @@ def _common_metrics(
             notes.append(f"{metric} is compared on {defined} of {len(names)} images, on which every model has it.")
         columns[metric] = table
     if not columns:
-        raise InputError("expected a metric that all models have, got none. " + " ".join(notes))
+        reasons = " ".join([*notes, *not_defined.values()])
+        raise InputError(f"expected a metric that all models have and that is finite, got none. {reasons}")
     return columns
 
 

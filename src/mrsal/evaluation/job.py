@@ -18,7 +18,7 @@ from mrsal.datasets import Example, open_archive
 from mrsal.errors import InputError, MrsalError
 from mrsal.evaluation.adjusting import fit_adjustment, fitting_images
 from mrsal.evaluation.evaluator import NEEDS_NO_FIXATIONS, collect_scores, predict_example
-from mrsal.evaluation.limits import CEILING, FLOOR, limits_of
+from mrsal.evaluation.limits import CEILING, FLOOR, limits_of, why_no_ceiling
 from mrsal.evaluation.options import EvaluateOptions
 from mrsal.evaluation.report.curves import read_history
 from mrsal.evaluation.report.html import write_report
@@ -91,6 +91,8 @@ def evaluate_job(
         if options.parquet:
             scores.save(run / "scores.parquet")
         limits = [limit for limit in limits_of(task.examples) if limit != name] if options.limits else []
+        if options.limits and (reason := why_no_ceiling(task.examples)):
+            log.warning("%s", reason)
         results = {}
         for limit in limits:
             results[limit] = scored(limit, task.for_limit(limit))
@@ -100,6 +102,8 @@ def evaluate_job(
             results[CEILING] = results.pop(CEILING)
         for line in table_lines(results):
             log.debug(line)
+        for reason in scores.not_defined().values():
+            log.warning("%s", reason)
         history = Path(options.model_path).parent / "metrics.csv"
         write_report(
             run / "report.html",
@@ -187,7 +191,8 @@ def _fit_adjustment(
 
 def _panels(task: ScoringTask, scores: Scores, bar: Progress) -> dict[str, list[Panel]]:
     """The best, median and worst images by the protocol's first metric, predicted again, for the report."""
-    metric = next(metric for metric, count in scores.counts().items() if count)
+    counts, undefined = scores.counts(), scores.not_defined()
+    metric = next((metric for metric, count in counts.items() if count and metric not in undefined), next(iter(counts)))
     index = {example.name: i for i, example in enumerate(task.examples)}
     chosen = pick(scores, metric)
     progress = bar.add_task("writing the report", total=sum(map(len, chosen.values())), note="")

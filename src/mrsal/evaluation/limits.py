@@ -18,9 +18,23 @@ def limits_of(examples: Sequence[Example]) -> dict[str, Callable[[], SaliencyMod
     """
     limits: dict[str, Callable[[], SaliencyModel]] = {FLOOR: lambda: FunctionModel(BASELINES[FLOOR], name=FLOOR)}
     located = [example for example in examples if example.fixations is not None]
-    observers = [len(np.unique(example.fixations.subject)) if example.fixations else 0 for example in examples]
     if len(located) > 1:
         limits["centre bias"] = lambda: CentreBias(located)
-    if len(examples) > 1 and min(observers) > 1:
+    if len(examples) > 1 and min(map(_observers, examples)) > 1:
         limits[CEILING] = lambda: InterObserver(located)
     return limits
+
+
+def why_no_ceiling(examples: Sequence[Example]) -> str:
+    """Say why images with fixations have no ceiling; empty if they have one, or no fixations."""
+    lonely = [example.name for example in examples if _observers(example) == 1]
+    if not lonely:
+        return ""
+    return (
+        f"no ceiling: it predicts each subject from the others, and {len(lonely)} of {len(examples)} images, such as "
+        f"{lonely[0]}, have fixations of one subject only"
+    )
+
+
+def _observers(example: Example) -> int:
+    return 0 if example.fixations is None else len(np.unique(example.fixations.subject))

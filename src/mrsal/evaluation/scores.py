@@ -19,6 +19,11 @@ from mrsal.evaluation.table_text import write_csv
 from mrsal.files import atomic_path, write_text
 
 SUFFIXES = (".csv", ".parquet")
+# why a metric is infinite on an image, and what to do; KL and others with a small number in their formula are always finite
+_INFINITE = {
+    "IG": "the map is 0 where somebody looked, as if nobody ever could. Add a small number to the maps, or save them as .npy, "
+    "since an image with 8 bits rounds small values to 0"
+}
 _ORIGIN = ("model", "dataset", "protocol")  # text columns; every other column but "stimulus" is a metric
 
 
@@ -53,12 +58,22 @@ class Scores:
                 )
 
     def mean(self) -> dict[str, float]:
-        """The mean of each metric over the images on which it is defined (:meth:`counts`); NaN if there are none."""
+        """The mean of each metric over the images on which it is defined (:meth:`counts`); NaN if there are none.
+
+        It is infinite if a score is: see :meth:`not_defined`.
+        """
         return {metric: _mean(column) for metric, column in self.values.items()}
 
     def counts(self) -> dict[str, int]:
         """The number of images on which each metric is defined."""
         return {metric: int((~np.isnan(column)).sum()) for metric, column in self.values.items()}
+
+    def not_defined(self) -> dict[str, str]:
+        """The metrics that are infinite on some image, so that their mean says nothing, with the cause and the remedy."""
+        named = {self.model or "the model": self}
+        return {
+            metric: why_not_defined(metric, named) for metric, column in self.values.items() if np.isinf(column).any()
+        }
 
     def interval(
         self,
@@ -176,9 +191,23 @@ class Scores:
         return cls(names, values, **origin, about=about)
 
 
+def why_not_defined(metric: str, results: Mapping[str, Scores]) -> str:
+    """Say for which of several models a metric is infinite on some images, why, and what to do about it."""
+    infinite = []
+    for model, scores in results.items():
+        where = np.flatnonzero(np.isinf(scores.values[metric]))
+        if where.size:
+            infinite.append(
+                f"for {model} on {where.size} of {len(scores.names)} images, such as {scores.names[where[0]]}"
+            )
+    cause = _INFINITE.get(metric, "leave these images or the metric out")
+    return f"{metric} is not defined, because it is infinite {' and '.join(infinite)}: {cause}."
+
+
 def _mean(column: NDArray[np.float64]) -> float:
     defined = column[~np.isnan(column)]
-    return float(defined.mean()) if defined.size else float("nan")
+    with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
+        return float(defined.mean()) if defined.size else float("nan")
 
 
 def _check_suffix(path: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from mrsal.files import write_text
 from mrsal.metrics import HIGHER_IS_BETTER
 
+NOT_DEFINED = "not defined"  # the mean of a metric that is infinite on some image
+
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, text_columns: int = 1) -> Iterator[str]:
     """The lines of a table in Markdown.

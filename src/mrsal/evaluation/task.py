@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrsal.datasets import Example, open_archive
-from mrsal.errors import MrsalError
+from mrsal.errors import InputError, MrsalError
 from mrsal.evaluation.evaluator import OnImage, image_scorer
 from mrsal.evaluation.limits import limits_of
 from mrsal.evaluation.options import EvaluateOptions
@@ -55,8 +55,14 @@ class ScoringTask:
     @cached_property
     def examples(self) -> list[Example]:
         """The images."""
-        archive = open_archive(self.options.data_dir)
-        return list(archive.examples(self.options.split, skip_first=self.options.skip_first))
+        options = self.options
+        examples = list(open_archive(options.data_dir).examples(options.split, skip_first=options.skip_first))
+        if not examples:
+            raise InputError(
+                f"expected images to score in {options.data_dir} ({options.split}), got none; choose another --split, or "
+                "prepare the data with one, such as mrsal prepare --split test=1"
+            )
+        return examples
 
     @cached_property
     def model(self) -> SaliencyModel:

@@ -65,6 +65,7 @@ class StoredMaps(SaliencyModel):
         self.resize = resize
         self._read = read
         self._kind = None if kind == "auto" else kind
+        self._is_guessed = kind == "auto"
         self._named = named
         self._stems: dict[str, list[str]] = {}  # by the last part of the path without suffix
         for key in self.keys:
@@ -132,6 +133,11 @@ class StoredMaps(SaliencyModel):
         self.require([name])
         key = str(self._find(name))
         values, full = self._values(key)
+        if self._is_guessed and self.kind != "log_density" and _guess_kind(values) == "log_density":
+            raise DataError(
+                f"{key} in {self.source} is a log-density, whose exp sums to 1, but the first map, {self.keys[0]}, is not; "
+                "keep maps of one kind in a folder, or give kind='saliency'"
+            )
         if self.kind == "log_density":
             total = float(logsumexp(values))
             if abs(total) > NORMALISED:

@@ -110,7 +110,7 @@ def write_pth(
     Parameters
     ----------
     dataset : FixationDataset
-        The data set to write.
+        The data set to write, without its stimuli that have neither fixations nor a published map.
     out : str or Path
         The folder for ``<split>_data.pth.tar`` and ``ALLFIXATIONMAPS/<stem>_fixMap.jpg``.
     seed : int
@@ -123,11 +123,11 @@ def write_pth(
     Path
         The folder.
     """
-    out = make_folder(out)
+    out, known = make_folder(out), dataset.has_ground_truth()
     for split in dataset.splits:
         entries: list[dict[str, Any]] = []
-        for i in dataset.split(split):
-            i, stimulus = int(i), dataset.stimuli[i]
+        for i in dataset.split(split)[known[dataset.split(split)]].tolist():
+            stimulus = dataset.stimuli[i]
             image = stimulus.read()
             pyramid = Pyramid.from_image(image)
             if split == "train":

@@ -16,6 +16,7 @@ a crop.
 """
 
 import json
+import logging
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -31,13 +32,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mrsal.datasets.archives.example import ArchiveImage, Example
-from mrsal.datasets.archives.sampling import check_map, image_samples
+from mrsal.datasets.archives.sampling import check_map, image_samples, left_out_text
 from mrsal.datasets.dataset import FixationDataset
 from mrsal.datasets.fixations import Fixations, fixation_density
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_folder
 from mrsal.images import read_grey, read_image
 from mrsal.model import RGB, SCALES, Grid, Pyramid, as_rgb, crop, scaled_centre
+
+log = logging.getLogger("mrsal")
 
 INDEX = "archive.json"
 FORMAT_VERSION = 1
@@ -207,8 +210,21 @@ class NativeArchive:
         return (self.path / INDEX).read_bytes() + self.places.tobytes()
 
     def examples(self, split: str = "test", *, skip_first: bool = False) -> Iterator[Example]:
-        """Read the examples of a split; ``skip_first`` leaves out the first fixation of each trial."""
-        return (self._example(int(i), skip_first) for i in self.members(split))
+        """Read the examples of a split; ``skip_first`` leaves out the first fixation of each trial.
+
+        Stimuli without fixations are left out, and the log says how many. If none of the split has fixations, those with a
+        published map remain.
+        """
+        members = self.members(split)
+        counts = np.bincount(self.fixations.n[self.fixations.order >= int(skip_first)], minlength=len(self.names))
+        scored = counts[members] > 0
+        if not scored.any():
+            scored = np.array([self.names[i] in self.maps for i in members], bool)
+        if not scored.all():
+            missing = [self.names[i] for i in members[~scored]]
+            what = "fixations after the first" if skip_first else "fixations"
+            log.warning("%s", left_out_text(missing, len(members), f"of {split} have no {what}"))
+        return (self._example(int(i), skip_first) for i in members[scored])
 
     def _example(self, i: int, skip_first: bool) -> Example:
         height, width = (int(side) for side in self.shapes[i])
@@ -320,7 +336,8 @@ def write_native(
     Parameters
     ----------
     dataset : FixationDataset
-        The data set to write.
+        The data set to write. Stimuli without fixations and without a published map are stored, but there are no training
+        samples of them, and they are not among the examples.
     out : str or Path
         The folder for the archive. An older archive there is replaced when the new one is complete.
     seed : int
@@ -336,7 +353,8 @@ def write_native(
     out = Path(out)
     if out.is_dir() and not {path.name for path in out.iterdir()} <= _FILES:
         raise FileError(f"expected an empty folder or an archive at {out}, got other files; choose another folder")
-    M, training = len(dataset), set(dataset.splits.get("train", np.array([], np.int64)).tolist())
+    M, known = len(dataset), dataset.has_ground_truth()
+    training = {i for i in dataset.splits.get("train", np.array([], np.int64)).tolist() if known[i]}
     samples: list[NDArray] = [np.empty((0, 4), np.int32)]
     places: list[tuple[int, int]] = []
     moments = np.zeros(

@@ -1,5 +1,6 @@
 """The ground truth of a stimulus, and the training locations that are drawn from it, for both kinds of archive."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,12 @@ FIXATED_ABOVE = 0.9  # of the maximum of the density
 UNFIXATED_BELOW = 0.1
 FIXATED_PER_IMAGE = 10
 UNFIXATED_PER_IMAGE = 20
+
+
+def left_out_text(names: Sequence[str], count: int, reason: str) -> str:
+    """Say that the stimuli called ``names``, out of ``count``, are left out, and why; the first three are named."""
+    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    return f"{len(names)} of {count} images {reason} and are left out: {shown}"
 
 
 def image_samples(dataset: FixationDataset, index: int, seed: int) -> tuple[NDArray, NDArray, NDArray]:

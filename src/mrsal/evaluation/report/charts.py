@@ -71,6 +71,8 @@ def score_plot(
         for row, model in enumerate(models):
             mean = means[model].get(metric, np.nan)
             low, high = intervals[model].get(metric, (np.nan, np.nan))
+            if np.isinf(mean):
+                continue
             axes.plot([low, high], [row, row], color=_BLUE, linewidth=1.6, solid_capstyle="butt")
             axes.plot([mean], [row], "o", color=_BLUE, markersize=4.5)
         for (model, style), colour in zip(lines.items(), (_GREY, _ORANGE), strict=False):
@@ -99,14 +101,15 @@ def distribution_plot(results: Mapping[str, Scores]) -> "Figure":
     """Draw a panel per metric with the distribution over images of each model.
 
     A distribution is a violin with the quartiles as a bar, the median as a line and the mean as a dot. Images on which a metric
-    is not defined are left out. A model that has the same score on all images is a dot.
+    is not defined are left out, and so is a model for which it is infinite on some. A model that has the same score on all
+    images is a dot.
     """
 
     def draw(axes: Any, metric: str) -> None:
         for row, scores in enumerate(results.values()):
             column = scores.values.get(metric, np.empty(0))
-            column = column[np.isfinite(column)]
-            if not column.size:
+            column = column[~np.isnan(column)]
+            if not column.size or np.isinf(column).any():  # no distribution of a part of the images
                 continue
             if np.ptp(column) > 1e-9 * max(1, float(np.abs(column).max())):
                 parts = axes.violinplot([column], [row], orientation="horizontal", widths=0.85, showextrema=False)

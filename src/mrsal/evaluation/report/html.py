@@ -149,20 +149,22 @@ def _rows(
 ) -> list[dict[str, Any]]:
     """The rows of the table of scores: name, role (``"floor"``, ``"ceiling"`` or empty) and a cell per metric.
 
-    A cell has the mean, its interval, whether the model leads, and the share of the way from floor to ceiling, or NaN.
+    A cell has the mean, or NaN if it is not defined, whether it is not defined, its interval, whether the model leads, and the
+    share of the way from floor to ceiling, or NaN.
     """
     means = {name: scores.mean() for name, scores in results.items()}
     ranking = None if comparison is None or comparison.reference else comparison
     rows = []
     for name in sorted(results, key=lambda name: (name == ceiling) - (name == floor)):
-        intervals = results[name].intervals()
+        intervals, undefined = results[name].intervals(), results[name].not_defined()
         cells = {}
         for metric in metrics:
-            mean = means[name].get(metric, np.nan)
+            mean = np.nan if metric in undefined else means[name].get(metric, np.nan)
             low, high = (means.get(limit or "", {}).get(metric, np.nan) for limit in (floor, ceiling))
             leaders = ranking.leaders(metric) if ranking and metric in ranking.metrics else ()
             cells[metric] = {
                 "mean": mean,
+                "is_undefined": metric in undefined,
                 "interval": intervals.get(metric, (np.nan, np.nan)),
                 "leads": name in leaders,
                 "share": np.nan if name in (floor, ceiling) else _share(mean, low, high, metric),
@@ -202,9 +204,10 @@ def _answer(
 
 
 def _gaps(results: Mapping[str, Scores]) -> Iterator[str]:
-    """A note for each model with metrics that are not defined on all images."""
+    """Notes for each model with metrics that are not defined, or not on all images."""
     for name, scores in results.items():
         fewer = [f"{metric} on {count}" for metric, count in scores.counts().items() if count < len(scores.names)]
+        yield from scores.not_defined().values()
         if fewer:
             yield f"{name} has {', '.join(fewer)} of {len(scores.names)} images, and its means are over these images."
 
@@ -266,6 +269,12 @@ def _direction(metric: str) -> str:
     return "higher is better" if HIGHER_IS_BETTER[metric] else "lower is better"
 
 
+def _number(score: float) -> str:
+    if np.isinf(score):
+        return "∞" if score > 0 else "−∞"
+    return f"{score:.3f}" if np.isfinite(score) else "—"
+
+
 def _template() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # imported here, since only reports need it
 
@@ -276,6 +285,6 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = lambda score: f"{score:.3f}" if np.isfinite(score) else "—"
+    environment.filters["number"] = _number
     environment.filters["percent"] = lambda share: f"{share:.0%}".replace("%", "\N{NARROW NO-BREAK SPACE}%")
     return environment.get_template("report.html")

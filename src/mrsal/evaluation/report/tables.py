@@ -7,8 +7,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from mrsal.evaluation.scores import Scores
-from mrsal.evaluation.table_text import markdown_table, metric_title
+from mrsal.evaluation.table_text import NOT_DEFINED, markdown_table, metric_title
 
+MISSING = "–"
 _METRIC_WIDTH, _MODEL_WIDTH = 15, len("│ -0.000 -0.00 to -0.00 ")  # widths of the columns in characters
 
 
@@ -32,7 +33,7 @@ def score_table(
     table = Table(title=title or None, title_justify="left")
     table.add_column("", no_wrap=True)
     spans = {name: scores.intervals() if intervals else {} for name, scores in results.items()}
-    means = {name: scores.mean() for name, scores in results.items()}
+    means = {name: _means(scores) for name, scores in results.items()}
     for name in results:
         table.add_column(escape(name), justify="right")
     for metric in _metrics(results):
@@ -40,7 +41,7 @@ def score_table(
         for name in results:
             low, high = spans[name].get(metric, (np.nan, np.nan))
             span = f"{separator}[dim]{low:.2f} to {high:.2f}[/dim]" if high > low else ""  # not for NaN
-            cells.append(_number(means[name].get(metric, np.nan)) + span)
+            cells.append(means[name].get(metric, MISSING) + span)
         table.add_row(metric_title(metric), *cells)
     return table
 
@@ -48,13 +49,15 @@ def score_table(
 def table_lines(results: Mapping[str, Scores]) -> Iterator[str]:
     """The lines of a table in Markdown, with a row per model and a column per metric, without intervals."""
     metrics = _metrics(results)
-    means = {name: scores.mean() for name, scores in results.items()}
-    rows = ([name, *(_number(means[name].get(metric, np.nan)) for metric in metrics)] for name in results)
+    means = {name: _means(scores) for name, scores in results.items()}
+    rows = ([name, *(means[name].get(metric, MISSING) for metric in metrics)] for name in results)
     return markdown_table(["model", *metrics], rows)
 
 
-def _number(value: float) -> str:
-    return f"{value:.3f}" if np.isfinite(value) else "–"
+def _means(scores: Scores) -> dict[str, str]:
+    """The mean of each metric as text."""
+    texts = {metric: f"{mean:.3f}" if np.isfinite(mean) else MISSING for metric, mean in scores.mean().items()}
+    return texts | dict.fromkeys(scores.not_defined(), NOT_DEFINED)
 
 
 def _metrics(results: Mapping[str, Scores]) -> list[str]:
