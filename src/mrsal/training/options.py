@@ -12,6 +12,8 @@ from mrsal.model import DeviceOptions
 from mrsal.options import Option, settings_of
 
 MOST_GPUS = 2  # if the user does not say how many
+FINE_TUNING = 0.25  # of the learning rates of the improved network, where training starts from trained weights
+FEW_IMAGES = 300  # with fewer, a new improved network leaves the pretrained stream as it is
 
 _EPOCHS = Option("Number of passes over the training samples.", minimum=1)
 _BATCH = Option("Number of samples per step and process.", minimum=1)
@@ -78,14 +80,14 @@ class Recipe(RunOptions):
 class ImprovedRecipe(RunOptions):
     """The settings of training the improved network. A sample is a whole image."""
 
-    epochs: Annotated[int, _EPOCHS] = 12
+    epochs: Annotated[int, _EPOCHS] = 8
     batch_size: Annotated[int, _BATCH] = 8
     learning_rate: Annotated[float, _RATE] = 2e-3
     stream_rate: Annotated[
         float,
         Option(
             "Learning rate of the pretrained stream, relative to the size of each of its weight tensors; 0 leaves the stream "
-            "as it is, which is the default with fewer than 300 images.",
+            f"as it is, as a new network does by default with fewer than {FEW_IMAGES} images.",
             minimum=0,
         ),
     ] = 1e-3
@@ -101,9 +103,11 @@ def _optional(name: str) -> Option:
     if name not in improved:
         return replace(option, help=f"{option.help} Only for Mr-CNN. Default: {paper[name].default}.")
     default = f"{improved[name].default}"
+    if name in ("learning_rate", "stream_rate"):
+        default += f", or {FINE_TUNING:g} times that with --init"
     if name not in paper:
         return replace(option, help=f"{option.help} Only for the improved network. Default: {default}.")
-    if improved[name].default != paper[name].default:
+    if improved[name].default != paper[name].default or "," in default:
         default = f"{paper[name].default}; with --improvements 2: {default}"
     return replace(option, help=f"{option.help} Default: {default}.")
 
