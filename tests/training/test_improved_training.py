@@ -116,6 +116,20 @@ def test_features_are_stored_once_and_read_by_later_runs(images, monkeypatch):
     assert 0 <= sum(file.stat().st_size for file in files) - images.nbytes((64, 64)) < header * len(files)
 
 
+@pytest.mark.parametrize("zero", [-0.0, 1e-12, -1e-12])
+def test_what_half_precision_and_averages_change_does_not_make_another_stream(
+    zero, native_folder, tmp_path, monkeypatch
+):
+    stream, again = tiny_improved().stream, tiny_improved().stream
+    for one, value in ((stream, 0.0), (again, zero)):
+        with torch.no_grad():
+            one.stages[1][0].project.weight[0] = value
+    images = TrainingImages([NativeArchive(native_folder)], tmp_path)
+    images.store_features(stream, (64,), device=CPU, bf16=False)
+    monkeypatch.setattr(again, "until", None)  # calling it would fail
+    images.store_features(again, (64,), device=CPU, bf16=False)
+
+
 def test_features_of_another_stream_are_others(images, tmp_path):
     other = TrainingImages(images.archives, images.folder)
     other.store_features(tiny_improved(seed=1).stream, (64,), device=CPU, bf16=False)

@@ -187,8 +187,9 @@ def resized(image: NDArray[np.uint8], side: int) -> Tensor:
 
 def _stream_id(stream: Stream) -> str:
     """A name for the weights of the stages that are not trained, the same whether they were stored in half precision."""
-    weights = [value.detach().half().cpu().numpy().tobytes() for value in stream.stages[:FROZEN].state_dict().values()]
-    return _digest(b"".join(weights))
+    weights = stream.stages[:FROZEN].state_dict().values()
+    # plus 0, since a moving average turns -0 into 0, which is other bytes
+    return _digest(b"".join((value.detach().half() + 0).cpu().numpy().tobytes() for value in weights))
 
 
 def _digest(data: bytes) -> str:
