@@ -14,10 +14,11 @@ the SUN scenes and of EyeCrowd; choices are made on their validation images, and
 
 import argparse
 import csv
+import json
 import os
 import sys
 import time
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -64,6 +65,7 @@ def archive(work: Path, name: str) -> NativeArchive:
 def train(work: Path, name: str, sets: list[str], start: str, settings: dict) -> None:
     out = work / "runs" / name
     config = mrsal.ImprovedTrainConfig(**settings)
+    note(out, {"name": name, "sets": sets, "start": start, **settings})
     images = mrsal.TrainingImages([archive(work, part) for part in sets], work / "features")
     network = load_run(work, start) if start else None
     began, cpu = time.monotonic(), time.process_time()
@@ -90,6 +92,12 @@ def train(work: Path, name: str, sets: list[str], start: str, settings: dict) ->
     )
 
 
+def note(run: Path, recipe: dict) -> None:
+    """Say in the folder of a run how it was made; the manifest of a network that ships is written from this."""
+    run.mkdir(parents=True, exist_ok=True)
+    (run / "recipe.json").write_text(json.dumps(recipe, default=asdict, indent=1))
+
+
 def load_run(work: Path, name: str) -> ImprovedNetwork:
     """The network after the last epoch of a run, or the checkpoint or shipped network of that name."""
     epochs = sorted((work / "runs" / name).glob("cnn_epoch_*.pth"), key=lambda path: int(path.stem.rpartition("_")[2]))
@@ -104,6 +112,7 @@ def average(work: Path, name: str, names: list[str]) -> None:
     with torch.no_grad():
         for mean, *others in zip(*(network.parameters() for network in networks), strict=True):
             mean.copy_(torch.stack([mean, *others]).mean(dim=0))
+    note(work / "runs" / name, {"name": name, "mean of": names})
     save_checkpoint(networks[0], work / "runs" / name / "cnn_epoch_1.pth", about={"mean of": names})
 
 
@@ -170,13 +179,6 @@ def evaluate(work: Path, name: str, sets: list[str]) -> None:
         print(f"{name} on {part} ({len(rows)}): {line}", flush=True)
 
 
-def export(work: Path, name: str, path: Path) -> None:
-    """The weights of a run as float16 ``.safetensors``, with the configuration in its header."""
-    network = load_run(work, name)
-    save_checkpoint(network, path, about={"run": name}, half=True)
-    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
-
-
 @torch.inference_mode()
 def draw(work: Path, name: str, part: str, out: Path, count: int) -> None:
     """Predicted beside measured densities of a scored set: the worst third by CC, then evenly from the rest, worst first.
@@ -230,8 +232,6 @@ def main() -> None:
     one.add_argument("--part", default="osie-val")
     one.add_argument("--out", type=Path, required=True, help="a .png file")
     one.add_argument("--count", type=int, default=30)
-    one = command("export")
-    one.add_argument("--out", type=Path, required=True, help="a .safetensors file")
     given = vars(parser.parse_args())
     work, name = given["work"], given["name"]
     if given["command"] == "train":
@@ -244,10 +244,8 @@ def main() -> None:
         average(work, name, given["names"])
     elif given["command"] == "evaluate":
         evaluate(work, name, given["sets"])
-    elif given["command"] == "draw":
-        draw(work, name, given["part"], given["out"], given["count"])
     else:
-        export(work, name, given["out"])
+        draw(work, name, given["part"], given["out"], given["count"])
 
 
 if __name__ == "__main__":

@@ -1,25 +1,28 @@
-"""Turn the weights of a finished run of benchmarks/improved.py into the improved network that ships, with its manifest.
+"""Make the improved network that ships out of a run of benchmarks/improved.py, with its manifest.
 
-    python scripts/bundle_improved.py FILE.safetensors --work WORK --run NAME --commit HASH
+    python scripts/bundle_improved.py --work WORK --run NAME --commit HASH
 
-FILE is what ``benchmarks/improved.py export`` wrote, WORK the work folder of the benchmark, and NAME the run, whose folder has
-the settings and the scores. Writes src/mrsal/weights/mrsal.safetensors (half precision) and mrsal.json, which contains the
-data, recipe and scores. After that, fit the calibration of the shares of attention, which is added to the manifest:
-python benchmarks/areas.py --fit --model mrsal
+WORK is the work folder of the benchmark, and NAME the run, whose folder has the weights, the recipe and the scores. Writes
+src/mrsal/weights/mrsal.safetensors (half precision) and mrsal.json, which contains the data, recipe and scores. After that, fit
+the calibration of the shares of attention, which is added to the manifest: python benchmarks/areas.py --fit --model mrsal
 """
 
 import argparse
 import csv
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+
 from bundle import about_file, sha256
-from safetensors import safe_open
+from improved import load_run
 
 from mrsal.metrics import PROTOCOLS
-from mrsal.model import IMPROVED, ImprovedConfig, ImprovedNetwork
+from mrsal.model import IMPROVED
 from mrsal.model.checkpoint import save_checkpoint
 from mrsal.model.pretrained import WEIGHTS
 
@@ -63,13 +66,12 @@ SETS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", type=Path)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--run", required=True)
     parser.add_argument("--commit", required=True, help="of the code that trained it")
     arguments = parser.parse_args()
     weights = WEIGHTS / f"{NAME}.safetensors"
-    network = read_network(arguments.file)
+    network = load_run(arguments.work, arguments.run)
     save_checkpoint(network, weights, about={"name": NAME, "run": arguments.run}, half=True)
     root = Path(os.environ.get("MRSAL_DATA") or ROOT.parent / "shared" / "data")
     runs = arguments.work / "runs"
@@ -82,12 +84,11 @@ def main() -> None:
         "data": [describe(data, root) for data in DATA],
         "stream": STREAM,
         "recipe": steps,
-        "seeds": sorted({step["seed"] for step in steps if "seed" in step}),
+        "seeds": sorted({step.get("seed", 0) for step in steps if "mean of" not in step}),
         "commands": [
-            f"python benchmarks/improved.py features --work WORK --resolutions {' '.join(map(str, sides(steps)))}",
             *(command_of(step) for step in steps),
-            f"python benchmarks/improved.py export --work WORK --name {arguments.run} --out FILE",
-            f"python scripts/bundle_improved.py FILE --work WORK --run {arguments.run} --commit COMMIT",
+            f"python benchmarks/improved.py evaluate --work WORK --name {arguments.run} --sets {' '.join(SETS)}",
+            f"python scripts/bundle_improved.py --work WORK --run {arguments.run} --commit COMMIT",
         ],
         "commit": arguments.commit,
         "scores": scores(runs / arguments.run),
@@ -96,41 +97,19 @@ def main() -> None:
     print(weights, weights.stat().st_size, "bytes")
 
 
-def read_network(path: Path) -> ImprovedNetwork:
-    """The network in a file of the benchmark, whose header has the configuration."""
-    with safe_open(path, framework="pt") as file:
-        header = json.loads(file.metadata()["mrsal"])
-        weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-    network = ImprovedNetwork(ImprovedConfig.from_dict(header["config"])).eval()
-    network.load_state_dict(weights)
-    return network
-
-
 def recipe(runs: Path, name: str) -> list[dict[str, object]]:
-    """The settings of all runs that led to this one, the first one first."""
-    settings = json.loads((runs / name / "options.json").read_text())
-    if "blend" in settings:
-        steps = [step for part in settings["blend"] for step in recipe(runs, part)]
-        last: dict[str, object] = {"name": name, "mean of the weights of": settings["blend"]}
-    else:
-        steps = recipe(runs, settings["start"]) if settings["start"] else []
-        last = {"name": name, **settings}
+    """How this run and all runs that led to it were made, the first one first."""
+    last = json.loads((runs / name / "recipe.json").read_text())
+    before = last.get("mean of", [last["start"]] if last.get("start") else [])
+    steps = [step for part in before for step in recipe(runs, part)]
     return [step for i, step in enumerate([*steps, last]) if step not in [*steps, last][:i]]
 
 
-def sides(steps: list[dict[str, object]]) -> list[int]:
-    """All resolutions that the runs are trained at."""
-    return sorted({side for step in steps for key in ("resolutions", "also") for side in step.get(key, [])})
-
-
 def command_of(step: dict[str, object]) -> str:
-    parts = step.get("mean of the weights of")
-    if parts:
-        return f"python benchmarks/improved.py blend --work WORK --name {step['name']} --names {' '.join(parts)}"
-    values = {key: value for key, value in step.items() if value not in ("", []) and key != "name"}
-    words = [f"--{k} {' '.join(map(str, v)) if isinstance(v, list) else v}" for k, v in values.items()]
-    words = [word.replace("True", "1").replace("False", "0") for word in words]
-    return f"python benchmarks/improved.py train --work WORK --name {step['name']} {' '.join(words)}"
+    if "mean of" in step:
+        return f"python benchmarks/improved.py average --work WORK --name {step['name']} --names {' '.join(step['mean of'])}"
+    words = [f"--{k} {' '.join(map(str, v)) if isinstance(v, list) else v}" for k, v in step.items() if v != ""]
+    return f"python benchmarks/improved.py train --work WORK {' '.join(words)}"
 
 
 def describe(data: dict[str, object], root: Path) -> dict[str, object]:
