@@ -30,7 +30,7 @@ from mrsal.datasets import Fixations
 from mrsal.datasets.dataset import FixationDataset, Stimulus
 from mrsal.datasets.tables import read_fixations
 from mrsal.images import find_images
-from mrsal.inference import NetworkModel, ShareCalibration
+from mrsal.inference import SaliencyModel, ShareCalibration
 from mrsal.inference.simple_models import centre, uniform
 from mrsal.model.pretrained import DEFAULT_MODEL, WEIGHTS
 
@@ -75,7 +75,7 @@ def main() -> None:
         report(arguments.model, predictor, Path(arguments.root))
 
 
-def fit(name: str, predictor: NetworkModel, root: Path) -> None:
+def fit(name: str, predictor: SaliencyModel, root: Path) -> None:
     """Fit on the validation images of the data sets that are there, and write the result into the network's manifest."""
     parts = {part: boxes_of(data, predictor.predict) for part in FIT_ON if (data := read(part, root))}
     boxes = [box for part in parts.values() for box in part]
@@ -98,7 +98,7 @@ def fit(name: str, predictor: NetworkModel, root: Path) -> None:
     print(f"{manifest.name}: {about['calibration']}")
 
 
-def report(name: str, predictor: NetworkModel, root: Path) -> None:
+def report(name: str, predictor: SaliencyModel, root: Path) -> None:
     """Print the tables."""
     calibration = predictor.calibration
     assert calibration is not None
