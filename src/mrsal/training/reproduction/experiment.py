@@ -105,10 +105,16 @@ def folds_of(dataset: FixationDataset, folder: Path, count: int | None) -> tuple
             f"{dataset.name}), or choose other data sets with --only"
         )
     if count is None:
+        own = dataset
         if not np.isin(dataset.splits.get("test", np.empty(0)), fixated).any():
             splits = {split: fixated[members] for split, members in split_in_tenths(len(fixated), 0).items()}
-            return (Fold(0, replace(dataset, splits=splits), folder),)
-        return (Fold(0, dataset, folder),)
+            own = replace(dataset, splits=splits)
+        if (tested := np.isin(own.split("test"), fixated).sum()) < 2:
+            raise InputError(
+                f"{dataset.name} has {tested} test image with fixations, and a shuffled AUC needs two; use its other images, "
+                "too, with --folds, or choose other data sets with --only"
+            )
+        return (Fold(0, own, folder),)
     if len(fixated) < count:
         raise InputError(f"{dataset.name} has {len(fixated)} images with fixations; give --folds of at most as many")
     parts = np.array_split(np.random.default_rng(0).permutation(fixated), count)

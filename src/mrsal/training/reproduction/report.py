@@ -100,8 +100,8 @@ def notes_of(results: Sequence[Result], options: ReproduceOptions, *, waiting: S
         )
     if options.folds:
         notes.append(
-            "Ours are from a cross-validation, in which each image is scored by networks that were not trained on it. The paper's "
-            "number on MIT1003 is from one split."
+            "Ours are from a cross-validation: each image is scored by networks that were not trained on it. The "
+            "paper's number on MIT1003 is from one split."
         )
     if options.seeds == 1:
         notes.append("There is one training, so the spread over trainings is not known; --seeds 3 measures it.")

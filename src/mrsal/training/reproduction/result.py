@@ -113,16 +113,7 @@ class Result:
             "difference": self.difference,
             FLOOR: self.limit(FLOOR),
             CEILING: self.limit(CEILING),
-            "trainings": [
-                {
-                    "fold": t.fold,
-                    "seed": t.seed,
-                    METRIC: t.scores.mean()[METRIC],
-                    "images": len(t.scores.names),
-                    "seconds": t.seconds,
-                }
-                for t in self.trainings
-            ],  # fmt: skip
+            "trainings": [_facts(training) for training in self.trainings],
             "conditions": dict(self.conditions),
         }
 
@@ -231,6 +222,12 @@ def write_scores(path: Path, results: Sequence[Result]) -> None:
                 (result.name, model, fold, image, repr(float(s))) for image, s in zip(scores.names, values, strict=True)
             ]
     write_csv(path, ("dataset", "model", "fold", "stimulus", METRIC), rows)
+
+
+def _facts(training: Training) -> dict[str, Any]:
+    scores = training.scores
+    about = {"fold": training.fold, "seed": training.seed, "images": len(scores.names), "seconds": training.seconds}
+    return {**about, METRIC: scores.mean()[METRIC]}
 
 
 def _mean(scores: Sequence[Scores]) -> float:
