@@ -15,9 +15,8 @@ def cvpr2015(options: ReproduceOptions, *, json: bool) -> None:
 
     report = reproduce_job(options, console=console)
     if json:
-        print_json(report)
+        print_json(report.to_dict())
         return
-    console.print(
-        (options.out_dir / "report.md").read_text(encoding="utf-8").partition("\n\n")[2], markup=False, soft_wrap=True
-    )
+    for line in report.summary():
+        console.print(line, markup=False, soft_wrap=True)
     console.print(str(options.out_dir / "report.html"), markup=False, soft_wrap=True)

@@ -14,7 +14,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -273,7 +273,14 @@ class Experiment:
         log.info("%s: scoring %s", title, checkpoint.name)
         model = load_model(checkpoint, device=options.device, precision=options.precision, mode=options.mode)
         names = {fold.dataset.stimuli[i].name for i in fold.dataset.split("test")}
-        return self._scored(model, names, path, title, console)
+        device = resolve_device(options.device)
+        precision = resolve_precision(options.precision, device)
+        about = {
+            "mode": getattr(model, "mode", None) or "whole images",
+            "device": device,
+            "precision": {"32-true": "float32", "bf16-mixed": "bf16"}[precision],
+        }
+        return self._scored(model, names, path, title, console, about)
 
     def _limit(self, name: str, fit: Callable[[], SaliencyModel], console: Console) -> Scores:
         path = self.folder / "limits" / f"{name}.csv"
@@ -282,7 +289,15 @@ class Experiment:
         log.info("%s: scoring %s", self.name, name)
         return self._scored(fit(), {example.name for example in self.examples}, path, f"{self.name}, {name}", console)
 
-    def _scored(self, model: SaliencyModel, names: set[str], path: Path, title: str, console: Console) -> Scores:
+    def _scored(
+        self,
+        model: SaliencyModel,
+        names: set[str],
+        path: Path,
+        title: str,
+        console: Console,
+        about: Mapping[str, Any] = {},
+    ) -> Scores:
         """Score the images of these names and write the scores.
 
         The shuffled negatives are the fixations on all other images that are scored, those of other folds included, so that
@@ -296,18 +311,14 @@ class Experiment:
             for i in chosen:
                 rows.append(row_of(i))
                 bar.update(task, advance=1, note=self.examples[i].name)
-        about: dict[str, Any] = {"seconds": round(time.monotonic() - began, 2), **versions()}
-        if path.name == "scores.csv":
-            device = resolve_device(self.options.device)
-            precision = resolve_precision(self.options.precision, device).partition("-")[0].replace("32", "float32")
-            about |= {"mode": getattr(model, "mode", None) or "whole images", "device": device, "precision": precision}
+        seconds = round(time.monotonic() - began, 2)
         scored = [self.examples[i] for i in chosen]
         scores = collect_scores(rows, scored, protocol=PROTOCOL, optimal=False, agreement=False, name=title)
         if METRIC not in scores.values:
             raise DataError(
                 f"{self.name} has only {len(scored)} image to score, and a shuffled AUC needs two; add images"
             )
-        scores = replace(scores, about=about)
+        scores = replace(scores, about={**about, "seconds": seconds, **versions()})
         scores.save(path)
         return scores
 

@@ -5,7 +5,6 @@ import logging
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -16,7 +15,7 @@ from mrsal.files import make_folder, write_text
 from mrsal.progress import log_file
 from mrsal.training.reproduction.experiment import Experiment, folds_of
 from mrsal.training.reproduction.options import ReproduceOptions
-from mrsal.training.reproduction.report import write_reports
+from mrsal.training.reproduction.report import Report
 from mrsal.training.reproduction.result import Result
 
 log = logging.getLogger("mrsal")
@@ -24,15 +23,15 @@ log = logging.getLogger("mrsal")
 _FIRST = "mit1003"  # the data set of the paper's training comes first
 
 
-def reproduce_job(options: ReproduceOptions, *, console: Console) -> dict[str, Any]:
+def reproduce_job(options: ReproduceOptions, *, console: Console) -> Report:
     """Train and score a network on each data set in ``data``, and compare with the published numbers.
 
     Every step leaves a file and is skipped if its file is there, so an interrupted command continues where it stopped.
 
     Returns
     -------
-    dict
-        What is in ``report.json``: the numbers by data set, and the data sets that are not there.
+    Report
+        The results by data set, which are also in ``report.html`` and the other files in ``out_dir``.
 
     Raises
     ------
@@ -59,7 +58,8 @@ def reproduce_job(options: ReproduceOptions, *, console: Console) -> dict[str, A
             for experiment in experiments:
                 trainings = experiment.run(console)
                 results.append(Result.of(experiment, trainings, experiment.limits(console)))
-                report = write_reports(out, results, options, missing=missing, planned=names)
+                report = Report(tuple(results), options, missing, waiting=names[len(results) :])
+                report.save()
     except (Stopped, KeyboardInterrupt) as stop:
         number = stop.signal if isinstance(stop, Stopped) else signal.SIGINT
         raise Stopped(

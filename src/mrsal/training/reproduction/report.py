@@ -1,10 +1,10 @@
 """The report: an HTML page, a table in Markdown, all numbers as JSON, and the score of every image as CSV."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,11 +20,10 @@ from mrsal.training.reproduction.options import ReproduceOptions
 from mrsal.training.reproduction.published import METRIC, PAPER, PROTOCOL
 from mrsal.training.reproduction.result import (
     NETWORKS,
+    NOT_KNOWN,
     Result,
-    deviation,
     markdown_lines,
     number,
-    signed,
     table_rows,
     write_scores,
 )
@@ -35,128 +34,135 @@ if TYPE_CHECKING:  # a slow import
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#595959"
 
 
-def write_reports(
-    out: Path,
-    results: Sequence[Result],
-    options: ReproduceOptions,
-    *,
-    missing: Mapping[str, str],
-    planned: Sequence[str],
-) -> dict[str, Any]:
-    """Write ``report.html``, ``report.md``, ``report.json`` and ``scores.csv``.
+@dataclass(frozen=True)
+class Report:
+    """What the command found out.
 
     Parameters
     ----------
-    out : Path
-        The folder.
     results : sequence of Result
         The results on the data sets that are done.
     options : ReproduceOptions
         The options of the command.
     missing : mapping of str to str
         The data sets that are not there, and the command that gets each.
-    planned : sequence of str
-        The data sets that are there.
-
-    Returns
-    -------
-    dict
-        What is in ``report.json``.
+    waiting : sequence of str
+        The data sets that are there and not done yet.
     """
-    waiting = [name for name in planned if name not in {result.name for result in results}]
-    notes = notes_of(results, options, waiting=waiting)
-    report = {
-        "folder": str(out),
-        "paper": PAPER,
-        "network": NETWORKS[options.improvements],
-        "protocol": PROTOCOL,
-        "datasets": {result.name: result.to_dict() for result in results},
-        "missing": dict(missing),
-        "not_done": waiting,
-        "notes": notes,
-        "complete": not waiting,
-    }
-    write_scores(out / "scores.csv", results)
-    write_text(out / "report.md", _markdown(results, notes, missing))
-    write_text(out / "report.html", _page(results, options, notes, missing))
-    write_text(out / "report.json", json.dumps(_plain(report), indent=1, ensure_ascii=False) + "\n")
-    return report
 
+    results: Sequence[Result]
+    options: ReproduceOptions
+    missing: Mapping[str, str]
+    waiting: Sequence[str]
 
-def notes_of(results: Sequence[Result], options: ReproduceOptions, *, waiting: Sequence[str]) -> list[str]:
-    """What a reader has to know before comparing the numbers."""
-    notes = []
-    if waiting:
-        notes.append(f"Not finished: {', '.join(waiting)}. Run the same command again.")
-    if options.all_epochs < options.usual_epochs:
-        epochs = f"{options.all_epochs} epoch{'s' * (options.all_epochs > 1)}"
-        notes.append(
-            f"The networks were trained for {epochs} instead of {options.usual_epochs}. This shows that everything runs, and "
-            "is not a reproduction."
+    @property
+    def network(self) -> str:
+        """What was trained, in words."""
+        return NETWORKS[self.options.improvements]
+
+    def save(self) -> None:
+        """Write ``report.html``, ``report.md``, ``report.json`` and ``scores.csv`` into the folder of the results."""
+        out = self.options.out_dir
+        write_scores(out / "scores.csv", self.results)
+        write_text(out / "report.md", "\n".join([*self._markdown(), ""]))
+        write_text(out / "report.html", self._page())
+        write_text(out / "report.json", json.dumps(_plain(self.to_dict()), indent=1, ensure_ascii=False) + "\n")
+
+    def to_dict(self) -> dict[str, Any]:
+        """All numbers, for ``report.json`` and ``--json``."""
+        return {
+            "folder": str(self.options.out_dir),
+            "paper": PAPER,
+            "network": self.network,
+            "protocol": PROTOCOL,
+            "complete": not self.waiting,
+            "datasets": {result.name: result.to_dict() for result in self.results},
+            "missing": dict(self.missing),
+            "waiting": list(self.waiting),
+            "notes": self.notes(),
+        }
+
+    def notes(self) -> list[str]:
+        """What a reader has to know before comparing the numbers."""
+        options, notes = self.options, []
+        if self.waiting:
+            notes.append(f"Not done yet: {', '.join(self.waiting)}. Run the same command again.")
+        if options.all_epochs < options.usual_epochs:
+            epochs = f"{options.all_epochs} epoch{'s' * (options.all_epochs > 1)}"
+            notes.append(
+                f"The networks were trained for {epochs} instead of {options.usual_epochs}. This shows that everything runs, "
+                "and is not a reproduction."
+            )
+        if options.improvements:
+            notes.append(f"The published numbers are those of the paper's network, and ours are of {self.network}.")
+        if options.folds:
+            notes.append(
+                "Ours are from a cross-validation: each image is scored by networks that were not trained on it. The "
+                "paper's number on MIT1003 is from one split."
+            )
+        if options.seeds == 1:
+            notes.append("There is one random seed, so the spread over trainings is not known; --seeds 3 measures it.")
+        lonely = [result.title for result in self.results if CEILING not in result.limits]
+        if lonely:
+            notes.append(
+                f"No ceiling for {', '.join(lonely)}: it needs fixations of two known observers on each image."
+            )
+        return notes
+
+    def summary(self) -> list[str]:
+        """The table of the numbers and the notes, as lines in Markdown."""
+        return [*markdown_lines(self.results), "", *(f"- {note}" for note in self.notes())]
+
+    def _markdown(self) -> Iterator[str]:
+        yield from [f"# Shuffled AUC: {PAPER}", "", *self.summary(), "", PROTOCOLS[PROTOCOL].description]
+        for result in self.results:
+            yield from ["", f"## {result.title}", ""]
+            yield from (f"- {topic}: {text}" for topic, text in result.conditions.items())
+            yield f"- published number: {_source(result)}"
+        if self.missing:
+            yield from ["", "## Data sets that were not there", ""]
+            yield from (f"- {name}: `{how}`" for name, how in self.missing.items())
+
+    def _page(self) -> str:
+        header, *rows = table_rows(self.results)
+        return template("reproduction.html", "mrsal.training.reproduction").render(
+            title="Reproducing the shuffled AUC of Mr-CNN",
+            paper=PAPER,
+            network=self.network,
+            results=[(result, _source(result)) for result in self.results],
+            sentences=[_sentence(result) for result in self.results],
+            header=header,
+            rows=rows,
+            legend=_legend(header),
+            notes=self.notes(),
+            missing=self.missing,
+            chart=svg(partial(save_figure, partial(chart, self.results), dpi=200)),
+            protocol_description=PROTOCOLS[PROTOCOL].description,
+            metric=METRIC,
+            written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+            version=__version__,
         )
-    if options.improvements:
-        notes.append(
-            f"The published numbers are those of the paper's network, and ours are of {NETWORKS[options.improvements]}."
-        )
-    if options.folds:
-        notes.append(
-            "Ours are from a cross-validation: each image is scored by networks that were not trained on it. The "
-            "paper's number on MIT1003 is from one split."
-        )
-    if options.seeds == 1:
-        notes.append("There is one training, so the spread over trainings is not known; --seeds 3 measures it.")
-    lonely = [result.title for result in results if CEILING not in result.limits]
-    if lonely:
-        notes.append(f"No ceiling for {', '.join(lonely)}: it needs fixations of two known observers on each image.")
-    return notes
 
 
-def _markdown(results: Sequence[Result], notes: Sequence[str], missing: Mapping[str, str]) -> str:
-    lines = [f"# Shuffled AUC: {PAPER}", "", *markdown_lines(results), ""]
-    lines += [f"- {note}" for note in notes]
-    lines += ["", PROTOCOLS[PROTOCOL].description]
-    for result in results:
-        lines += ["", f"## {result.title}", ""]
-        lines += [f"- {topic}: {text}" for topic, text in result.conditions.items()]
-        if result.published:
-            lines += [f"- published: {number(result.published.value, 4)}, {result.published.source}"]
-    if missing:
-        lines += ["", "## Data sets that were not there", ""]
-        lines += [f"- {name}: `{how}`" for name, how in missing.items()]
-    return "\n".join([*lines, ""])
+def _source(result: Result) -> str:
+    published = result.published
+    return f"{number(published.value, 4)}, {published.source}" if published else NOT_KNOWN
 
 
-def _page(
-    results: Sequence[Result], options: ReproduceOptions, notes: Sequence[str], missing: Mapping[str, str]
-) -> str:
-    header, *rows = table_rows(results)
-    return template("reproduction.html", "mrsal.training.reproduction").render(
-        title="Reproducing the shuffled AUC of Mr-CNN",
-        paper=PAPER,
-        network=NETWORKS[options.improvements],
-        results=results,
-        sentences=[_sentence(result) for result in results],
-        header=header,
-        rows=rows,
-        notes=notes,
-        missing=missing,
-        chart=svg(partial(save_figure, partial(chart, results), dpi=200)),
-        protocol=PROTOCOL,
-        protocol_description=PROTOCOLS[PROTOCOL].description,
-        metric=METRIC,
-        digits=number,
-        deviation=deviation,
-        floor=FLOOR,
-        ceiling=CEILING,
-        written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
-        version=__version__,
+def _legend(header: Sequence[str]) -> str:
+    spreads = [name.removeprefix("± ") for name in header if name.startswith("±")]
+    spread = f" ±: standard deviation of the means of {' and of '.join(spreads)}." if spreads else ""
+    return (
+        f"Means over the test images.{spread} The interval shows how a mean changes with other images of the same kind, not with "
+        f"other trainings. {FLOOR}: a map of where people look on the other images, the floor. {CEILING}: the other observers of "
+        "the same image predict each observer, the ceiling."
     )
 
 
 def _sentence(result: Result) -> dict[str, str]:
     """The parts of the sentence about a data set."""
     low, high = result.interval
-    parts = {"title": result.title, "score": number(result.score), "interval": f"{number(low)} to {number(high)}"}
+    parts = {"title": result.title, "score": number(result.score), "interval": f"{number(low)}, {number(high)}"}
     if not result.published:
         return parts | {"comparison": "No published number is known to us."}
     value = result.published.value
@@ -227,6 +233,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-__all__ = ["chart", "notes_of", "signed", "write_reports"]

@@ -129,7 +129,7 @@ def deviation(scores: Mapping[int, float]) -> float:
 def conditions_of(experiment: Experiment, trainings: Sequence[Training]) -> dict[str, str]:
     """How the numbers were made, in words."""
     options = experiment.options
-    prepared = [experiment.prepared(fold) or {} for fold in experiment.folds]
+    prepared = [there for fold in experiment.folds if (there := experiment.prepared(fold))]
     about = [training.scores.about for training in trainings]
     scored = sum(len(training.scores.names) for training in trainings)
     counts = {
@@ -231,7 +231,7 @@ def _facts(training: Training) -> dict[str, Any]:
 
 
 def _mean(scores: Sequence[Scores]) -> float:
-    return float(np.mean(np.concatenate([each.values[METRIC] for each in scores])))
+    return float(np.nanmean(np.concatenate([each.values[METRIC] for each in scores])))
 
 
 def _range(counts: Sequence[int]) -> str:
