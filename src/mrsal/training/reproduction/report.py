@@ -153,9 +153,9 @@ def _legend(header: Sequence[str]) -> str:
     spreads = [name.removeprefix("± ") for name in header if name.startswith("±")]
     spread = f" ±: standard deviation of the means of {' and of '.join(spreads)}." if spreads else ""
     return (
-        f"Means over the test images.{spread} The interval shows how a mean changes with other images of the same kind, not with "
-        f"other trainings. {FLOOR}: a map of where people look on the other images, the floor. {CEILING}: the other observers of "
-        "the same image predict each observer, the ceiling."
+        f"Means over the test images.{spread} The interval shows how a mean changes with other images of the same kind, not "
+        f"with other trainings. {FLOOR}, the floor: a map of where people look on the other images. {CEILING}, the ceiling: "
+        "each observer of an image is predicted from the others."
     )
 
 
