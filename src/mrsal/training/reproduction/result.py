@@ -15,7 +15,7 @@ from mrsal.evaluation.table_text import markdown_table, write_csv
 from mrsal.training.reproduction.experiment import FLOOR, Experiment, Training
 from mrsal.training.reproduction.published import METRIC, PROTOCOL, PUBLISHED_SCORES, PublishedScore
 
-NETWORKS = ("Mr-CNN, the network of the paper", "Mr-CNN with a learned blur before each stream", "the improved network")
+NETWORKS = ("Mr-CNN", "Mr-CNN with a learned blur before each stream", "the improved network")
 NOT_KNOWN = "not known to us"
 
 
