@@ -195,6 +195,7 @@ def test_what_is_complete_is_not_done_again(done, data, tmp_path, monkeypatch):
         job(data, out, seeds=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 4, 6])  # each of the four trainings has two steps
 def test_a_stopped_training_continues_with_the_same_numbers(done, data, tmp_path, monkeypatch, step):
     out, steps = tmp_path / "out", itertools.count(1)
@@ -213,6 +214,7 @@ def test_a_stopped_training_continues_with_the_same_numbers(done, data, tmp_path
     assert (out / "scores.csv").read_text() == (done / "scores.csv").read_text()
 
 
+@pytest.mark.slow
 def test_ctrl_c_between_trainings_leaves_what_is_complete(done, data, tmp_path, monkeypatch):
     out, scored = tmp_path / "out", itertools.count(1)
 
@@ -237,6 +239,7 @@ def test_ctrl_c_between_trainings_leaves_what_is_complete(done, data, tmp_path, 
     assert (out / "scores.csv").read_text() == (done / "scores.csv").read_text()
 
 
+@pytest.mark.slow
 def test_what_is_done_is_reported_while_the_rest_is_not(done, data, tmp_path, monkeypatch):
     def interrupted(settings, *, console):
         if "folder" in str(settings.data_dir):
@@ -266,7 +269,8 @@ def test_an_archive_that_was_not_finished_is_written_again(data, tmp_path, monke
 
 
 def test_historical_files_are_scored_with_the_fixations_of_the_data_set(done, data, tmp_path):
-    report = job(data, tmp_path, format="pth", improvements=1, only=("mit1003",))["datasets"]["mit1003"]
+    options = {"format": "pth", "improvements": 1, "mode": "fast", "only": ("mit1003",)}
+    report = job(data, tmp_path, **options)["datasets"]["mit1003"]
     native = report_of(done)["datasets"]["mit1003"]
     for same in ("images", "centre bias", "observers", "published"):  # the data are the same
         assert report[same] == pytest.approx(native[same]), same
@@ -280,7 +284,8 @@ def test_historical_files_are_scored_with_the_fixations_of_the_data_set(done, da
         replace(example, fixations=located[example.name].fixations)
         for example in PthArchive(tmp_path / "mit1003/archive").examples("test")
     ]
-    expected = evaluate(load_model(checkpoint, device="cpu", precision="fp32"), examples, protocol="mrcnn")
+    model = load_model(checkpoint, device="cpu", precision="fp32", mode="fast")
+    expected = evaluate(model, examples, protocol="mrcnn")
     assert report["sAUC"] == pytest.approx(expected.mean()["sAUC"])
 
 

@@ -154,7 +154,7 @@ def _legend(header: Sequence[str]) -> str:
     spread = f" ±: standard deviation of the means of {' and of '.join(spreads)}." if spreads else ""
     return (
         f"Means over the test images.{spread} The interval shows how a mean changes with other images of the same kind, not "
-        f"with other trainings. The floor is the {FLOOR}, a map of where people look on the other images. The ceiling are the "
+        f"with other trainings. The floor is the {FLOOR}, a map of where people look on the other images. The ceiling is the "
         f"{CEILING}, each of whom is predicted from the others who saw the same image."
     )
 
