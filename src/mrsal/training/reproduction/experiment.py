@@ -249,7 +249,7 @@ class Experiment:
         options, folder = self.options, self._folder(fold, seed)
         if self._is_trained(folder):
             return
-        log.info("%s: training, %d epochs", self._title(fold, seed), options.all_epochs)
+        log.info("%s: training, epochs: %d", self._title(fold, seed), options.all_epochs)
         settings = TrainOptions(
             data_dir=fold.archive,
             out_dir=make_folder(folder),
