@@ -178,6 +178,8 @@ def run_command(words: list[str], block: Block, monkeypatch) -> None:
     assert words[0] in entry, f"{block}: no test can run {words[0]!r}; mark the block no-run"
     if "train" in words[0] or words[1] == "train":
         words += ["--epochs", "1", "--device", "cpu", "--num_gpus", "1"]
+    if words[1] == "reproduce":
+        words += ["--epochs", "1", "--device", "cpu"]
     *words, target = [*words[: words.index(">")], words[-1]] if ">" in words else [*words, os.devnull]
     monkeypatch.setattr(sys, "argv", words)
     try:
@@ -208,9 +210,9 @@ def test_every_command_has_the_options_it_is_given(block, words):
     assert words[1] in group.commands, f"{block}: there is no mrsal {words[1]}"
     words = words[: words.index(">")] if ">" in words else words
     parent = group.context_class(group, info_name="mrsal", **group.context_settings)
-    if words[1] == "datasets":
-        group, words = group.commands["datasets"], words[1:]
-        assert words[1] in group.commands, f"{block}: there is no mrsal datasets {words[1]}"
+    if hasattr(group.commands[words[1]], "commands"):  # such as datasets
+        group, words = group.commands[words[1]], words[1:]
+        assert words[1] in group.commands, f"{block}: there is no mrsal {words[0]} {words[1]}"
     group.commands[words[1]].make_context(words[1], words[2:], parent=parent)  # UsageError names what is wrong
 
 

@@ -41,6 +41,7 @@ COMMANDS = {
     "datasets info": datasets.InfoOptions,
     "datasets download": datasets.DownloadOptions,
     "datasets show": evaluation.ShowOptions,
+    "reproduce cvpr2015": training.ReproduceOptions,
 }
 
 

@@ -52,6 +52,7 @@ def test_every_long_job_can_be_quiet_and_every_result_read_by_a_program():
         "export",
         "datasets download",
         "datasets show",
+        "reproduce cvpr2015",
     )
     for name in (*both, "demo"):
         assert "--quiet" in options_of(COMMANDS[name]), name
@@ -212,7 +213,7 @@ def without_spaces(text):
     return re.sub(r"\s+", "", text)
 
 
-@pytest.mark.parametrize("name", ["", "datasets", *COMMANDS])
+@pytest.mark.parametrize("name", ["", "datasets", "reproduce", *COMMANDS])
 def test_help_is_whole_at_80_columns(run, name, monkeypatch):
     """Every help text is there to its end, wherever its lines are broken."""
     monkeypatch.setenv("COLUMNS", "80")

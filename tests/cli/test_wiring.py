@@ -90,6 +90,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "datasets info": {"mrsal.datasets.info_of": LAST},
     "datasets download": {"mrsal.datasets.download_job": LAST},
     "datasets show": {"mrsal.evaluation.show_job": LAST},
+    "reproduce cvpr2015": {"mrsal.training.reproduce_job": LAST},
 }
 
 
@@ -142,6 +143,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "datasets info": {"name": "osie"},
     "datasets download": {"name": "osie", "root": "data"},
     "datasets show": {"name": "osie", "root": "data", "out": "a.png"},
+    "reproduce cvpr2015": {"data": "data", "out_dir": "out"},
 }
 
 OPTIONS: dict[str, dict[str, To]] = {
@@ -300,6 +302,21 @@ OPTIONS: dict[str, dict[str, To]] = {
         "out": To("b.png"),
         "count": To(4),
         "seed": To(7),
+        **QUIET,
+        **JSON,
+    },
+    "reproduce cvpr2015": {
+        "data": To("elsewhere"),
+        "out_dir": To("elsewhere"),
+        "only": To(["mit1003", "osie"]),
+        "improvements": To(1),
+        "format": To("pth"),
+        "seeds": To(3),
+        "folds": To(5),
+        "epochs": To(7),
+        "mode": To("fast"),
+        "precision": To("bf16"),
+        "device": To("cpu"),
         **QUIET,
         **JSON,
     },

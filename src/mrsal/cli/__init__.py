@@ -24,6 +24,7 @@ from mrsal.cli.data_sets import download, info, list_, show
 from mrsal.cli.evaluating import compare, evaluate, submit
 from mrsal.cli.exporting import export
 from mrsal.cli.predicting import predict
+from mrsal.cli.reproducing import cvpr2015
 from mrsal.cli.serving import serve
 from mrsal.cli.training import demo, prepare, train
 from mrsal.errors import MrsalError, Stopped, TrainingError
@@ -47,16 +48,18 @@ for heading, commands in _GROUPS.items():
     for command in commands:
         app.command(cls=Command, rich_help_panel=heading)(command)
 
-data_sets = typer.Typer(
-    cls=Commands,
-    help="List, download and show published data sets.",
-    context_settings=CONTEXT,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-for name, command in {"list": list_, "info": info, "download": download, "show": show}.items():
-    data_sets.command(name, cls=Command, rich_help_panel="Commands")(command)
-app.add_typer(data_sets, name="datasets", rich_help_panel="Train and evaluate")
+_INNER: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
+    "datasets": (
+        "List, download and show published data sets.",
+        {"list": list_, "info": info, "download": download, "show": show},
+    ),
+    "reproduce": ("Repeat the experiment of a paper.", {"cvpr2015": cvpr2015}),
+}
+for group, (text, members) in _INNER.items():
+    inner = typer.Typer(cls=Commands, help=text, context_settings=CONTEXT, no_args_is_help=True, rich_markup_mode=None)
+    for name, command in members.items():
+        inner.command(name, cls=Command, rich_help_panel="Commands")(command)
+    app.add_typer(inner, name=group, rich_help_panel="Train and evaluate")
 
 
 @app.callback(invoke_without_command=True)

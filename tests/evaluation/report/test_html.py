@@ -55,7 +55,7 @@ class Page(HTMLParser):
 def quick(monkeypatch, request):
     """Few resamples, and charts only where a test asks for them: both are tested where they are made."""
     if "drawn" not in request.fixturenames:
-        monkeypatch.setattr("mrsal.evaluation.report.html._svg", lambda draw: "data:image/svg+xml;base64,")
+        monkeypatch.setattr("mrsal.evaluation.report.html.svg", lambda draw: "data:image/svg+xml;base64,")
     for function in (scores.Scores.intervals, comparison.compare, charts.save_score_plot):
         monkeypatch.setitem(function.__kwdefaults__, "resamples", 200)
 

@@ -80,7 +80,7 @@ def write_report(
     metrics = list(dict.fromkeys(metric for scores in results.values() for metric in scores.values))
     comparison = _comparison(results, floor=floor, ceiling=ceiling)
     rows = _rows(results, metrics, comparison, floor=floor, ceiling=ceiling)
-    page = _template().render(
+    page = template("report.html").render(
         title=title,
         answer=_answer(rows, metrics, comparison, len(subject.names)),
         metrics=[(metric, _direction(metric)) for metric in metrics],
@@ -248,14 +248,14 @@ def _charts(
 ) -> dict[str, str | None]:
     """The charts as addresses that contain them; None if there is nothing to draw."""
     return {
-        "distributions": _svg(partial(save_distributions, results)),
-        "means": _svg(partial(save_score_plot, results, floor=floor, ceiling=ceiling)) if len(results) > 1 else None,
-        "pairs": _svg(partial(save_pairwise, comparison)) if comparison else None,
-        "curves": _svg(partial(save_curves, history)) if history else None,
+        "distributions": svg(partial(save_distributions, results)),
+        "means": svg(partial(save_score_plot, results, floor=floor, ceiling=ceiling)) if len(results) > 1 else None,
+        "pairs": svg(partial(save_pairwise, comparison)) if comparison else None,
+        "curves": svg(partial(save_curves, history)) if history else None,
     }
 
 
-def _svg(draw: Callable[[Path], None]) -> str:
+def svg(draw: Callable[[Path], None]) -> str:
     """A chart as the address of an image, which contains all of it. So identifiers in two charts do not collide."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "chart.svg"
@@ -275,11 +275,12 @@ def _number(score: float) -> str:
     return f"{score:.3f}" if np.isfinite(score) else "—"
 
 
-def _template() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # imported here, since only reports need it
+def template(name: str, *packages: str) -> Any:
+    """A template of this package or of ``packages``; it may include ``style.css``, the style of all pages."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined  # imported here: only reports need it
 
     environment = Environment(
-        loader=PackageLoader("mrsal.evaluation.report"),
+        loader=ChoiceLoader([PackageLoader(package) for package in ("mrsal.evaluation.report", *packages)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -287,4 +288,4 @@ def _template() -> Any:
     )
     environment.filters["number"] = _number
     environment.filters["percent"] = lambda share: f"{share:.0%}".replace("%", "\N{NARROW NO-BREAK SPACE}%")
-    return environment.get_template("report.html")
+    return environment.get_template(name)
