@@ -353,11 +353,11 @@ def test_the_job_trains_the_stream_as_it_is_told_to(rate, native_folder, start_f
 def test_several_archives_are_trained_on_together(native_folder, dataset, start_file, tmp_path, caplog):
     caplog.set_level(logging.INFO, "mrsal")
     other = write_native(dataset, tmp_path / "other", seed=1)
-    run = job(
-        data_dir=native_folder, more_data=(other,), out_dir=tmp_path, init=str(start_file), use_val=True, watch="KL"
-    )
+    run = job(data_dir=native_folder, more_data=(other,), out_dir=tmp_path, init=str(start_file), use_val=True)
     assert "16 training samples" in caplog.text and str(other) in caplog.text
     assert len(read_history(run)) == 2
+    # with one validation image in each archive there is no information gain
+    assert json.loads((run / "config.json").read_text())["watch"] == "CC"
 
 
 @pytest.mark.slow

@@ -47,6 +47,7 @@ from mrsal.training.run_folder import last_run
 
 log = logging.getLogger("mrsal")
 
+_WITHOUT_GAIN = "CC"  # the metric that selects the best epoch where the information gain is not defined
 LAST = "last"  # a value of resume: continue the newest run, or start a new one
 
 
@@ -76,7 +77,12 @@ def train_job(options: TrainOptions, *, console: Console) -> Path:
         console = Console(quiet=True)
     if fabric.device.type == "cpu":
         loop.keep_freed_memory()  # the process is the command's own
-    validate = _validation(options, archives, config, fabric) if options.use_val else None
+    validate = None
+    if options.use_val:
+        sets = _validation_sets(options, archives)
+        if options.watch is None and not _has_gain(sets):
+            config = replace(config, watch=_WITHOUT_GAIN)
+        validate = _validation(sets, config, fabric)
     run, resume = on_first(fabric, lambda: _run_folder(options.out_dir, options.resume))
     with log_file(run / "log.txt") if is_first else contextlib.nullcontext(), progress_bar(console) as bar:
         data = ", ".join(map(str, [options.data_dir, *options.more_data]))
@@ -173,15 +179,23 @@ def _available_devices(options: TrainOptions) -> int:
     return min(wanted, max(there, 1))
 
 
-def _validation(
-    options: TrainOptions, archives: Sequence[NativeArchive | PthArchive], config: AnyConfig, fabric: Fabric
-) -> loop.Validate:
+def _validation_sets(options: TrainOptions, archives: Sequence[NativeArchive | PthArchive]) -> list[list[Example]]:
+    """The validation images of each archive that has some."""
+    sets = [examples for archive in archives if (examples := list(archive.examples("val")))]
+    if not sets:
+        raise InputError(f"{options.data_dir} has no validation images; train without --use_val")
+    return sets
+
+
+def _has_gain(sets: list[list[Example]]) -> bool:
+    """Whether the information gain is defined: it needs fixations, and other images for the centre bias."""
+    return all(len(examples) > 1 and all(e.fixations is not None for e in examples) for examples in sets)
+
+
+def _validation(sets: list[list[Example]], config: AnyConfig, fabric: Fabric) -> loop.Validate:
     """A function that scores a network on the validation images, which the processes share; the mean over the archives."""
     if config.watch not in HIGHER_IS_BETTER:
         raise InputError(f"the metric must be one of {', '.join(HIGHER_IS_BETTER)}, got {config.watch!r}")
-    sets: list[list[Example]] = [examples for a in archives if (examples := list(a.examples("val")))]
-    if not sets:
-        raise InputError(f"{options.data_dir} has no validation images; train without --use_val")
 
     def validate(network: Network) -> dict[str, float]:
         mode = "fast" if isinstance(network, MrCNN) else None
