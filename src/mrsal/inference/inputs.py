@@ -76,6 +76,10 @@ class InputFile:
         endings = _VIDEO_ENDINGS if self.is_video else _ENDINGS
         return {format_: out / self.name.with_name(self.name.name + endings[format_]) for format_ in formats}
 
+    def result_texts(self, out: Path, formats: Iterable[str]) -> dict[str, str]:
+        """As :meth:`results`, with the paths as text."""
+        return {format_: str(path) for format_, path in self.results(out, formats).items()}
+
     def files(self, out: Path, formats: Iterable[str]) -> list[Path]:
         """All files that are written: the results, and for the maps of a video also the times of its frames."""
         results = self.results(out, formats)
@@ -208,7 +212,9 @@ def find_inputs(
     """
     errors: list[MrsalError] = []
     listed = list_inputs(paths, errors.append, recursive=recursive, out=out, column=column, ordered=True)
-    named = tell_apart(((file.path, file.name) for file in listed), lambda path: str(path.resolve()), pages=pages == "all")
+    named = tell_apart(
+        ((file.path, file.name) for file in listed), lambda path: str(path.resolve()), pages=pages == "all"
+    )
     return [InputFile(path, name) for path, name in named], errors
 
 

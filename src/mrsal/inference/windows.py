@@ -91,9 +91,7 @@ class WindowedModel(SaliencyModel):
             return image.map(together.astype(np.float32), windows=len(windows))
         log_density = np.log(together) - math.log(together.sum())
         relative = together / together.max()
-        return image.map(
-            relative.astype(np.float32), log_density=log_density.astype(np.float32), windows=len(windows)
-        )
+        return image.map(relative.astype(np.float32), log_density=log_density.astype(np.float32), windows=len(windows))
 
     @abstractmethod
     def _scaled(self, pixels: NDArray[np.uint8]) -> Any:
