@@ -221,12 +221,10 @@ def _decoding(path: str | Path | bytes, *, page: int = 1, max_pixels: float | No
 def _opened(file: IO[bytes], head: bytes, path: str | Path | bytes, page: int, limit: float) -> Image.Image:
     """Open an image with PIL, at a page."""
     kind = _heif_kind(head)
-    formats = _FORMATS
     if kind == "HEIC":
         _register_heic(path)
-        formats = (_HEIC,)
     try:
-        image = Image.open(file, formats=formats)
+        image = Image.open(file, formats=[_HEIC] if kind == "HEIC" else _FORMATS)
     except Image.DecompressionBombError as error:
         raise _too_large(path, "more", limit) from error
     except _DAMAGE as error:
