@@ -215,7 +215,7 @@ def _decoding(path: str | Path | bytes, *, page: int = 1, max_pixels: float | No
         except Image.DecompressionBombError as error:
             raise _too_large(path, "more", limit) from error
         except _DAMAGE as error:
-            raise DataError(f"{_label(path)} is damaged: {error}; replace or remove the file") from error
+            raise DataError(f"{_label(path)} is damaged: {first_line(error)}; replace or remove the file") from error
 
 
 def _opened(file: IO[bytes], head: bytes, path: str | Path | bytes, page: int, limit: float) -> Image.Image:
@@ -244,7 +244,7 @@ def _opened(file: IO[bytes], head: bytes, path: str | Path | bytes, page: int, l
         if 1 <= page <= count:
             image.seek(page - 1)
     except _DAMAGE as error:
-        raise DataError(f"{_label(path)} is damaged: {error}; replace or remove the file") from error
+        raise DataError(f"{_label(path)} is damaged: {first_line(error)}; replace or remove the file") from error
     _check_page(path, page, count)
     return image
 
