@@ -302,8 +302,9 @@ def test_the_summary_is_that_of_one_process(in_process, tmp_path, monkeypatch):
     assert mentions(" ".join(one["failures"]), "broken.jpg", "gone.png", "web.tar/bad.png", "cut.mkv")
     one, cluster = summaries(skip_existing=True)
     assert one == cluster and (one["done"], one["skipped"], len(one["results"])) == (0, 8, 8)
-    shutil.rmtree(tmp_path / "local")
-    one, cluster = summaries(pages="all", fresh=True)
+    for name in ("local", "out"):
+        shutil.rmtree(tmp_path / name)
+    one, cluster = summaries(pages="all")
     assert one == cluster and one["done"] == 9
 
 

@@ -32,8 +32,8 @@ _NARROWEST = 64  # pixels of the shorter side of an image that is predicted in w
 def windows_of(shape: tuple[int, int]) -> list[tuple[slice, slice]]:
     """The rows and columns of each window, all of the same size; none if an image of this shape is predicted as a whole.
 
-    Images are divided if one side is more than three times as long as the other. No screen is so long, nor is any image of the
-    published data sets that mrsal knows: the longest has 2.53.
+    Images are divided if one side is more than three times as long as the other. No phone is so long, nor is any stimulus of
+    OSIE, MIT1003, SUN and EyeCrowd: the longest has 2.53.
     """
     shorter, longer = sorted(shape)
     if longer <= LONGEST * shorter or shorter < _NARROWEST:
