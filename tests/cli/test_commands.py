@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import known_images
 import numpy as np
 import pytest
 from messages import mentions
@@ -219,8 +220,10 @@ def test_predict_writes_a_video(run, film, checkpoint, tmp_path):
     assert np.load(tmp_path / "maps" / "film.npy").shape == (2, 50, 50)
 
 
-def test_a_damaged_video_is_reported_as_written_and_damaged(run, film, tmp_path):
-    film.write_bytes(film.read_bytes()[:-400])
+def test_a_damaged_video_is_reported_as_written_and_damaged(run, tmp_path):
+    frames = np.random.default_rng(0).integers(0, 256, (20, 33, 47, 3), dtype=np.uint8)
+    film = known_images.film(tmp_path / "film.mkv", list(frames))
+    film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
     status, out, _ = run("predict", film, "--model", "centre", "--out", "maps", "--format", "npy", "--json")
     found = json.loads(out)
     assert (status, found["done"], found["damaged"], found["failed"]) == (1, 1, 1, 0)

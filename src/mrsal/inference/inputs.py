@@ -213,7 +213,9 @@ def find_inputs(
     errors: list[MrsalError] = []
     listed = list_inputs(paths, errors.append, recursive=recursive, out=out, column=column, ordered=True)
     named = tell_apart(
-        ((file.path, file.name) for file in listed), lambda path: str(path.resolve()), pages=pages == "all"
+        ((file.path, file.name) for file in listed),
+        lambda path: str(path.resolve()),
+        paged=PAGED if pages == "all" else (),
     )
     return [InputFile(path, name) for path, name in named], errors
 

@@ -9,7 +9,6 @@ from pathlib import Path, PurePath
 from typing import TypeVar
 
 from mrsal.errors import InputError
-from mrsal.images import PAGED
 
 TAR = ".tar"
 _PAGE = re.compile(r"(.+)_page\d+")
@@ -39,7 +38,11 @@ def whole(name: str) -> str | None:
 
 
 def tell_apart(
-    inputs: Iterable[tuple[Path, Path]], real_path: Callable[[Path], str], *, in_order: bool = True, pages: bool = False
+    inputs: Iterable[tuple[Path, Path]],
+    real_path: Callable[[Path], str],
+    *,
+    in_order: bool = True,
+    paged: tuple[str, ...] = (),
 ) -> Iterator[tuple[Path, Path]]:
     """Give each input a name of its own, and leave out repeated inputs.
 
@@ -55,9 +58,9 @@ def tell_apart(
         Function from a path to the text that identifies a file, such as the path without links.
     in_order : bool
         Whether to keep the order of ``inputs``; otherwise inputs are ordered by ``real_path``.
-    pages : bool
-        Whether each page of a file will have a result, named as by :func:`of_page`. Then a file called ``a_page2.png`` keeps
-        its suffix if there is also an ``a.pdf``.
+    paged : tuple of str
+        The suffixes of files of which each page will have a result, named as by :func:`of_page`. A file called ``a_page2.png``
+        keeps its suffix if there is also an ``a.pdf`` with pages.
 
     Yields
     ------
@@ -76,7 +79,6 @@ def tell_apart(
             (_fold, 1),
             (_parent, 1),
             (_whole, 1),
-            (_has_pages, 1),
         ):
             db.create_function(function.__name__, arguments, function, deterministic=True)
         # blobs, since file names may not be valid text; they are sorted by byte on every machine
@@ -101,7 +103,10 @@ def tell_apart(
             )
             db.execute("UPDATE input SET key = _fold(name) WHERE key IN (SELECT key FROM clash)")
             db.execute("DROP TABLE clash")
-        if pages:
+        if paged:
+            db.create_function(
+                "_has_pages", 1, lambda real: os.fsdecode(real).lower().endswith(paged), deterministic=True
+            )
             db.execute("CREATE INDEX by_name ON input (key)")
             db.execute(
                 "UPDATE input SET name = _by_suffix(name, real, '', ''), key = _fold(_by_suffix(name, real, '', '')) "
@@ -126,10 +131,6 @@ def _parent(real: bytes) -> bytes:
 def _whole(key: bytes) -> bytes | None:
     name = whole(os.fsdecode(key))
     return None if name is None else os.fsencode(name)
-
-
-def _has_pages(real: bytes) -> bool:
-    return os.fsdecode(real).lower().endswith(PAGED)
 
 
 def _by_folder(name: bytes, real: bytes, low: bytes, high: bytes) -> bytes:

@@ -22,6 +22,7 @@ from typing import Any
 
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_path, write_text
+from mrsal.images import PAGED
 from mrsal.inference.inputs import InputFile
 from mrsal.inference.options import Pages, PredictOptions
 from mrsal.inference.result_names import TAR, tell_apart
@@ -275,5 +276,5 @@ def _named(inputs: Iterable[InputFile], out: Path, pages: Pages) -> Iterator[tup
         return os.path.join(resolved(folder), file)  # noqa: PTH118 - faster than Path
 
     pairs = ((file.path, file.name) for file in inputs)
-    for path, name in tell_apart(pairs, real_path, in_order=False, pages=pages == "all"):
+    for path, name in tell_apart(pairs, real_path, in_order=False, paged=PAGED if pages == "all" else ()):
         yield real_path(path), str(name)
