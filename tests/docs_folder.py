@@ -50,6 +50,7 @@ def write_docs_folder(root: Path) -> Path:
         Image.new("RGB", (640, 480), "grey").save(root / f"{design}.png")
     for boxes in ("boxes", "other"):  # the button takes a third of the page, and so of anybody's attention
         (root / f"{boxes}.json").write_text('{"cta": [60, 200, 520, 230], "logo": [20, 10, 150, 45]}')
+    _write_pages(root, dataset)
     _write_film(root / "film.mp4", dataset.stimuli[0].read()[:120, :160])
 
     checkpoint = save_checkpoint(MrCNN(tiny()), root / "cnn_epoch_1.pth")
@@ -105,6 +106,15 @@ def _write_mit1003(root, dataset):
         rows += [f"i{i},s{s},{x},{y},," for s, x, y in zip(points.subject, points.x, points.y, strict=True)]
     (root / "fixations.csv").write_text("\n".join(rows) + "\n")
     (root / "coursework_test_split.txt").write_text("i0\ni1\n")
+
+
+def _write_pages(root, dataset):
+    """A document of two pages, and a photograph as an iPhone writes it."""
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pytest.importorskip("pypdfium2")
+    first, second = (Image.fromarray(dataset.stimuli[i].read()) for i in (0, 1))
+    first.save(root / "slides.pdf", save_all=True, append_images=[second], resolution=150)
+    pillow_heif.from_pillow(first).save(root / "IMG_0815.HEIC")
 
 
 def _write_film(path, picture):

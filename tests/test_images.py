@@ -1,6 +1,7 @@
 """Reading, resizing and refusing pictures."""
 
 import struct
+import sys
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -12,7 +13,16 @@ from PIL import Image, features
 
 from mrsal import images
 from mrsal.errors import DataError, FileError, InputError
-from mrsal.images import find_images, image_size, read_grey, read_image, resize, to_image
+from mrsal.images import (
+    find_images,
+    first_page_note,
+    image_size,
+    page_count,
+    read_grey,
+    read_image,
+    resize,
+    to_image,
+)
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
 SMOOTH = np.asarray(Image.fromarray(PIXELS[:4, :4]).resize((53, 37), Image.Resampling.BICUBIC))
@@ -166,16 +176,131 @@ def test_avif_is_read_where_pil_can(tmp_path):
 
 def test_avif_gets_a_message_where_pil_cannot(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "_FORMATS", ("JPEG", "NO SUCH FORMAT"))
-    (tmp_path / "a.avif").write_bytes(bytes([0, 0, 0, 24]) + b"ftypavif" + bytes(40))
-    with pytest.raises(DataError, match=naming("a.avif", "AVIF", "JPEG")):
-        read_image(tmp_path / "a.avif")
+    monkeypatch.setattr(images.features, "get_supported_modules", lambda: ["webp"])
+    (tmp_path / "a.jpg").write_bytes(bytes([0, 0, 0, 24]) + b"ftypavif" + bytes(40))
+    with pytest.raises(DataError, match=naming("a.jpg", "AVIF", "pip install -U pillow")):
+        read_image(tmp_path / "a.jpg")
 
 
-def test_heic_gets_a_message_of_its_own(tmp_path):
-    path = tmp_path / "IMG_1.HEIC"
-    path.write_bytes(bytes([0, 0, 0, 24]) + b"ftypheic" + bytes(40))
-    with pytest.raises(DataError, match=naming("IMG_1.HEIC", "JPEG")):
-        read_image(path)
+def heic(picture: Image.Image, **options) -> bytes:
+    """The picture as an iPhone writes it, without PIL knowing the format afterwards."""
+    pillow_heif = pytest.importorskip("pillow_heif")
+    stream = BytesIO()
+    pillow_heif.from_pillow(picture).save(stream, quality=-1, chroma=444, matrix_coefficients=0, **options)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def pil_without_heic(monkeypatch):
+    """PIL as it is before the first HEIC image is read."""
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+    monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name != "HEIF"])
+
+
+@pytest.mark.parametrize("name", ["IMG_1.HEIC", "IMG_1.jpg"])
+def test_heic_is_read_whatever_its_name(name, tmp_path, pil_without_heic):
+    path = tmp_path / name
+    path.write_bytes(heic(Image.fromarray(SMOOTH)))
+    for source in (path, path.read_bytes()):
+        assert np.abs(read_image(source).astype(int) - SMOOTH).max() <= 3
+        assert image_size(source) == (37, 53)
+
+
+def test_heic_is_turned_as_the_phone_was_held(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = heic(Image.fromarray(SMOOTH), exif=exif.tobytes())
+    assert image_size(file) == (53, 37)
+    assert np.abs(read_image(file).astype(int) - np.rot90(SMOOTH, -1)).max() <= 3
+
+
+def test_transparent_heic_is_laid_over_white():
+    pixels = np.zeros((16, 16, 4), np.uint8)
+    pixels[:8, :, 3] = 255
+    image = read_image(heic(Image.fromarray(pixels)))
+    assert image[:6].max() <= 3 and image[-6:].min() >= 252
+
+
+@pytest.mark.parametrize("name", ["IMG_1.HEIC", "IMG_1.jpg"])
+def test_without_the_extra_heic_gets_the_install_line(name, tmp_path, monkeypatch, pil_without_heic):
+    path = tmp_path / name
+    path.write_bytes(bytes([0, 0, 0, 24]) + b"ftypmif1\0\0\0\0mif1heic" + bytes(40))
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    for read in (read_image, image_size):
+        with pytest.raises(DataError, match=naming(name, "HEIC", "pip install 'mrsal[heif]'")) as raised:
+            read(path)
+        assert "\n" not in str(raised.value) and "JPEG" not in str(raised.value)
+
+
+def test_damaged_heic_and_what_is_only_called_heic_are_refused(tmp_path):
+    whole = heic(Image.fromarray(PIXELS))
+    for content in (whole[: len(whole) // 2], whole[:100], b"no image"):
+        (tmp_path / "a.heic").write_bytes(content)
+        with pytest.raises(DataError, match=r"\A[^\n]*\ba\.heic [^\n]*\Z"):
+            read_image(tmp_path / "a.heic")
+
+
+def pdf(*pictures: Image.Image, **options) -> bytes:
+    """A document with a picture on each page, whose pixels are a point large."""
+    return encode(pictures[0], "PDF", save_all=True, append_images=pictures[1:], resolution=72, **options)
+
+
+def test_a_pdf_has_pages_of_150_pixels_per_inch():
+    pytest.importorskip("pypdfium2")
+    document = pdf(Image.new("RGB", (72, 144), RED), Image.new("RGB", (144, 36), "lime"))
+    assert page_count(document) == 2
+    first, second = (read_image(document, page=page) for page in (1, 2))
+    assert first.shape == (300, 150, 3) and image_size(document) == (300, 150)
+    assert second.shape == (75, 300, 3)
+    np.testing.assert_allclose(first[150, 75], RED, atol=4)
+    np.testing.assert_allclose(second[40, 150], (0, 255, 0), atol=4)
+    for page in (0, 3):
+        with pytest.raises(DataError, match=naming(1, 2, page)):
+            read_image(document, page=page)
+
+
+def test_a_large_page_is_drawn_with_fewer_pixels():
+    pytest.importorskip("pypdfium2")
+    document = pdf(Image.new("L", (2000, 1000), 255))
+    height, width, _ = read_image(document, max_pixels=20_000).shape
+    assert 18_000 < height * width <= 20_000
+    assert width / height == pytest.approx(2, rel=0.03)
+
+
+def test_a_pdf_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.4 and nothing else")
+    pytest.importorskip("pypdfium2")
+    for read in (read_image, page_count):
+        with pytest.raises(DataError, match=naming("a.pdf", "PDF")):
+            read(tmp_path / "a.pdf")
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    for read in (read_image, page_count):
+        with pytest.raises(DataError, match=naming("a.pdf", "pip install 'mrsal[pdf]'")):
+            read(tmp_path / "a.pdf")
+
+
+@pytest.mark.parametrize(("kind", "word"), [("GIF", "frames"), ("WEBP", "frames"), ("TIFF", "pages")])
+def test_each_frame_of_an_animation_can_be_read(kind, word, tmp_path):
+    colours = [RED, (0, 255, 0), (0, 0, 255)]
+    first, *others = (Image.new("RGB", (16, 16), colour) for colour in colours)
+    path = tmp_path / f"a.{kind.lower()}"
+    path.write_bytes(encode(first, kind, save_all=True, append_images=others))
+    assert page_count(path) == 3
+    for page, colour in enumerate(colours, start=1):
+        np.testing.assert_allclose(read_image(path, page=page)[8, 8], colour, atol=3)
+    with pytest.raises(DataError, match=naming("a." + kind.lower(), 3, 4)):
+        read_image(path, page=4)
+    assert f"first of 3 {word}" in first_page_note(path)
+    path.write_bytes(encode(first, kind))
+    assert (page_count(path), first_page_note(path)) == (1, "")
+
+
+def test_a_jpeg_of_a_phone_with_a_second_image_is_one_page(tmp_path):
+    """Phones store a map of the highlights beside the photograph."""
+    second = Image.new("RGB", (8, 8))
+    file = encode(Image.new("RGB", (16, 16)), "MPO", save_all=True, append_images=[second])
+    (tmp_path / "a.jpg").write_bytes(file)
+    assert (page_count(tmp_path / "a.jpg"), first_page_note(tmp_path / "a.jpg")) == (1, "")
 
 
 def test_float_tiff_in_the_unit_range_is_scaled_and_any_other_refused():
@@ -368,8 +493,9 @@ def test_to_image_refuses_the_rest(image):
 
 
 def test_find_images_sorts_and_skips_other_files(tmp_path):
-    for name in ("b.PNG", "a.jpeg", "notes.txt", "c.tif", "Thumbs.db"):
+    found = ["a.jpeg", "b.PNG", "c.tif", "d.jfif", "e.jpe", "f.HEIC", "g.heif", "h.avif"]
+    for name in (*reversed(found), "notes.txt", "Thumbs.db", "document.pdf"):
         (tmp_path / name).touch()
-    assert [path.name for path in find_images(tmp_path)] == ["a.jpeg", "b.PNG", "c.tif"]
+    assert [path.name for path in find_images(tmp_path)] == found
     with pytest.raises(FileError, match="nowhere"):
         find_images(Path(tmp_path / "nowhere"))

@@ -1,21 +1,24 @@
 """The commands as users type them: files in, files out, one clear line when something is wrong."""
 
 import contextlib
+import json
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import known_images
 import numpy as np
 import pytest
 from messages import mentions
+from PIL import Image
 from tiny_network import tiny
 
 from mrsal import cli
 from mrsal.evaluation.scores import Scores
 from mrsal.images import read_image
-from mrsal.inference import video
+from mrsal.inference import load_model, video
 from mrsal.model.checkpoint import load_checkpoint, save_checkpoint
 from mrsal.model.network import MrCNN
 
@@ -215,6 +218,34 @@ def test_predict_writes_a_video(run, film, checkpoint, tmp_path):
     assert run("predict", film, *options, "overlay", "--format", "npy")[0] == 0
     assert {path.name for path in (tmp_path / "maps").iterdir()} == {"film_overlay.mp4", "film.npy", "film_times.npy"}
     assert np.load(tmp_path / "maps" / "film.npy").shape == (2, 50, 50)
+
+
+def test_a_damaged_video_is_reported_as_written_and_damaged(run, tmp_path):
+    frames = np.random.default_rng(0).integers(0, 256, (20, 33, 47, 3), dtype=np.uint8)
+    film = known_images.film(tmp_path / "film.mkv", list(frames))
+    film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    status, out, _ = run("predict", film, "--model", "centre", "--out", "maps", "--format", "npy", "--json")
+    found = json.loads(out)
+    assert (status, found["done"], found["damaged"], found["failed"]) == (1, 1, 1, 0)
+    assert found["results"] == {str(film): {"npy": "maps/film.npy"}}
+    assert mentions(found["failures"][0], film)
+
+
+def test_long_images_and_first_pages_are_said_to_be_such(run, checkpoint, tmp_path):
+    first = Image.new("RGB", (70, 400), "white")
+    first.save(tmp_path / "long.gif", save_all=True, append_images=[Image.new("RGB", (70, 400))])
+    (tmp_path / "boxes.json").write_text('{"cta": [0, 0, 70, 50]}')
+    shared = ("--model", checkpoint, "--mode", "fast")
+    windows = load_model(checkpoint, device="cpu", mode="fast").predict(first).windows
+    for command in (
+        ("predict", "long.gif", "--out", "maps"),
+        ("aoi", "long.gif", "--boxes", "boxes.json"),
+        ("check", "long.gif", "--boxes", "boxes.json", "--rule", "cta>=0"),
+    ):
+        status, out, _ = run(*command, *shared)
+        assert status == 0 and mentions(out, "long.gif", 2, windows), command
+        status, out, _ = run(*command, *shared, "--json")
+        assert status == 0 and mentions(str(json.loads(out)["notes"]), "long.gif", 2, windows), command
 
 
 def test_what_a_terminated_command_had_begun_to_write_is_removed(run, film, checkpoint, tmp_path, monkeypatch):

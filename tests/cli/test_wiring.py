@@ -31,6 +31,7 @@ class Empty:
     """A data set, and what is measured on a picture."""
 
     name, splits, fixations, shares, stimuli, left_out = "own", {}, (), [], (), {}
+    saliency = SimpleNamespace(note=lambda: "")
 
     def has_ground_truth(self):
         return []
@@ -153,6 +154,7 @@ OPTIONS: dict[str, dict[str, To]] = {
         "out": To("elsewhere"),
         "format": To(["npy", "png"]),
         "recursive": To(True),
+        "pages": To("all"),
         "opacity": To(0.25),
         "colormap": To("gray"),
         "smoothing": To(0.5),

@@ -66,10 +66,10 @@ def test_images_of_several_shapes_come_back_in_their_order(predictor):
 
 def test_images_of_one_shape_go_through_the_network_together(network, monkeypatch):
     sizes = []
-    through = type(network).from_levels
+    through = type(network).scores
     monkeypatch.setattr(
         type(network),
-        "from_levels",
+        "scores",
         lambda self, levels, size: sizes.append(len(levels[0])) or through(self, levels, size),
     )
     predictor = DensityPredictor(network, device="cpu", precision="fp32")

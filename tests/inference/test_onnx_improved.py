@@ -47,6 +47,17 @@ def test_maps_are_those_of_torch_for_images_of_any_size(network, file, shape):
     np.testing.assert_allclose(found.density, expected.density, rtol=1e-3)
 
 
+@pytest.mark.parametrize("shape", [(700, 80), (70, 500)])
+def test_windows_are_those_of_torch(network, file, shape):
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    image[: shape[0] // 2, : shape[1] // 2] //= 8
+    ours, theirs = DensityPredictor(network, device="cpu", precision="fp32"), OnnxPredictor(file, device="cpu")
+    expected, found = ours.predict(image), theirs.predict(image)
+    assert found.windows == expected.windows > 5
+    np.testing.assert_allclose(found.values, expected.values, atol=1e-4)
+    np.testing.assert_allclose(found.log_density, expected.log_density, atol=2e-4)
+
+
 def test_it_is_opened_as_any_model_and_knows_what_it_is(file):
     opened = open_model(str(file), device="cpu", mode="fast")
     assert opened.gives_density and opened.modes == () and opened.mode == ""
@@ -70,7 +81,7 @@ def test_predicting_needs_no_torch(file, tmp_path):
 def test_a_file_of_an_architecture_that_is_not_known_is_refused(file, tmp_path):
     onnx = pytest.importorskip("onnx")
     model = onnx.load(file)
-    onnx.helper.set_model_props(model, {"mrsal": json.dumps({"version": 2, "architecture": "Other", "config": {}})})
+    onnx.helper.set_model_props(model, {"mrsal": json.dumps({"version": 3, "architecture": "Other", "config": {}})})
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(DataError, match=naming("other.onnx", "Other")):
         OnnxPredictor(tmp_path / "other.onnx")

@@ -165,7 +165,110 @@ def test_broken_files_at_any_place_are_skipped_and_maps_keep_their_names(job, tm
     assert job([tmp_path], format=("npy",)) == Summary(done=8, failed=5)
     for i in set(range(12)) - {0, 5, 6, 11}:
         assert np.load(tmp_path / "out" / f"{i:02}.npy")[0, 0] == pytest.approx(20 * i / 255)
-    assert any(mentions(message, "IMG.HEIC", "JPEG") for message in caplog.messages)
+    assert any(mentions(message, "IMG.HEIC", "HEIC") for message in caplog.messages)
+
+
+def write_animation(path, *values):
+    """A GIF or TIFF with an image of each brightness, or a PDF with a page of each."""
+    first, *others = (Image.new("RGB", (8, 6), (value,) * 3) for value in values)
+    first.save(path, save_all=True, append_images=others)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".tiff", ".pdf"])
+def test_the_first_page_is_predicted_and_said_to_be(job, tmp_path, suffix, caplog):
+    caplog.set_level("INFO", logger="mrsal")
+    pytest.importorskip("pypdfium2")
+    path = write_animation(tmp_path / f"a{suffix}", 51, 102, 204)
+    write_image(tmp_path / "b.png")
+    summary = job([path, "b.png"], format=("npy",))
+    assert summary == Summary(done=2)
+    assert np.load(tmp_path / "out" / "a.npy").mean() == pytest.approx(0.2, abs=0.01)
+    assert list(summary.notes) == [str(path)]
+    for text in (caplog.text, *summary.notes[str(path)]):
+        assert mentions(text, 3, "--pages all")
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".tiff", ".pdf"])
+def test_each_page_has_a_result_on_request(job, tmp_path, suffix):
+    pytest.importorskip("pypdfium2")
+    path = write_animation(tmp_path / f"a{suffix}", 51, 102, 204)
+    write_image(tmp_path / "b.png")
+    write_animation(tmp_path / "c.gif", 7)
+    summary = job([path, "b.png", "c.gif"], format=("npy",), pages="all")
+    assert summary == Summary(done=5)
+    found = {file.stem: np.load(file).mean() for file in (tmp_path / "out").iterdir()}
+    assert sorted(found) == ["a", "a_page2", "a_page3", "b", "c"]
+    for name, value in (("a", 0.2), ("a_page2", 0.4), ("a_page3", 0.8)):
+        assert found[name] == pytest.approx(value, abs=0.01)
+    assert not summary.notes
+    assert summary.results[f"{path}#page=2"] == {"npy": str(tmp_path / "out" / "a_page2.npy")}
+    assert job([path], format=("npy",), pages="all", skip_existing=True) == Summary(skipped=3)
+
+
+def test_a_page_never_has_the_name_of_another_file(job, tmp_path):
+    for name, values in {"a.gif": (51, 102), "A_page2.gif": (1, 2), "d.gif": (3, 4)}.items():
+        write_animation(tmp_path / name, *values)
+    for name in ("a_page2.png", "a_page2_png.jpg", "d_page.png", "e_page2.png"):
+        write_image(tmp_path / name)
+    files = sorted(path for path in tmp_path.iterdir() if path.is_file())
+    summary = job(files, format=("npy",), pages="all")
+    assert summary == Summary(done=10)
+    written = [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.npy")]
+    assert len({name.casefold() for name in written}) == 10
+    assert {"a.npy", "a_page2.npy", "d_page.npy", "e_page2.npy"} <= set(written)
+    assert np.load(tmp_path / "out" / "a_page2.npy").mean() == pytest.approx(0.4, abs=0.01)
+
+
+def test_pages_in_a_tar_have_results_too(job, tmp_path):
+    write_animation(tmp_path / "a.gif", 51, 102)
+    write_image(tmp_path / "a_page2.png")
+    with tarfile.open(tmp_path / "s.tar", "w") as tar:
+        tar.add(tmp_path / "a.gif", "a.gif")
+        tar.add(tmp_path / "a_page2.png", "a_page2.png")
+    assert list(job(["s.tar"], format=("npy",)).notes) == ["s.tar/a.gif"]
+    summary = job(["s.tar"], out="all", format=("npy",), pages="all")
+    assert summary == Summary(done=3) and "s.tar/a.gif#page=2" in summary.results
+    assert sorted(path.stem for path in (tmp_path / "all" / "s.tar").iterdir()) == ["a", "a_page2", "a_page2_png"]
+
+
+def test_a_document_whose_pages_cannot_be_counted_is_reported(job, tmp_path, caplog):
+    pytest.importorskip("pypdfium2")
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.4 and nothing else")
+    write_image(tmp_path / "b.png")
+    for pages in ("first", "all"):
+        assert job(["a.pdf", "b.png"], out=pages, pages=pages) == Summary(done=1, failed=1)
+        assert mentions(caplog.text, "a.pdf")
+        caplog.clear()
+
+
+def test_phone_photographs_of_a_folder_are_predicted(job, tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    (tmp_path / "photos").mkdir()
+    pillow_heif.from_pillow(Image.new("RGB", (64, 64), (51,) * 3)).save(tmp_path / "photos" / "IMG_1.HEIC")
+    Image.new("RGB", (8, 6), (204,) * 3).save(tmp_path / "photos" / "b.jfif", format="JPEG")
+    assert job(["photos"], format=("npy",)) == Summary(done=2)
+    assert np.load(tmp_path / "out" / "IMG_1.npy").mean() == pytest.approx(0.2, abs=0.01)
+
+
+def cut_film(path, share=0.5):
+    """A video that ends too early."""
+    film(path, list(np.random.default_rng(0).integers(0, 256, (20, 33, 47, 3), dtype=np.uint8)))
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    return path
+
+
+def test_a_damaged_video_counts_as_written_and_as_damaged(job, tmp_path, caplog):
+    caplog.set_level("INFO", logger="mrsal")
+    path = cut_film(tmp_path / "a.mkv")
+    summary = job([path], format=("npy",))
+    assert summary == Summary(done=1, damaged=1)
+    frames = len(np.load(tmp_path / "out" / "a.npy"))
+    assert 5 < frames < 15
+    assert summary.results == {str(path): {"npy": str(tmp_path / "out" / "a.npy")}}
+    [message] = summary.failures
+    assert mentions(message, path, frames)
+    assert message in caplog.messages and any(mentions(text, 1, "damaged") for text in caplog.messages)
 
 
 def test_skip_existing_goes_on_where_it_stopped(job, photos, tmp_path):

@@ -2,10 +2,12 @@
 
 import contextlib
 import io
+import json
 import logging
 import os
 import pickle
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -271,6 +273,39 @@ def in_process(monkeypatch, tmp_path):
         (folder / f"{i}.png").write_bytes(encoded(50 * i))
     base = PredictOptions(paths=(str(folder),), out=tmp_path / "out", format=("npy",), engine="ray", shard_size=2)
     return lambda **options: predict_on_ray(replace(base, **options), console=QUIET)
+
+
+def test_the_summary_is_that_of_one_process(in_process, tmp_path, monkeypatch):
+    """With failures of every kind, a damaged video, notes, and results that exist."""
+    folder = tmp_path / "in"
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    write_tar(folder / "web.tar", {"x.png": encoded(10), "bad.png": b"\x89PNG"})
+    frames = [Image.new("RGB", (8, 6), (value,) * 3) for value in (20, 200)]
+    frames[0].save(folder / "move.gif", save_all=True, append_images=frames[1:])
+    video = film(folder / "cut.mkv", list(np.random.default_rng(0).integers(0, 256, (20, 33, 47, 3), dtype=np.uint8)))
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    monkeypatch.setattr(inference_job, "open_model", lambda *_, **__: Brightness())
+    paths = (str(folder), str(tmp_path / "gone.png"))
+
+    def summaries(**options):
+        local = PredictOptions(paths=paths, out=tmp_path / "local", format=("npy",), **options)
+        for summary in (predict_job(local, console=QUIET), in_process(paths=paths, **options)):
+            values = summary.to_dict()
+            values["failures"] = sorted(values["failures"])
+            yield json.loads(json.dumps(values).replace(str(tmp_path / "local"), str(tmp_path / "out")))
+
+    one, cluster = summaries()
+    assert one == cluster
+    assert (one["done"], one["failed"], one["damaged"]) == (8, 3, 1)
+    assert len(one["results"]) == 8 and len(one["failures"]) == 4
+    assert list(one["notes"]) == [str(folder / "move.gif")]
+    assert mentions(" ".join(one["failures"]), "broken.jpg", "gone.png", "web.tar/bad.png", "cut.mkv")
+    one, cluster = summaries(skip_existing=True)
+    assert one == cluster and (one["done"], one["skipped"], len(one["results"])) == (0, 8, 8)
+    for name in ("local", "out"):
+        shutil.rmtree(tmp_path / name)
+    one, cluster = summaries(pages="all")
+    assert one == cluster and one["done"] == 9
 
 
 def test_shards_that_cannot_be_done_are_reported_and_the_others_done(in_process, tmp_path, monkeypatch, caplog):

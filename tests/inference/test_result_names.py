@@ -15,7 +15,7 @@ from messages import naming
 import mrsal
 from mrsal.errors import InputError
 from mrsal.inference.inputs import InputFile, find_inputs
-from mrsal.inference.result_names import stem, tell_apart
+from mrsal.inference.result_names import of_page, stem, tell_apart
 from mrsal.inference.shards import cut_into_shards
 
 FOLDERS, STEMS, SUFFIXES = (
@@ -99,6 +99,28 @@ def test_one_process_and_a_cluster_give_the_same_names(tmp_path):
         shards = cut_into_shards(listed, folder / "out", {}, size=3)
         from_shards = {s.path: s.name for shard in shards.todo for s in shards.inputs(shard)[0]}
         assert from_shards == {source.path: source.name for source in sources}
+
+
+def test_no_file_has_the_name_of_a_page_of_another_one():
+    rng = random.Random(2)
+    stems = ["a", "A", "a_page2", "a_page2_page2", "a_gif", "a_gif_page3", "a_page2_gif", "b_page12", "b"]
+    renamed = 0
+    for _ in range(400):
+        paths = {Path("/in", rng.choice("xy"), rng.choice(stems) + rng.choice([".gif", ".png"])) for _ in range(6)}
+        inputs = [(path, Path(path.stem)) for path in sorted(paths)]
+        try:
+            plain, named = (dict(tell_apart(inputs, str, paged=paged)) for paged in ((), (".gif",)))
+        except InputError:
+            continue
+        pages = [2, 3, 12]
+        results = [str(name) for name in named.values()]
+        results += [str(of_page(name, n)) for path, name in named.items() if path.suffix == ".gif" for n in pages]
+        assert len({result.casefold() for result in results}) == len(results), named
+        for path, name in named.items():  # only such names change
+            if name != plain[path]:
+                renamed += 1
+                assert re.search(r"_page\d+$", str(plain[path]))
+    assert renamed > 50
 
 
 def test_a_link_and_its_target_are_one_input_where_they_have_one_real_path():

@@ -29,7 +29,7 @@ def write(path, pictures, *, times=None, time_base=Fraction(1, RATE), rotation=0
         video.width, video.height, video.pix_fmt = width, height, pix_fmt
         video.codec_context.time_base = time_base
         if rotation:
-            video.set_display_rotation(rotation)
+            video.set_display_rotation(*(rotation if isinstance(rotation, tuple) else (rotation,)))
         audio = container.add_stream(sound, rate=44100, layout="mono") if sound else None
         for i, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture)
@@ -173,6 +173,21 @@ def test_rotation_is_applied(tmp_path):
     assert upright.shape == (64, 32, 3)
     assert upright[-10:].mean() > 240  # turned against the clock, left is below
     assert upright[:30].mean() < 10
+
+
+@pytest.mark.parametrize("vflip", [False, True])
+@pytest.mark.parametrize("hflip", [False, True])
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_a_mirrored_video_is_mirrored_and_not_turned(tmp_path, rotation, hflip, vflip):
+    picture = np.zeros((32, 64, 3), np.uint8)
+    picture[:16, :32], picture[:16, 32:], picture[16:, :32] = 250, 170, 90  # four quarters that differ
+    path = write(tmp_path / "in.mp4", [picture] * 3, rotation=(rotation, hflip, vflip))
+    upright = np.rot90(picture, rotation // 90)  # against the clock, and mirrored after that
+    upright = upright[:: -1 if vflip else 1, :: -1 if hflip else 1]
+    predict_video(path, tmp_path / "out.mp4", Brightness(), opacity=0)
+    found = decode(tmp_path / "out.mp4")[0][1]
+    assert found.shape == upright.shape
+    assert np.abs(found.astype(int) - upright).mean() < 8
 
 
 @pytest.mark.parametrize(("sound", "kept"), [("aac", True), ("pcm_u8", False)])

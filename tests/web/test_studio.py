@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from messages import naming
+from messages import mentions, naming
 from PIL import Image
 
 from mrsal.aoi.areas import Area, attention_shares, compare_shares
@@ -16,6 +16,7 @@ from mrsal.aoi.box_files import read_areas
 from mrsal.errors import InputError, MrsalError
 from mrsal.images import image_size, read_image
 from mrsal.inference import ShareCalibration, load_model
+from mrsal.inference.windows import windows_of
 from mrsal.web.studio import Display, Studio, difference_rows, share_rows, shares_on, view, write_files
 
 
@@ -56,6 +57,19 @@ def test_a_map_is_predicted_once_and_a_model_must_be_offered(studio, image):
         studio.predict(image, "os:system", "fast")
     with pytest.raises(MrsalError, match=naming("gone.pth")):
         Studio("gone.pth")
+
+
+def test_pages_and_windows_are_said(studio, tmp_path):
+    pytest.importorskip("pypdfium2")
+    first, second = (Image.new("RGB", (60, 40), value) for value in ((150,) * 3, (0,) * 3))
+    first.save(tmp_path / "a.pdf", save_all=True, append_images=[second], resolution=72)
+    [note] = studio.predict(tmp_path / "a.pdf", "centre", "fast").notes
+    assert mentions(note, 2, "first")
+    Image.new("RGB", (70, 400), "white").save(tmp_path / "long.png")
+    found = studio.predict(tmp_path / "long.png", "mrcnn", "fast")
+    [note] = found.notes
+    assert mentions(note, len(windows_of((400, 70)))) and found.full.values.shape == (400, 70)
+    assert studio.predict(tmp_path / "long.png", "centre", "fast").notes == ()
 
 
 def test_a_large_image_is_shown_reduced_and_measured_whole(studio, tmp_path):

@@ -1,13 +1,21 @@
 """``mrsal aoi`` and ``mrsal check``."""
 
+import logging
 import warnings
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from mrsal.aoi import AoiOptions, CheckOptions
 from mrsal.cli._options import command, console, print_json
 from mrsal.errors import InputError
+
+if TYPE_CHECKING:
+    from mrsal.aoi import Attention
+
+log = logging.getLogger("mrsal")
 
 
 @command(AoiOptions)
@@ -43,6 +51,8 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
     differences = compare_shares(*shares, calibration=calibration, **study) if compare else []
     for path in options.out:
         write_out(path, attentions)
+    paths = [image, compare] if compare else [image]
+    notes = [note for path, attention in zip(paths, attentions, strict=True) for note in _notes(path, attention)]
     if json:
         settings = {
             "model": options.model,
@@ -50,6 +60,7 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
             **study,
             "calibration": calibration and asdict(calibration),
             "warnings": [str(c.message) for c in caught or []],
+            "notes": notes,
         }
         print_json({**json_dict(attentions, differences), **settings})
         return
@@ -90,16 +101,28 @@ def check(options: CheckOptions, *, json: bool) -> None:
             device=options.device,
             adjustment=options.adjustment,
         )
-        outcomes = check_rules(rules, measure(options.image, areas, opened).shares)
+        attention = measure(options.image, areas, opened)
+        outcomes = check_rules(rules, attention.shares)
+    notes = _notes(options.image, attention)
     if json:
         results = [
             {"rule": str(outcome.rule), "holds": outcome.holds, "left": outcome.left, "right": outcome.right}
             for outcome in outcomes
         ]
-        report = {"image": str(options.image), "rules": results, "warnings": [str(c.message) for c in caught or []]}
-        print_json(report)
+        messages = [str(c.message) for c in caught or []]
+        print_json({"image": str(options.image), "rules": results, "warnings": messages, "notes": notes})
     else:
         for outcome in outcomes:
             console.print(str(outcome), style=None if outcome.holds else "red", markup=False, soft_wrap=True)
     if not all(outcome.holds for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _notes(path: Path, attention: "Attention") -> list[str]:
+    """Log and return what the user should know about the map: that it is of the first page, or was predicted in windows."""
+    from mrsal.images import first_page_note
+
+    notes = [f"{path}: {note}" for note in (first_page_note(path), attention.saliency.note()) if note]
+    for note in notes:
+        log.info("%s", note)
+    return notes

@@ -1,7 +1,5 @@
 """``mrsal predict``."""
 
-from dataclasses import asdict
-
 import typer
 
 from mrsal.cli._options import command, console, print_json
@@ -12,7 +10,7 @@ from mrsal.inference import PredictOptions
 def predict(options: PredictOptions, *, json: bool) -> None:
     """Predict where people look, for images, folders and videos.
 
-    The exit status is 0 if all inputs were predicted, 1 if some failed, and 2 if all failed.
+    The exit status is 0 if all inputs were predicted, 1 if some failed or are damaged, and 2 if all failed.
     """
     if options.engine == "ray":
         from mrsal.inference import predict_on_ray as job
@@ -20,6 +18,6 @@ def predict(options: PredictOptions, *, json: bool) -> None:
         from mrsal.inference import predict_job as job  # imports no torch for an exported network
     summary = job(options, console=console)
     if json:
-        print_json({"out": options.out, **asdict(summary)})
-    if summary.failed:
+        print_json({"out": options.out, **summary.to_dict()})
+    if summary.failed or summary.damaged:
         raise typer.Exit(1 if summary.done or summary.skipped else 2)

@@ -9,7 +9,7 @@ from typing import Any
 from mrsal.datasets.dataset import Stimulus
 from mrsal.datasets.table_files import Table
 from mrsal.errors import DataError
-from mrsal.images import EXTENSIONS, UNREAD
+from mrsal.images import EXTENSIONS
 
 # the usual names of each column: lower case, letters and digits only, without a unit; "fixation" is the number of a fixation
 NAMES = {
@@ -190,7 +190,7 @@ def _forms(name: str) -> Iterator[str]:
     for form in (name, last):
         yield form
         path = PurePosixPath(form)
-        if path.suffix.lower() in (*EXTENSIONS, *UNREAD):
+        if path.suffix.lower() in EXTENSIONS:
             yield path.stem
 
 

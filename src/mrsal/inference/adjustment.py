@@ -278,7 +278,7 @@ class Adjusted(SaliencyModel):
     def _adjusted(self, image: PreparedImage, map_: SaliencyMap) -> SaliencyMap:
         log_density = self.adjustment.apply(map_)
         values = np.exp(log_density - log_density.max()).astype(np.float32)
-        return image.map(values, log_density=log_density.astype(np.float32))
+        return image.map(values, log_density=log_density.astype(np.float32), windows=map_.windows)
 
     def require(self, names: Iterable[str]) -> None:
         self.model.require(names)

@@ -1,11 +1,12 @@
 """The improved network on whole images: an image in, the probability density of fixations out."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mrsal.inference.calibration import ShareCalibration
 from mrsal.inference.ignored_mode import ignore_mode
@@ -13,7 +14,8 @@ from mrsal.inference.levels import scaled_levels
 from mrsal.inference.network_model import NetworkModel
 from mrsal.inference.saliency_map import SaliencyMap
 from mrsal.inference.saliency_model import PreparedImage
-from mrsal.model import ImprovedNetwork
+from mrsal.inference.windows import comparable_density
+from mrsal.model import ImprovedNetwork, normalised
 
 
 class DensityPredictor(NetworkModel):
@@ -57,29 +59,35 @@ class DensityPredictor(NetworkModel):
         ignore_mode(mode)
         return self
 
-    def prepare(self, image: object, *, name: str = "") -> PreparedImage:
-        """Read an image and scale it to the network's resolutions; of an archive's image, its own pixels."""
-        prepared = super().prepare(image, name=name)
-        return replace(prepared, network_input=scaled_levels(prepared.pixels, self.network.config.resolutions))
+    def _scaled(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
+        """The image at the network's resolutions."""
+        return scaled_levels(pixels, self.network.config.resolutions)
 
     def _batch_key(self, image: PreparedImage) -> object:
         """The shape of the image."""
         return image.shape
 
     def _predict_batch(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
-        log_densities = self._log_densities([image.network_input for image in images], images[0].shape)
+        scores = self._scores([image.network_input for image in images], images[0].shape)
         maps = []
-        for image, log_density in zip(images, log_densities.cpu().numpy(), strict=True):
+        for image, log_density in zip(images, normalised(scores).cpu().numpy(), strict=True):
             values = np.exp(log_density - log_density.max())
             maps.append(image.map(values, log_density=log_density))
         return maps
 
+    def _comparable_values(self, inputs: Sequence[Sequence[np.ndarray]], shape: tuple[int, int]) -> list[NDArray]:
+        return [comparable_density(scores, self._priors) for scores in self._scores(inputs, shape).cpu().numpy()]
+
+    @cached_property
+    def _priors(self) -> tuple[list[float], list[float]]:
+        return self.network.prior_of_sides()
+
     @torch.inference_mode()
-    def _log_densities(self, inputs: Sequence[Sequence[np.ndarray]], shape: tuple[int, int]) -> torch.Tensor:
+    def _scores(self, inputs: Sequence[Sequence[np.ndarray]], shape: tuple[int, int]) -> torch.Tensor:
         """``(B, H, W)`` float32 on the device, from the levels of B images of this shape."""
         levels = [
             torch.from_numpy(np.stack(level)).to(self.device).permute(0, 3, 1, 2)  # channels last, as they are
             for level in zip(*inputs, strict=True)
         ]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            return self.network.from_levels(levels, shape)
+            return self.network.scores(levels, shape)

@@ -10,20 +10,21 @@ import stat
 import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mrsal._extras import optional
 from mrsal.errors import DataError, FileError, InputError, MrsalError
-from mrsal.images import EXTENSIONS, UNREAD, read_image
+from mrsal.images import EXTENSIONS, PAGED, PDF, first_page_note, page_count, read_image
 from mrsal.inference import video
-from mrsal.inference.options import PredictOptions
-from mrsal.inference.result_names import TAR, stem, tell_apart, with_suffix
+from mrsal.inference.options import Pages, PredictOptions
+from mrsal.inference.result_names import TAR, of_page, stem, tell_apart, whole, with_suffix
 
-_IMAGES = (*EXTENSIONS, *UNREAD)  # formats that cannot be read give an error instead of being ignored
+_IMAGES = (*EXTENSIONS, PDF)
 _KNOWN = (*_IMAGES, *video.EXTENSIONS, TAR)
 _ENDINGS = {"npy": ".npy", "png": ".png", "overlay": "_overlay.jpg"}
 _VIDEO_ENDINGS = {"npy": ".npy", "png": "", "overlay": "_overlay.mp4"}
@@ -43,15 +44,19 @@ class InputFile:
         For an image in a ``.tar``: its first byte, and its length in bytes.
     member : str
         For an image in a ``.tar``: its name there.
+    page : int
+        The page of a document, or the frame of an animation, counted from 1.
     """
 
     path: Path
     name: Path
     span: tuple[int, int] | None = None
     member: str = ""
+    page: int = 1
 
     def __str__(self) -> str:
-        return f"{self.path}/{self.member}" if self.member else str(self.path)
+        file = f"{self.path}/{self.member}" if self.member else str(self.path)
+        return file if self.page == 1 else f"{file}#page={self.page}"
 
     @property
     def is_video(self) -> bool:
@@ -61,10 +66,19 @@ class InputFile:
     def is_tar(self) -> bool:
         return self.span is None and self.path.suffix.lower() == TAR
 
+    @property
+    def has_pages(self) -> bool:
+        """Whether the file may have several pages or frames."""
+        return (self.member or self.path.name).lower().endswith(PAGED)
+
     def results(self, out: Path, formats: Iterable[str]) -> dict[str, Path]:
         """The path of the result in each format."""
         endings = _VIDEO_ENDINGS if self.is_video else _ENDINGS
         return {format_: out / self.name.with_name(self.name.name + endings[format_]) for format_ in formats}
+
+    def result_texts(self, out: Path, formats: Iterable[str]) -> dict[str, str]:
+        """As :meth:`results`, with the paths as text."""
+        return {format_: str(path) for format_, path in self.results(out, formats).items()}
 
     def files(self, out: Path, formats: Iterable[str]) -> list[Path]:
         """All files that are written: the results, and for the maps of a video also the times of its frames."""
@@ -78,26 +92,51 @@ class InputFile:
 
     def read(self) -> NDArray[np.uint8]:
         """Read the image, as :func:`mrsal.images.read_image` does; errors name the ``.tar`` and the image in it."""
+        return self._from_content(lambda content: read_image(content, page=self.page))
+
+    def note(self) -> str:
+        """Say that only the first of several pages was used; empty if the file has one."""
+        if not self.has_pages:
+            return ""
         if self.span is None:
-            return read_image(self.path)
+            return first_page_note(self.path)
+        return self._from_content(lambda content: first_page_note(self.member, bytes(content)))
+
+    def _from_content(self, function: Callable[[Path | bytes], Any]) -> Any:
+        """Apply a function to the path of the file, or to the bytes of an image in a ``.tar``."""
+        if self.span is None:
+            return function(self.path)
         start, length = self.span
         try:
             with self.path.open("rb") as file:
                 file.seek(start)
-                return read_image(file.read(length))
+                return function(file.read(length))
         except OSError as error:
             raise FileError(f"cannot read {self.path}: {error.strerror or error}") from error
         except DataError as error:
             raise DataError(f"{self}: {error}") from error
 
-    def images(self, report: Callable[[MrsalError], None]) -> "Iterator[InputFile]":
+    def images(
+        self, report: Callable[[MrsalError], None], *, pages: Pages = PredictOptions.pages
+    ) -> "Iterator[InputFile]":
         """The images in a ``.tar``, whose results go to ``<name of the tar>/<name in the tar>``, or any other file itself.
 
-        ``report`` is called with an error for everything in the ``.tar`` that cannot be predicted.
+        With ``pages="all"``, a document or animation becomes one input for each page: the first keeps its name, and page 2
+        of ``a`` is called ``a_page2``. ``report`` is called with an error for everything that cannot be predicted.
         """
-        if not self.is_tar:
-            yield self
-            return
+        for file in self._members(report, pages) if self.is_tar else (self,):
+            if pages == "first" or not file.has_pages:
+                yield file
+                continue
+            try:
+                count = file._from_content(page_count)
+            except MrsalError as error:
+                report(error)
+                continue
+            for page in range(1, count + 1):
+                yield replace(file, page=page, name=of_page(file.name, page))
+
+    def _members(self, report: Callable[[MrsalError], None], pages: Pages) -> "Iterator[InputFile]":
         # of two members with the same name the later one counts, as when a tar is unpacked
         spans: dict[PurePosixPath, tuple[int, int]] = {}
         try:
@@ -130,12 +169,21 @@ class InputFile:
             for inside, name in names.items():
                 if counts[str(name).casefold()] > 1:
                     names[inside] = with_suffix(name, inside)
+        paged = {str(name).casefold() for inside, name in names.items() if inside.suffix.lower() in PAGED}
+        for inside, name in names.items():
+            if pages == "all" and whole(str(name).casefold()) in paged:
+                names[inside] = with_suffix(name, inside)
         for inside, span in spans.items():
             yield InputFile(self.path, self.name / names[inside], span, str(inside))
 
 
 def find_inputs(
-    paths: Iterable[str], *, recursive: bool = False, out: Path | None = None, column: str = PredictOptions.column
+    paths: Iterable[str],
+    *,
+    recursive: bool = False,
+    out: Path | None = None,
+    column: str = PredictOptions.column,
+    pages: Pages = PredictOptions.pages,
 ) -> tuple[list[InputFile], list[MrsalError]]:
     """Find the files that users name, each once, in the order in which they are named.
 
@@ -151,6 +199,8 @@ def find_inputs(
         The output folder, which is not searched if it lies in one of the folders.
     column : str
         The column of Parquet tables with the paths.
+    pages : str
+        ``"all"`` if each page of a file will have a result; then no name of a page is given to another file.
 
     Returns
     -------
@@ -162,7 +212,11 @@ def find_inputs(
     """
     errors: list[MrsalError] = []
     listed = list_inputs(paths, errors.append, recursive=recursive, out=out, column=column, ordered=True)
-    named = tell_apart(((file.path, file.name) for file in listed), lambda path: str(path.resolve()))
+    named = tell_apart(
+        ((file.path, file.name) for file in listed),
+        lambda path: str(path.resolve()),
+        paged=PAGED if pages == "all" else (),
+    )
     return [InputFile(path, name) for path, name in named], errors
 
 

@@ -5,15 +5,16 @@ Files that cannot be read are reported and left out.
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
 
-from mrsal.errors import DataError, InputError, MrsalError
+from mrsal.errors import InputError, MrsalError
 from mrsal.files import make_folder
 from mrsal.images import save_jpeg
 from mrsal.inference import video
@@ -29,45 +30,87 @@ log = logging.getLogger("mrsal")
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What became of an input.
+
+    Parameters
+    ----------
+    error : MrsalError, optional
+        Why nothing was written; None if the results were.
+    damage : str
+        For a damaged video whose results are those of the frames that can be decoded: what is wrong with it.
+    notes : tuple of str
+        What the user should know about the results.
+    """
+
+    error: MrsalError | None = None
+    damage: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Summary:
     """How many inputs were predicted, were skipped because their results exist, and failed.
 
     Parameters
     ----------
-    results : dict
+    done : int
+        The number of inputs whose results were written, with those that are damaged. A page of a document is an input.
+    damaged : int
+        The number of damaged videos, whose results are those of the frames that can be decoded.
+    results : mapping
         For each input that did not fail, the path of the result in each format.
     failures : list of str
-        A message for each input that failed.
+        A message for each input that failed or is damaged.
+    notes : dict
+        For some inputs, what the user should know about their results, such as that only the first page was predicted.
     """
 
     done: int = 0
     skipped: int = 0
     failed: int = 0
-    results: dict[str, dict[str, str]] = field(default_factory=dict, compare=False)
+    damaged: int = 0
+    results: Mapping[str, dict[str, str]] = field(default_factory=dict, compare=False)
     failures: list[str] = field(default_factory=list, compare=False)
+    notes: dict[str, list[str]] = field(default_factory=dict, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {**values, "results": dict(self.results)}
+
+    def log_totals(self, out: Path) -> None:
+        """Log how many inputs were written."""
+        already = f", {self.skipped} existed already" if self.skipped else ""
+        damaged = f", {self.damaged} of them damaged and written as far as they can be decoded" if self.damaged else ""
+        total = self.done + self.skipped + self.failed
+        log.info("%d of %d inputs written to %s%s%s", self.done, total, out, damaged, already)
 
 
 def predict_job(options: PredictOptions, *, console: Console) -> Summary:
     """Predict images and videos; :func:`mrsal.inference.inputs.find_inputs` explains the paths and the names of results.
 
     An image ``a.jpg`` becomes ``a.npy``, ``a.png`` and ``a_overlay.jpg``; a video ``b.mov`` becomes ``b.npy`` with
-    ``b_times.npy``, a folder ``b`` of PNG files, and ``b_overlay.mp4``. A damaged video counts as failed, but the frames
-    that can be decoded are predicted and written.
+    ``b_times.npy``, a folder ``b`` of PNG files, and ``b_overlay.mp4``. With ``pages="all"``, the second page of ``c.pdf``
+    becomes ``c_page2.npy`` and so on. Of a damaged video, the frames that can be decoded are predicted and written.
     """
     out = options.out
     Heat(options.opacity, options.colormap)  # raises an error for wrong values before the first image is read
-    files, errors = find_inputs(options.paths, recursive=options.recursive, out=out, column=options.column)
-    inputs = [image for file in files for image in file.images(errors.append)]
+    files, errors = find_inputs(
+        options.paths, recursive=options.recursive, out=out, column=options.column, pages=options.pages
+    )
+    inputs = [image for file in files for image in file.images(errors.append, pages=options.pages)]
     for error in errors:
         log.error("skipped: %s", error)
-    summary = Summary(failed=len(errors), failures=list(map(str, errors)))
+    results: dict[str, dict[str, str]] = {}
+    summary = Summary(failed=len(errors), failures=list(map(str, errors)), results=results)
     _refuse_overwriting(inputs, out, options.format, resuming=options.skip_existing)
     if options.skip_existing:
         done = [file for file in inputs if file.is_done(out, options.format)]
         summary = replace(summary, skipped=len(done))
         for file in done:
-            summary.results[str(file)] = _as_text(file.results(out, options.format))
-        inputs = [file for file in inputs if str(file) not in summary.results]
+            results[str(file)] = file.result_texts(out, options.format)
+        inputs = [file for file in inputs if str(file) not in results]
     if inputs:
         make_folder(out)
         model = open_model(
@@ -79,36 +122,47 @@ def predict_job(options: PredictOptions, *, console: Console) -> Summary:
         )
         with progress_bar(console) as bar:
             task = bar.add_task("predicting", total=len(inputs), note="")
-            for file, failure in predict_inputs(inputs, model, options, bar=bar):
-                if failure:
-                    log.error("%s%s", "" if file.is_video else "skipped: ", failure)
-                    summary.failures.append(str(failure))
+            for file, outcome in predict_inputs(inputs, model, options, bar=bar):
+                if outcome.error:
+                    log.error("%s%s", "" if file.is_video else "skipped: ", outcome.error)
+                    summary.failures.append(str(outcome.error))
+                    summary = replace(summary, failed=summary.failed + 1)
                 else:
-                    summary.results[str(file)] = _as_text(file.results(out, options.format))
-                summary = replace(summary, done=summary.done + (not failure), failed=summary.failed + bool(failure))
+                    results[str(file)] = file.result_texts(out, options.format)
+                    summary = replace(summary, done=summary.done + 1)
+                if outcome.damage:
+                    log.error("%s", outcome.damage)
+                    summary.failures.append(outcome.damage)
+                    summary = replace(summary, damaged=summary.damaged + 1)
+                if outcome.notes:
+                    summary.notes[str(file)] = list(outcome.notes)
+                    log_notes(str(file), outcome.notes)
                 bar.update(task, advance=1, note=file.path.name)
-    total = summary.done + summary.skipped + summary.failed
-    already = f", {summary.skipped} existed already" if summary.skipped else ""
-    log.info("%d of %d inputs written to %s%s", summary.done, total, out, already)
+    summary.log_totals(out)
     return summary
+
+
+def log_notes(file: str, notes: Iterable[str]) -> None:
+    """Log what the user should know about the results of a file."""
+    log.info("%s: %s", file, "; ".join(notes))
 
 
 def predict_inputs(
     inputs: Sequence[InputFile], model: SaliencyModel, options: PredictOptions, *, bar: Progress
-) -> Iterator[tuple[InputFile, MrsalError | None]]:
-    """Predict images, then videos, into ``options.out``; yields each of them and its error, or None if it succeeded."""
+) -> Iterator[tuple[InputFile, Outcome]]:
+    """Predict images, then videos, into ``options.out``; yields each of them and what became of it."""
     images = (file for file in inputs if not file.is_video)
     mode = options.mode if model.is_network else None
     image_model = model.with_mode(mode)
     for file, result in predict_stream(image_model, images, read=InputFile.read, name=lambda file: str(file.name)):
-        yield file, _save(file, result, options) if isinstance(result, SaliencyMap) else result
+        yield file, _save(file, result, options) if isinstance(result, SaliencyMap) else Outcome(result)
     for file in inputs:
         if file.is_video:
             yield file, _predict_video(file, model.with_mode(mode or model.video_mode), options, bar)
 
 
-def _save(file: InputFile, map_: SaliencyMap, options: PredictOptions) -> MrsalError | None:
-    """Write the map in all formats; returns the error, or None."""
+def _save(file: InputFile, map_: SaliencyMap, options: PredictOptions) -> Outcome:
+    """Write the map in all formats."""
     try:
         for format_, path in file.results(options.out, options.format).items():
             if format_ == "overlay":
@@ -116,11 +170,13 @@ def _save(file: InputFile, map_: SaliencyMap, options: PredictOptions) -> MrsalE
             else:
                 map_.save(path)
     except MrsalError as error:
-        return error
-    return None
+        return Outcome(error)
+    pages = file.note() if options.pages == "first" else ""
+    notes = [f"{pages}; add --pages all for the others" if pages else "", map_.note()]
+    return Outcome(notes=tuple(filter(None, notes)))
 
 
-def _predict_video(file: InputFile, model: SaliencyModel, options: PredictOptions, bar: Progress) -> MrsalError | None:
+def _predict_video(file: InputFile, model: SaliencyModel, options: PredictOptions, bar: Progress) -> Outcome:
     task = bar.add_task(file.path.name, total=None, note="")
 
     def on_frame(done: int, total: int | None) -> None:
@@ -138,16 +194,13 @@ def _predict_video(file: InputFile, model: SaliencyModel, options: PredictOption
             on_frame=on_frame,
         )
     except MrsalError as error:
-        return error
+        return Outcome(error)
     finally:
         bar.remove_task(task)
     if not result.damage:
-        return None
-    return DataError(f"{file.path} is {result.damage}; the {result.frames} frames that can be decoded were predicted")
-
-
-def _as_text(results: dict[str, Path]) -> dict[str, str]:
-    return {format_: str(path) for format_, path in results.items()}
+        return Outcome()
+    frames = f"the {result.frames} frames that can be decoded were predicted and written"
+    return Outcome(damage=f"{file.path} is {result.damage}; {frames}")
 
 
 def _refuse_overwriting(inputs: list[InputFile], out: Path, formats: Iterable[str], *, resuming: bool) -> None:

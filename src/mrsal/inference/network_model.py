@@ -9,11 +9,12 @@ import torch
 
 from mrsal.inference.calibration import ShareCalibration
 from mrsal.inference.saliency_map import SaliencyMap
-from mrsal.inference.saliency_model import PreparedImage, SaliencyModel
+from mrsal.inference.saliency_model import PreparedImage
+from mrsal.inference.windows import WindowedModel
 from mrsal.model import push_to_hub, resolve_device, resolve_precision, save_pretrained
 
 
-class NetworkModel(SaliencyModel):
+class NetworkModel(WindowedModel):
     """A network ready to predict whole images; :func:`mrsal.load_model` gives one.
 
     Parameters
@@ -57,7 +58,8 @@ class NetworkModel(SaliencyModel):
         Parameters
         ----------
         image : path, PIL image or array
-            ``(H, W, 3)`` or ``(H, W)``, uint8, or float in [0, 1]; of any size.
+            ``(H, W, 3)`` or ``(H, W)``, uint8, or float in [0, 1]; of any size. If one side is more than three times as
+            long as the other, the image is predicted in windows (:mod:`mrsal.inference.windows`).
         name : str
             The name of the image, for error messages.
         mode : str, optional
@@ -98,8 +100,8 @@ class NetworkModel(SaliencyModel):
         """
         yield from super(NetworkModel, self.with_mode(mode)).predict_many(images, batch_size=batch_size)
 
-    def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
-        """Predict images that :meth:`prepare` returned; those with the same :meth:`_batch_key` together."""
+    def _predict_whole(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
+        """Predict images, those with the same :meth:`_batch_key` together."""
         if len(images) == 1:
             return self._predict_batch(images)
         groups: dict[object, list[int]] = {}

@@ -32,7 +32,7 @@ from mrsal._extras import optional
 from mrsal.errors import DataError, InputError
 from mrsal.files import atomic_path
 from mrsal.inference import onnx_improved
-from mrsal.inference.onnx_predictor import FORMAT_VERSION, HEADER, MODE, OnnxPredictor, import_onnxruntime
+from mrsal.inference.onnx_predictor import FORMAT_VERSION, HEADER, MODE, PRIORS, OnnxPredictor, import_onnxruntime
 from mrsal.inference.predictor import predictor_of
 from mrsal.model import (
     SCALES,
@@ -140,12 +140,14 @@ def export_onnx(network: Network, out: Path) -> float:
     assert program is not None  # with dynamo=True there always is one
     model = program.model_proto
     del model.graph.value_info[:]  # shapes between the nodes, which runtimes infer themselves
-    for output in model.graph.output:
-        for dimension, name in zip(output.type.tensor_type.shape.dim[1:], ("height", "width"), strict=True):
+    for output in model.graph.output:  # a map, or a number for each image
+        for dimension, name in zip(output.type.tensor_type.shape.dim[1:], ("height", "width"), strict=False):
             dimension.dim_param = name
     for part in (*model.graph.node, *model.graph.input, *model.graph.output, model.graph):
         del part.metadata_props[:]  # the places in our code, with the paths of this machine
     header = {"version": FORMAT_VERSION, **header_of(network)}
+    if isinstance(network, ImprovedNetwork):
+        header[PRIORS] = network.prior_of_sides()
     onnx.helper.set_model_props(model, {HEADER: json.dumps(header)})
     model.doc_string = documentation
     with atomic_path(out) as temporary:

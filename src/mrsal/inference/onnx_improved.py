@@ -2,8 +2,8 @@
 
 Its inputs are the image at each resolution R of the network, ``image_R``, ``(B, h, w, 3)`` float32 RGB in [0, 1], as
 :func:`mrsal.inference.levels.scaled_levels` scales it, and ``size``, the height and width of the maps in pixels, ``(2,)``
-int64. Its outputs are ``map``, ``(B, height, width)`` float32, the density divided by its maximum, and ``log_density``, of
-the same shape.
+int64. Its outputs are ``map``, ``(B, height, width)`` float32, the density divided by its maximum; ``log_density``, of
+the same shape; and ``log_sum``, ``(B,)`` float32, by which the scores of the network are higher than the log-density.
 """
 
 from typing import Any
@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from mrsal.inference.levels import level_shape
-from mrsal.model import ImprovedNetwork
+from mrsal.model import ImprovedNetwork, normalised
 
 DOCUMENTATION = (
     "image_R: (batch, h, w, 3) float32 RGB in [0, 1], the image scaled so that its longer side has R pixels and the other as "
     "many as keep the aspect ratio, rounded to a multiple of 32, bicubic and antialiased. size: (2,) int64, height and width "
-    "of the maps. log_density: (batch, height, width) float32, whose exponentials sum to 1. map: these over their maximum."
+    "of the maps. log_density: (batch, height, width) float32, whose exponentials sum to 1. map: these over their maximum. "
+    "log_sum: (batch,) float32; log_density + log_sum can be compared between images of one size, such as parts of a page."
 )
 _LARGEST = 300  # sides of a scaled image, in multiples of 32
 _AXES = ((1, "rows"), (2, "columns"))  # of a scaled image, whose lengths are free
@@ -37,10 +38,12 @@ class ScaledLevelsNetwork(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, levels: list[Tensor], size: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, levels: list[Tensor], size: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         height, width = size.tolist()
-        log_density = self.network.from_levels([level.permute(0, 3, 1, 2) for level in levels], (height, width))
-        return torch.exp(log_density - log_density.amax(dim=(1, 2), keepdim=True)), log_density
+        scores = self.network.scores([level.permute(0, 3, 1, 2) for level in levels], (height, width))
+        log_density = normalised(scores)
+        map_ = torch.exp(log_density - log_density.amax(dim=(1, 2), keepdim=True))
+        return map_, log_density, scores[:, 0, 0] - log_density[:, 0, 0]
 
 
 def export_arguments(network: ImprovedNetwork) -> dict[str, Any]:
@@ -58,6 +61,6 @@ def export_arguments(network: ImprovedNetwork) -> dict[str, Any]:
         "model": ScaledLevelsNetwork(network).eval(),
         "args": (levels, torch.tensor(_EXAMPLE)),
         "input_names": [*(f"image_{longer}" for longer in resolutions), "size"],
-        "output_names": ["map", "log_density"],
+        "output_names": ["map", "log_density", "log_sum"],
         "dynamic_shapes": (free, None),
     }

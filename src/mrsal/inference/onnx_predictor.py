@@ -6,11 +6,11 @@ install onnxruntime-gpu in place of onnxruntime.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mrsal._extras import optional
 from mrsal.errors import DataError, FileError, InputError, first_line
@@ -18,17 +18,19 @@ from mrsal.images import resize
 from mrsal.inference.ignored_mode import ignore_mode
 from mrsal.inference.levels import scaled_levels
 from mrsal.inference.saliency_map import SaliencyMap
-from mrsal.inference.saliency_model import PreparedImage, SaliencyModel
+from mrsal.inference.saliency_model import PreparedImage
+from mrsal.inference.windows import WindowedModel, comparable_density
 from mrsal.model import IMPROVED
 
-FORMAT_VERSION = 2  # files of version 1 scaled the image themselves
+FORMAT_VERSION = 3  # files of version 1 scaled the image themselves; those of version 2 could not predict windows
 HEADER = "mrsal"
+PRIORS = "priors"  # in the header of the improved network: what its prior adds to rows and columns
 MODE = "fast"
 
 _PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
 
 
-class OnnxPredictor(SaliencyModel):
+class OnnxPredictor(WindowedModel):
     """A network ready to predict whole images, without torch.
 
     Mr-CNN predicts as :class:`mrsal.Predictor` does in its ``fast`` mode, the improved network as
@@ -94,7 +96,7 @@ class OnnxPredictor(SaliencyModel):
         except Exception as error:  # the errors of onnxruntime have no common base
             reason = first_line(error)
             raise DataError(f"{path} is damaged, or not an ONNX file that onnxruntime can run: {reason}") from error
-        architecture, self.config = _header(path, self._session.get_modelmeta().custom_metadata_map)
+        architecture, self.config, self._priors = _header(path, self._session.get_modelmeta().custom_metadata_map)
         self._is_improved = architecture == IMPROVED
         if self._is_improved:
             self.mode, self.modes, self.gives_density = "", (), True
@@ -112,18 +114,22 @@ class OnnxPredictor(SaliencyModel):
             _check_mode(mode)
         return self
 
-    def prepare(self, image: object, *, name: str = "") -> PreparedImage:
-        prepared = super().prepare(image, name=name)
+    def _scaled(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray]:
+        size = {"size": np.array(pixels.shape[:2])}
         if self._is_improved:
             resolutions = self.config["resolutions"]
-            levels = scaled_levels(prepared.pixels, resolutions)
-            inputs = {f"image_{r}": level[None] for r, level in zip(resolutions, levels, strict=True)}
-            return replace(prepared, network_input={**inputs, "size": np.array(prepared.shape)})
-        scaled = {input_: resize(prepared.pixels, side, side)[None] for input_, side in self._sides.items()}
-        return replace(prepared, network_input=scaled | {"size": np.array(prepared.shape)})
+            levels = scaled_levels(pixels, resolutions)
+            return {f"image_{r}": level[None] for r, level in zip(resolutions, levels, strict=True)} | size
+        return {input_: resize(pixels, side, side)[None] for input_, side in self._sides.items()} | size
 
-    def predict_prepared(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
+    def _predict_whole(self, images: Sequence[PreparedImage]) -> list[SaliencyMap]:
         return [self._predict_one(image) for image in images]
+
+    def _comparable_values(self, inputs: Sequence[dict[str, NDArray]], shape: tuple[int, int]) -> list[NDArray]:
+        if not self._is_improved:
+            return [self._session.run(["map"], input_)[0][0] for input_ in inputs]
+        results = (self._session.run(["log_density", "log_sum"], input_) for input_ in inputs)
+        return [comparable_density(log_density[0] + log_sum[0], self._priors) for log_density, log_sum in results]
 
     def _predict_one(self, image: PreparedImage) -> SaliencyMap:
         outputs = ["map", "log_density"] if self._is_improved else ["map"]
@@ -155,11 +161,12 @@ def _providers(onnxruntime: Any, device: str) -> list[str]:
     return _PROVIDERS["cuda" if has_gpu and device != "cpu" else "cpu"]
 
 
-def _header(path: Path, metadata: dict[str, str]) -> tuple[str, dict[str, Any]]:
-    """Architecture (empty for Mr-CNN) and configuration."""
+def _header(path: Path, metadata: dict[str, str]) -> tuple[str, dict[str, Any], list[list[float]]]:
+    """Architecture (empty for Mr-CNN), configuration, and the prior of rows and columns (empty for Mr-CNN)."""
     try:
         header = json.loads(metadata[HEADER])
         version, architecture, config = int(header["version"]), header.get("architecture", ""), dict(header["config"])
+        priors = [list(map(float, prior)) for prior in header.get(PRIORS, [])]
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} was not written by mrsal export; its metadata do not describe a network") from error
     if version > FORMAT_VERSION:
@@ -170,4 +177,4 @@ def _header(path: Path, metadata: dict[str, str]) -> tuple[str, dict[str, Any]]:
         raise DataError(
             f"{path} holds a network of the architecture {architecture!r}; upgrade with: pip install -U mrsal"
         )
-    return architecture, config
+    return architecture, config, priors

@@ -10,6 +10,7 @@ from mrsal.model import DEFAULT_MODEL, DeviceOptions, Mode
 from mrsal.options import Option, check
 
 Format = Literal["npy", "png", "overlay"]
+Pages = Literal["first", "all"]
 Runtime = Literal["auto", "torch", "onnx"]
 
 AdjustmentFile = Annotated[
@@ -62,8 +63,8 @@ class PredictOptions(Look, RayOptions, DeviceOptions):
     paths: Annotated[
         Sequence[str],
         Option(
-            "Images, videos, folders, quoted patterns ('photos/*.jpg'), lists of them (@list.txt), Parquet tables of "
-            "paths, and .tar files of images (WebDataset).",
+            "Images, PDF documents, videos, folders, quoted patterns ('photos/*.jpg'), lists of them (@list.txt), Parquet "
+            "tables of paths, and .tar files of images (WebDataset).",
             argument=True,
         ),
     ]
@@ -88,6 +89,10 @@ class PredictOptions(Look, RayOptions, DeviceOptions):
         ),
     ] = None
     recursive: Annotated[bool, Option("Include subfolders.")] = False
+    pages: Annotated[
+        Pages,
+        Option("all: predict each page of a PDF or TIFF, and each frame of a GIF or WebP; first: only the first one."),
+    ] = "first"
     smoothing: Annotated[
         float, Option("Videos: time constant of the smoothing in seconds; 0: no smoothing.", minimum=0)
     ] = 0.0

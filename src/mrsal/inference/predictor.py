@@ -4,7 +4,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -98,11 +98,13 @@ class Predictor(NetworkModel):
 
     def prepare(self, image: object, *, name: str = "") -> PreparedImage:
         """Read and scale an image; an image of an archive is scaled already."""
-        prepared = super().prepare(image, name=name)
         if isinstance(image, ArchiveImage):
-            return replace(prepared, network_input=(image.pyramid, image.grid))
-        pyramid = Pyramid.from_image(prepared.pixels)
-        return replace(prepared, network_input=(pyramid, Grid.cells(prepared.shape)))
+            return PreparedImage(name, image.shape, cache(image.read), network_input=(image.pyramid, image.grid))
+        return super().prepare(image, name=name)
+
+    def _scaled(self, pixels: NDArray[np.uint8]) -> tuple[Pyramid, Grid]:
+        pyramid = Pyramid.from_image(pixels)
+        return pyramid, Grid.cells(pyramid.shape)
 
     def _batch_key(self, image: PreparedImage) -> object:
         """The kind of the values, and the centres in the scaled images.
@@ -118,6 +120,12 @@ class Predictor(NetworkModel):
         for pyramid in pyramids:
             self._check_range(pyramid)
         return [image.map(values) for image, values in zip(images, self._maps(pyramids, grids), strict=True)]
+
+    def _comparable_values(
+        self, inputs: Sequence[tuple[Pyramid, Grid]], shape: tuple[int, int]
+    ) -> list[NDArray[np.float32]]:
+        pyramids, grids = zip(*inputs, strict=True)
+        return self._maps(pyramids, grids)
 
     def grid_map(self, pyramid: Pyramid, grid: Grid) -> NDArray[np.float32]:
         """The map of an image that is already scaled, computed on any grid: ``(H, W)`` float32 in [0, 1]."""

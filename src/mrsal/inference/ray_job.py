@@ -22,13 +22,13 @@ from mrsal.files import atomic_path, make_folder
 from mrsal.inference.adjustment import Adjustment, with_adjustment
 from mrsal.inference.executor import TRIES
 from mrsal.inference.inputs import InputFile, list_inputs
-from mrsal.inference.job import Summary, predict_inputs
+from mrsal.inference.job import Summary, log_notes, predict_inputs
 from mrsal.inference.options import PredictOptions
 from mrsal.inference.overlay import Heat
 from mrsal.inference.predictor import load_model
 from mrsal.inference.ray_pool import import_ray, on_ray
 from mrsal.inference.saliency_model import SaliencyModel
-from mrsal.inference.shards import Manifest, Shards, cut_into_shards
+from mrsal.inference.shards import Manifest, ShardResults, Shards, cut_into_shards
 from mrsal.model import Network, everywhere, load_network
 from mrsal.progress import progress_bar
 
@@ -37,8 +37,8 @@ log = logging.getLogger("mrsal")
 FAILURES = "failed.txt"
 
 # the options that results depend on
-_DECISIVE = ("precision", "mode", "opacity", "colormap", "smoothing", "every")
-_SHOWN = 20  # failures that are logged; the file has all of them
+_DECISIVE = ("precision", "mode", "opacity", "colormap", "smoothing", "every", "pages")
+_SHOWN = 20  # failures and notes that are logged; the file has all failures
 
 
 def predict_on_ray(options: PredictOptions, *, console: Console) -> Summary:
@@ -52,8 +52,9 @@ def predict_on_ray(options: PredictOptions, *, console: Console) -> Summary:
     Returns
     -------
     Summary
-        ``skipped`` includes the inputs of shards that an earlier run finished. The file ``failed.txt`` in the output folder
-        lists the inputs that failed, with the reasons; it can be given as a list of inputs.
+        That of :func:`mrsal.inference.predict_job`, with absolute paths. ``skipped`` includes the inputs of shards that an
+        earlier run finished. The file ``failed.txt`` in the output folder lists the inputs that failed, with the reasons; it
+        can be given as a list of inputs.
 
     Raises
     ------
@@ -78,18 +79,27 @@ def predict_on_ray(options: PredictOptions, *, console: Console) -> Summary:
     }
     if adjustment:
         settings["adjustment"] = adjustment.to_dict()
-    failed = 0  # paths that cannot be used
+    failures: list[str] = []
 
     def report(error: MrsalError) -> None:
-        nonlocal failed
-        failed += 1
+        failures.append(str(error))
         log.error("skipped: %s", error)
 
     inputs = list_inputs(options.paths, report, recursive=options.recursive, out=out, column=options.column)
-    shards = cut_into_shards(inputs, out, settings, size=options.shard_size, nested=options.nested, fresh=options.fresh)
-    summary = Summary(skipped=shards.finished, failed=failed)
+    shards = cut_into_shards(
+        inputs,
+        out,
+        settings,
+        size=options.shard_size,
+        nested=options.nested,
+        fresh=options.fresh,
+        pages=options.pages,
+    )
+    unusable = len(failures)  # paths; the workers do not see them
+    results = ShardResults(shards, options)
+    summary = Summary(skipped=shards.finished, failed=unusable, results=results, failures=failures)
     if not shards.todo:
-        log.info("0 of %d inputs written to %s, %d existed already", shards.finished + failed, out, shards.finished)
+        summary.log_totals(out)
         return summary
     job = _PredictShards(
         shards=replace(shards, todo=[]),
@@ -107,21 +117,19 @@ def predict_on_ray(options: PredictOptions, *, console: Console) -> Summary:
         start = time.monotonic()
         with (
             atomic_path(out / FAILURES) as temporary,
-            temporary.open("w", encoding="utf-8") as failures,
+            temporary.open("w", encoding="utf-8") as file,
             progress_bar(console) as bar,
         ):
             task = bar.add_task("predicting", total=len(shards.todo), note="shards")
             for _, manifest in execute(job, shards.todo):
-                summary = _add(summary, manifest, failures.write)
+                summary = _add(summary, manifest, file.write)
                 rate = summary.done / (time.monotonic() - start)
                 bar.update(task, advance=1, note=f"shards, {rate:.1f} inputs/s")
     seconds = time.monotonic() - start
-    total = summary.done + summary.skipped + summary.failed
-    already = f", {summary.skipped} existed already" if summary.skipped else ""
-    log.info("%d of %d inputs written to %s%s", summary.done, total, out, already)
+    summary.log_totals(out)
     log.info("%.1f inputs/s: %.1f s, including the start of the workers", summary.done / seconds, seconds)
-    if summary.failed > failed:
-        log.error("%d inputs failed; %s lists them, with the reasons", summary.failed - failed, out / FAILURES)
+    if summary.failed > unusable:
+        log.error("%d inputs failed; %s lists them, with the reasons", summary.failed - unusable, out / FAILURES)
     return summary
 
 
@@ -170,22 +178,29 @@ class _PredictShards:
         out, failed = self.shards.out, []
         inputs: list[InputFile] = []
         for file in files:
-            inputs += file.images(lambda error, file=file: failed.append(_failure(file, error)))  # type: ignore[misc]
+            inputs += file.images(
+                lambda error, file=file: failed.append(_failure(file, error)),  # type: ignore[misc]
+                pages=self.options.pages,
+            )
         failed_before = {name for name, *_ in before.failed} if before else set()
-        if any(file.is_tar and str(file.name) in failed_before for file in files):
-            before = None  # a tar that was damaged may contain more images by now
+        if any((file.is_tar or file.has_pages) and str(file.name) in failed_before for file in files):
+            before = None  # a tar or a document that was damaged may contain more images by now
         if before:
             inputs = [file for file in inputs if str(file.name) in failed_before]
         todo = [file for file in inputs if not (self.options.skip_existing and file.is_done(out, self.options.format))]
-        done = 0
+        done, damaged, notes = 0, [], []
         with progress_bar(Console(quiet=True)) as bar:
-            for file, error in predict_inputs(todo, self.predictor, self.options, bar=bar):
-                if error:
-                    failed.append(_failure(file, error))
+            for file, outcome in predict_inputs(todo, self.predictor, self.options, bar=bar):
+                if outcome.error:
+                    failed.append(_failure(file, outcome.error))
                 else:
                     done += 1
+                if outcome.damage:
+                    damaged.append((str(file), outcome.damage))
+                if outcome.notes:
+                    notes.append((str(file), outcome.notes))
         skipped = len(inputs) - len(todo) + (before.done + before.skipped if before else 0)
-        return Manifest(fingerprint, self.run, done, skipped, tuple(failed))
+        return Manifest(fingerprint, self.run, done, skipped, tuple(failed), tuple(damaged), tuple(notes))
 
     def _failed(self, files: list[InputFile], reason: str) -> Manifest:
         return Manifest("", self.run, failed=tuple(_failure(file, reason) for file in files))
@@ -198,12 +213,25 @@ def _failure(file: InputFile, reason: MrsalError | str) -> tuple[str, str, str]:
 def _add(summary: Summary, manifest: Manifest, write: Callable[[str], object]) -> Summary:
     """Add a shard to the summary, and write and log what failed in it."""
     for i, (_, path, reason) in enumerate(manifest.failed):
-        reason = " ".join(reason.split())
-        write(f"# {reason}\n{path}\n".encode(errors="backslashreplace").decode())
+        line = " ".join(reason.split())
+        write(f"# {line}\n{path}\n".encode(errors="backslashreplace").decode())
         if summary.failed + i < _SHOWN:
-            log.error("failed: %s: %s", path, reason)
-    return Summary(
-        summary.done + manifest.done, summary.skipped + manifest.skipped, summary.failed + len(manifest.failed)
+            log.error("failed: %s: %s", path, line)
+        summary.failures.append(reason if path in reason else f"{path}: {reason}")
+    for i, (_, damage) in enumerate(manifest.damaged):
+        summary.failures.append(damage)
+        if summary.damaged + i < _SHOWN:
+            log.error("%s", damage)
+    for file, notes in manifest.notes:
+        if len(summary.notes) < _SHOWN:
+            log_notes(file, notes)
+        summary.notes[file] = list(notes)
+    return replace(
+        summary,
+        done=summary.done + manifest.done,
+        skipped=summary.skipped + manifest.skipped,
+        failed=summary.failed + len(manifest.failed),
+        damaged=summary.damaged + len(manifest.damaged),
     )
 
 

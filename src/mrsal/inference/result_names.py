@@ -1,6 +1,7 @@
 """Give each input a name for its results, so that no two inputs have the same name, for any number of inputs."""
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -10,6 +11,7 @@ from typing import TypeVar
 from mrsal.errors import InputError
 
 TAR = ".tar"
+_PAGE = re.compile(r"(.+)_page\d+")
 
 AnyPath = TypeVar("AnyPath", bound=PurePath)
 
@@ -24,8 +26,23 @@ def with_suffix(name: AnyPath, path: PurePath) -> AnyPath:
     return name.with_name(f"{name.name}_{path.suffix[1:].lower()}")
 
 
+def of_page(name: AnyPath, page: int) -> AnyPath:
+    """The name for a page of a file of this name: ``a`` for the first, then ``a_page2`` and so on."""
+    return name if page == 1 else name.with_name(f"{name.name}_page{page}")
+
+
+def whole(name: str) -> str | None:
+    """``a`` for a name such as ``a_page2``, which :func:`of_page` may give to a page of the file ``a``; otherwise None."""
+    match = _PAGE.fullmatch(name)
+    return match and match[1]
+
+
 def tell_apart(
-    inputs: Iterable[tuple[Path, Path]], real_path: Callable[[Path], str], *, in_order: bool = True
+    inputs: Iterable[tuple[Path, Path]],
+    real_path: Callable[[Path], str],
+    *,
+    in_order: bool = True,
+    paged: tuple[str, ...] = (),
 ) -> Iterator[tuple[Path, Path]]:
     """Give each input a name of its own, and leave out repeated inputs.
 
@@ -41,6 +58,9 @@ def tell_apart(
         Function from a path to the text that identifies a file, such as the path without links.
     in_order : bool
         Whether to keep the order of ``inputs``; otherwise inputs are ordered by ``real_path``.
+    paged : tuple of str
+        The suffixes of files of which each page will have a result, named as by :func:`of_page`. A file called ``a_page2.png``
+        keeps its suffix if there is also an ``a.pdf`` with pages.
 
     Yields
     ------
@@ -53,7 +73,13 @@ def tell_apart(
     """
     with closing(sqlite3.connect("")) as db:  # an empty name is a database that exists as long as the connection
         db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE;")
-        for function, arguments in ((_by_folder, 4), (_by_suffix, 4), (_fold, 1), (_parent, 1)):
+        for function, arguments in (
+            (_by_folder, 4),
+            (_by_suffix, 4),
+            (_fold, 1),
+            (_parent, 1),
+            (_whole, 1),
+        ):
             db.create_function(function.__name__, arguments, function, deterministic=True)
         # blobs, since file names may not be valid text; they are sorted by byte on every machine
         db.execute("CREATE TABLE input (n INTEGER PRIMARY KEY, path BLOB, real BLOB, name BLOB, key BLOB)")
@@ -77,6 +103,15 @@ def tell_apart(
             )
             db.execute("UPDATE input SET key = _fold(name) WHERE key IN (SELECT key FROM clash)")
             db.execute("DROP TABLE clash")
+        if paged:
+            db.create_function(
+                "_has_pages", 1, lambda real: os.fsdecode(real).lower().endswith(paged), deterministic=True
+            )
+            db.execute("CREATE INDEX by_name ON input (key)")
+            db.execute(
+                "UPDATE input SET name = _by_suffix(name, real, '', ''), key = _fold(_by_suffix(name, real, '', '')) "
+                "WHERE EXISTS (SELECT 1 FROM input AS whole WHERE whole.key = _whole(input.key) AND _has_pages(whole.real))"
+            )
         rest = db.execute("SELECT name, path FROM input GROUP BY key HAVING COUNT(*) > 1 LIMIT 1").fetchone()
         if rest:
             name, path = map(os.fsdecode, rest)
@@ -91,6 +126,11 @@ def _fold(name: bytes) -> bytes:
 
 def _parent(real: bytes) -> bytes:
     return os.path.dirname(real)  # noqa: PTH120 - bytes
+
+
+def _whole(key: bytes) -> bytes | None:
+    name = whole(os.fsdecode(key))
+    return None if name is None else os.fsencode(name)
 
 
 def _by_folder(name: bytes, real: bytes, low: bytes, high: bytes) -> bytes:

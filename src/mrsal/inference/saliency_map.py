@@ -30,6 +30,8 @@ class SaliencyMap:
         The image, ``(H, W, 3)`` uint8 RGB, or a function that returns it and is called when the image is needed.
     log_density : array, optional
         ``(H, W)``: the logarithm of the density, from a model that predicts it. None: the density is ``values`` over their sum.
+    windows : int
+        The number of windows in which the image was predicted; 1: as a whole.
     """
 
     def __init__(
@@ -38,14 +40,21 @@ class SaliencyMap:
         image: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]],
         *,
         log_density: NDArray | None = None,
+        windows: int = 1,
     ) -> None:
         self.values = values
+        self.windows = windows
         self.log_density = log_density
         self._image = image
 
     def __getstate__(self) -> dict[str, Any]:
         """With the image itself, since a function that reads it may not be known in another process."""
-        return {"values": self.values, "log_density": self.log_density, "_image": self.image}
+        return {
+            "values": self.values,
+            "log_density": self.log_density,
+            "windows": self.windows,
+            "_image": self.image,
+        }
 
     def __repr__(self) -> str:
         height, width = self.values.shape
@@ -55,6 +64,12 @@ class SaliencyMap:
     def image(self) -> NDArray[np.uint8]:
         """The image: ``(H, W, 3)`` uint8 RGB."""
         return self._image() if callable(self._image) else self._image
+
+    def note(self) -> str:
+        """Say that the image was predicted in windows; empty if it was predicted as a whole."""
+        if self.windows == 1:
+            return ""
+        return f"predicted in {self.windows} windows, since one side is much longer than the other"
 
     @cached_property
     def density(self) -> NDArray[np.float64]:

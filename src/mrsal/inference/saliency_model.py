@@ -52,7 +52,7 @@ class PreparedImage:
         """The pixels: ``(H, W, 3)`` uint8."""
         return self.read()
 
-    def map(self, values: NDArray, *, log_density: NDArray | None = None) -> SaliencyMap:
+    def map(self, values: NDArray, *, log_density: NDArray | None = None, windows: int = 1) -> SaliencyMap:
         """A saliency map of this image; parameters as for :class:`SaliencyMap`.
 
         Raises
@@ -62,7 +62,7 @@ class PreparedImage:
         """
         if np.shape(values) != self.shape:
             raise InputError(f"{self.name or 'the image'}: expected a map of {self.shape}, got {np.shape(values)}")
-        return SaliencyMap(values, self.read, log_density=log_density)
+        return SaliencyMap(values, self.read, log_density=log_density, windows=windows)
 
 
 class SaliencyModel(ABC):

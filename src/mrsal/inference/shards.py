@@ -14,16 +14,17 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_path, write_text
+from mrsal.images import PAGED
 from mrsal.inference.inputs import InputFile
-from mrsal.inference.options import PredictOptions
+from mrsal.inference.options import Pages, PredictOptions
 from mrsal.inference.result_names import TAR, tell_apart
 
 FOLDER = ".mrsal-shards"
@@ -43,6 +44,10 @@ class Manifest:
         The number of inputs predicted, and of inputs whose results existed.
     failed : tuple of (str, str, str)
         For each input that failed: the name of its results, its path, and the reason.
+    damaged : tuple of (str, str)
+        For each damaged video, of which the frames that can be decoded were predicted: its path, and what is wrong.
+    notes : tuple of (str, (str, ...))
+        For some inputs: the path, and what the user should know about the results.
     """
 
     fingerprint: str
@@ -50,6 +55,8 @@ class Manifest:
     done: int = 0
     skipped: int = 0
     failed: tuple[tuple[str, str, str], ...] = ()
+    damaged: tuple[tuple[str, str], ...] = ()
+    notes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,12 +73,15 @@ class Shards:
         The numbers of the shards that are not finished.
     finished : int
         The number of inputs in shards that were finished earlier.
+    count : int
+        The number of all shards.
     """
 
     out: Path
     settings: dict[str, Any]
     todo: list[int] = field(default_factory=list)
     finished: int = 0
+    count: int = 0
 
     def inputs(self, shard: int) -> tuple[list[InputFile], str]:
         """The inputs of a shard, and the fingerprint of these and of the settings."""
@@ -88,7 +98,12 @@ class Shards:
         try:
             values = json.loads((self._folder / "done" / f"{shard:08}.json").read_text(encoding="utf-8"))
             manifest = Manifest(
-                **values | {"failed": tuple((name, path, reason) for name, path, reason in values["failed"])}
+                **values
+                | {
+                    "failed": tuple((name, path, reason) for name, path, reason in values["failed"]),
+                    "damaged": tuple((path, what) for path, what in values["damaged"]),
+                    "notes": tuple((path, tuple(notes)) for path, notes in values["notes"]),
+                }
             )
         except (OSError, ValueError, TypeError, KeyError):  # missing, or written by another version
             return None
@@ -111,6 +126,45 @@ class Shards:
         return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode() + b"\n" + content).hexdigest()
 
 
+class ShardResults(Mapping[str, dict[str, str]]):
+    """The paths of the results of finished shards in each format, by input. They are read when they are first looked at.
+
+    Parameters
+    ----------
+    shards : Shards
+        The shards of a run.
+    options : PredictOptions
+        The options of the run.
+    """
+
+    def __init__(self, shards: Shards, options: PredictOptions) -> None:
+        self._shards, self._options = shards, options
+
+    @cached_property
+    def _results(self) -> dict[str, dict[str, str]]:
+        results = {}
+        for shard in range(self._shards.count):
+            files, fingerprint = self._shards.inputs(shard)
+            manifest = self._shards.manifest(shard, fingerprint)
+            if manifest is None:
+                continue
+            failed = {name for name, *_ in manifest.failed}
+            for file in files:
+                for image in file.images(lambda _: None, pages=self._options.pages):
+                    if str(image.name) not in failed:
+                        results[str(image)] = image.result_texts(self._shards.out, self._options.format)
+        return results
+
+    def __getitem__(self, key: str) -> dict[str, str]:
+        return self._results[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._results)
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+
 def cut_into_shards(
     inputs: Iterable[InputFile],
     out: Path,
@@ -119,6 +173,7 @@ def cut_into_shards(
     size: int = PredictOptions.shard_size,
     nested: bool = False,
     fresh: bool = False,
+    pages: Pages = PredictOptions.pages,
 ) -> Shards:
     """Cut inputs into shards and write their lists; each ``.tar`` becomes a shard of its own.
 
@@ -137,6 +192,8 @@ def cut_into_shards(
         Whether to spread results over 256 folders, ``00`` to ``ff``, by a hash of their names.
     fresh : bool
         Whether to repeat what an earlier run finished.
+    pages : str
+        As for :func:`mrsal.inference.inputs.find_inputs`.
 
     Returns
     -------
@@ -156,8 +213,9 @@ def cut_into_shards(
     settings_file = out / FOLDER / "run.json"
     if settings_file.exists():
         _refuse_other_settings(settings_file, shards.settings)
-    todo, finished = [], 0
-    for shard, rows in enumerate(_cut(_named(inputs, out), size, nested)):
+    todo, finished, count = [], 0, 0
+    for shard, rows in enumerate(_cut(_named(inputs, out, pages), size, nested)):
+        count += 1
         content = "".join(json.dumps(row) + "\n" for row in rows).encode()
         manifest = shards.manifest(shard, shards.fingerprint(content))
         if manifest and not manifest.failed:
@@ -168,7 +226,7 @@ def cut_into_shards(
             temporary.write_bytes(content)
     if todo:
         write_text(settings_file, json.dumps(shards.settings, indent=1))
-    return replace(shards, todo=todo, finished=finished)
+    return replace(shards, todo=todo, finished=finished, count=count)
 
 
 def _refuse_other_settings(path: Path, settings: dict[str, Any]) -> None:
@@ -202,7 +260,7 @@ def _cut(rows: Iterable[tuple[str, str]], size: int, nested: bool) -> Iterator[l
         yield shard
 
 
-def _named(inputs: Iterable[InputFile], out: Path) -> Iterator[tuple[str, str]]:
+def _named(inputs: Iterable[InputFile], out: Path, pages: Pages) -> Iterator[tuple[str, str]]:
     """The paths, in which links to folders are resolved, and the names of the results, ordered by path, without repetition."""
     out_folder = out.resolve()
 
@@ -218,5 +276,5 @@ def _named(inputs: Iterable[InputFile], out: Path) -> Iterator[tuple[str, str]]:
         return os.path.join(resolved(folder), file)  # noqa: PTH118 - faster than Path
 
     pairs = ((file.path, file.name) for file in inputs)
-    for path, name in tell_apart(pairs, real_path, in_order=False):
+    for path, name in tell_apart(pairs, real_path, in_order=False, paged=PAGED if pages == "all" else ()):
         yield real_path(path), str(name)

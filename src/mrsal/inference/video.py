@@ -84,7 +84,7 @@ def predict_video(
     Parameters
     ----------
     path : str or Path
-        Any video that FFmpeg can read. Its rotation is applied, and a variable frame rate is kept.
+        Any video that FFmpeg can read. It is turned or mirrored as its display matrix says, and a variable frame rate is kept.
     out : path, or several
         The results, whose suffixes decide the format. ``.mp4``: the video with a heatmap (H.264, 4:2:0, with the time stamps of
         the frames, the sound if MP4 supports it, and sizes padded to even numbers). ``.npy``: the maps, ``(T, 50, 50)`` float16
@@ -276,7 +276,7 @@ class _Video(AbstractContextManager["_Video"]):
             image = raw.reformat(
                 shape[1], shape[0], "rgb24", src_colorspace="ITU709" if untagged_hd else None
             ).to_ndarray()
-            image = np.ascontiguousarray(np.rot90(image, round(raw.rotation / 90)))
+            image = np.ascontiguousarray(_upright(image, raw.side_data.get("DISPLAYMATRIX")))
             yield _Frame(image, pts, raw.duration or step, float(pts * self.time_base))
 
     def _decoded(self) -> Iterator[Any]:
@@ -304,6 +304,20 @@ class _Video(AbstractContextManager["_Video"]):
     def note(self, time: float, what: str) -> None:
         """Remember the first damage."""
         self.damage = self.damage or f"damaged at {time:.1f} s: {what}"
+
+
+def _upright(image: NDArray[np.uint8], matrix: Any) -> NDArray[np.uint8]:
+    """Turn or mirror a frame by its display matrix, 36 bytes, to the nearest multiple of 90 degrees.
+
+    The matrix takes column p and row q to column ``a p + c q`` and row ``b p + d q``, up to a shift. A mirrored frame is not
+    a rotated one, but FFmpeg's angle of rotation, which PyAV gives, is 180 degrees for both.
+    """
+    if matrix is None:
+        return image
+    a, b, _, c, d, *_ = np.frombuffer(bytes(matrix), np.int32).tolist()
+    if abs(a) < abs(b):
+        image, a, d = image.swapaxes(0, 1), c, b
+    return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
 
 
 def _writer(path: Path, source: _Video, heat: _Heat) -> AbstractContextManager[_Write]:

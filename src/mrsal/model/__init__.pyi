@@ -23,6 +23,7 @@ from .improved import (
     Stream as Stream,
     level_size as level_size,
     load_imagenet_weights as load_imagenet_weights,
+    normalised as normalised,
 )
 from .network import (
     RGB as RGB,

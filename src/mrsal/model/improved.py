@@ -9,6 +9,7 @@ Letters: B pictures, C channels, H and W the picture's sides, h and w those of a
 cells of the readout's grid. Reads no files except in :func:`load_imagenet_weights`, and prints nothing.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -318,8 +319,15 @@ class ImprovedNetwork(nn.Module):
 
     def from_levels(self, levels: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """As :meth:`forward`, from the resized pictures of :meth:`pyramid`, for an output of ``size`` (H, W)."""
+        return normalised(self.scores(levels, size))
+
+    def scores(self, levels: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """The log-density up to a constant, ``(B, H, W)``, from the resized pictures of :meth:`pyramid`.
+
+        The constant is the same for pictures of the same size, so their scores can be compared.
+        """
         grid = (levels[0].shape[-2] // self.config.cell, levels[0].shape[-1] // self.config.cell)
-        return self.from_features([self.stream(level) for level in levels], grid, size)
+        return self._scores([self.stream(level) for level in levels], grid, size, self.log_prior)
 
     def from_features(
         self,
@@ -333,6 +341,11 @@ class ImprovedNetwork(nn.Module):
 
         ``log_prior``, ``(64, 64)`` or ``(B, 64, 64)``, stands in for that of a picture of unknown origin.
         """
+        return normalised(self._scores(features, grid, size, self.log_prior if log_prior is None else log_prior))
+
+    def _scores(
+        self, features: Sequence[dict[int, Tensor]], grid: tuple[int, int], size: tuple[int, int], prior: Tensor
+    ) -> Tensor:
         H, W = size
         logits = self.readout(features, grid).float()  # (B, G rows, G columns)
         with torch.autocast(logits.device.type, enabled=False):
@@ -340,11 +353,22 @@ class ImprovedNetwork(nn.Module):
             rows = gaussian_resampling(grid[0], H, sigma)
             columns = gaussian_resampling(grid[1], W, sigma)
             x = resample(logits, rows, columns)  # (B, H, W)
-            prior = self.log_prior if log_prior is None else log_prior
             prior_rows = resampling(PRIOR_CELLS, H, device=x.device)
             prior_columns = resampling(PRIOR_CELLS, W, device=x.device)
-            x = x + self.prior_weight.float() * resample(prior.float(), prior_rows, prior_columns)
-            return x.flatten(1).log_softmax(dim=1).view(-1, H, W)
+            return x + self.prior_weight.float() * resample(prior.float(), prior_rows, prior_columns)
+
+    @torch.no_grad()
+    def prior_of_sides(self) -> tuple[list[float], list[float]]:
+        """What the prior adds to the scores of rows and of columns: logarithms of means, at 64 points along each side."""
+        prior = self.prior_weight.float() * self.log_prior.float()
+        rows, columns = (prior.logsumexp(dim) - math.log(PRIOR_CELLS) for dim in (1, 0))
+        return rows.tolist(), columns.tolist()
+
+
+def normalised(scores: Tensor) -> Tensor:
+    """The logarithm of a density that sums to 1 over each picture, ``(B, H, W)``, from scores of that shape."""
+    with torch.autocast(scores.device.type, enabled=False):
+        return scores.flatten(1).log_softmax(dim=1).view(scores.shape)
 
 
 def level_size(height: int, width: int, longer: int) -> tuple[int, int]:

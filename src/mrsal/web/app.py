@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mrsal._extras import optional
 from mrsal.aoi import compare_shares, read_areas
 from mrsal.errors import FileError, InputError, MrsalError
-from mrsal.images import EXTENSIONS
+from mrsal.images import EXTENSIONS, PDF
 from mrsal.web.address import addresses, bare, free_port
 from mrsal.web.options import ServeOptions
 from mrsal.web.session import Designs, Workspace, areas_of_rows, is_to_replace, rows_of_areas
@@ -127,7 +127,7 @@ def _images_tab(studio: Studio, model: Any, mode: Any) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
             files = gr.File(
-                file_count="multiple", file_types=[*EXTENSIONS], label="Images", height=140, elem_id="files"
+                file_count="multiple", file_types=[*EXTENSIONS, PDF], label="Images", height=140, elem_id="files"
             )
             chosen = gr.Dropdown([], label="Image shown", interactive=True, elem_id="chosen")
             show = gr.Radio(list(SHOWN), value=SHOWN[0], label="Show", elem_id="show")
@@ -162,7 +162,7 @@ def _images_tab(studio: Studio, model: Any, mode: Any) -> None:
             view(prediction, shares, _display(*settings), corner=workspace.corner),
             rows_of_areas(workspace.current),
             share_rows(shares),
-            f"**{_plain(workspace.chosen)}**, {width}x{height} pixels: {step}.",
+            f"**{_plain(workspace.chosen)}**, {width}x{height} pixels{_noted(prediction)}: {step}.",
         ]
 
     def on_files(paths: list[str] | None, workspace: Workspace, *settings: Any) -> list[Any]:
@@ -225,9 +225,12 @@ def _designs_tab(studio: Studio, model: Any, mode: Any) -> None:
         for letter in "AB":
             with gr.Column():
                 files.append(
-                    gr.File(file_types=[*EXTENSIONS], label=f"Design {letter}", height=140, elem_id=f"file_{letter}")
+                    gr.File(
+                        file_types=[*EXTENSIONS, PDF], label=f"Design {letter}", height=140, elem_id=f"file_{letter}"
+                    )
                 )
                 pictures.append(_picture(f"{letter}: click two opposite corners of an area", f"view_{letter}"))
+    status = gr.Markdown("", elem_id="status_AB")
     table = _table(DIFFERENCE_HEADINGS, "Share of the attention in each design", "differences")
     gr.Markdown(_INTERVAL)
     with gr.Row():
@@ -237,7 +240,7 @@ def _designs_tab(studio: Studio, model: Any, mode: Any) -> None:
                 boxes.append(_box_table(f"Areas of {letter} in pixels: edit, rename, add", f"areas_{letter}"))
     clear = gr.Button("Remove all areas", size="sm", elem_id="clear_AB")
     controls = [model, mode, same, opacity]
-    inputs, outputs = [state, *controls], [state, *pictures, *boxes, table]
+    inputs, outputs = [state, *controls], [state, *pictures, *boxes, table, status]
 
     def predicted(designs: Designs, model: str, mode: str) -> list[Prediction | None]:
         return [studio.predict(side.path, model, mode) if side.path else None for side in designs.sides]
@@ -256,7 +259,10 @@ def _designs_tab(studio: Studio, model: Any, mode: Any) -> None:
         # one model predicts both, so its calibration is the same
         calibration = next((prediction.calibration for prediction in predictions if prediction), None)
         differences = difference_rows(compare_shares(*shares, calibration=calibration)) if in_both else []
-        return [designs, *views, *rows, differences]
+        notes = [
+            f"Design {letter}{_noted(found)}." for letter, found in zip("AB", predictions, strict=True) if _noted(found)
+        ]
+        return [designs, *views, *rows, differences, "\n\n".join(notes)]
 
     def on_file(side: int) -> Callable[..., list[Any]]:
         def handle(path: str | None, designs: Designs, *settings: Any) -> list[Any]:
@@ -321,6 +327,11 @@ def _listen(
         concurrency_limit=1,
         **options,
     )
+
+
+def _noted(prediction: Prediction | None) -> str:
+    """What the visitor should know about a map, to be put after the name of the image."""
+    return "".join(f", {note}" for note in prediction.notes) if prediction else ""
 
 
 def _warn(complaints: list[str]) -> None:

@@ -30,7 +30,7 @@ from mrsal.aoi import (
     write_areas,
 )
 from mrsal.errors import InputError
-from mrsal.images import resize, save_jpeg
+from mrsal.images import first_page_note, resize, save_jpeg
 from mrsal.inference import BASELINES, SaliencyMap, ShareCalibration, colour_map, open_model
 from mrsal.model import BUNDLED
 from mrsal.web.options import UploadLimits
@@ -83,6 +83,8 @@ class Prediction:
         The size of ``small`` divided by that of ``full``, at most 1.
     calibration : ShareCalibration, optional
         The calibration of the model, if it has one.
+    notes : tuple of str
+        What the visitor should know about the map, such as that only the first page of a document was used.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Prediction:
     small: SaliencyMap
     factor: float
     calibration: ShareCalibration | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -175,15 +178,16 @@ class Studio:
         predicted = opened.with_mode(mode if mode in opened.modes else None).predict(pixels, name=path.name)
         full = SaliencyMap(predicted.unit_values, pixels, log_density=predicted.log_density)
         calibration = opened.calibration
+        notes = tuple(filter(None, (first_page_note(path), predicted.note())))
         height, width = full.values.shape
         factor = min(1.0, _LONGEST / max(height, width))
         size = max(1, round(width * factor)), max(1, round(height * factor))
         if factor == 1:
-            return Prediction(path.name, full, full, factor, calibration)
+            return Prediction(path.name, full, full, factor, calibration, notes)
         values = np.asarray(Image.fromarray(full.values).resize(size, Image.Resampling.BOX))
         log_density = None if full.log_density is None else np.log(values / values.sum())
         small = SaliencyMap(values, resize(pixels, size[1], size[0]), log_density=log_density)
-        return Prediction(path.name, full, small, factor, calibration)
+        return Prediction(path.name, full, small, factor, calibration, notes)
 
 
 def share_rows(shares: Iterable[AreaShare]) -> list[list[str]]:
