@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import random
-import re
 import resource
 import shutil
 import signal
@@ -51,14 +50,14 @@ PREDICT = "predict --format npy --out out --mode fast --device cpu"
 
 # what is damaged, and the commands that read it, in the folder with the first part of its name
 CASES: dict[str, tuple[str, ...]] = {
-    "native/archive.json": (f"{EVALUATE} . --split all", f"{TRAIN} ."),
+    "native/archive.json": (f"{EVALUATE} . --split all", f"{TRAIN} .", f"{EVALUATE} . --num_saved_images 1"),
     "native/samples.npy": (f"{TRAIN} .",),
     "native/originals.npy": (f"{EVALUATE} . --model_path spectral-residual",),
     "native/level_150.npy": (f"{TRAIN} .",),
     "native/fixations.npz": (f"{EVALUATE} . --split all",),
     "native/originals.bin": (f"{EVALUATE} . --model_path spectral-residual",),
     "historical/train_data.pth.tar": (f"{TRAIN} .",),
-    "historical/test_data.pth.tar": (f"{EVALUATE} .",),
+    "historical/test_data.pth.tar": (f"{EVALUATE} .", f"{EVALUATE} . --num_saved_images 1"),
     "historical/ALLFIXATIONMAPS/s3_fixMap.jpg": (f"{EVALUATE} .",),
     "csv/fixations.csv": (f"{PREPARE} .",),
     "csv/splits.csv": (f"{PREPARE} .",),
@@ -178,15 +177,23 @@ def _with_table(folder: Path, table: str) -> Path:
 def _write_boxes(folder: Path, size: tuple[int, int]) -> None:
     width, height = size
     boxes = {"a": [2, 3, 20, 10], "b": [30, 20, 15.5, 8]}
-    listed = [dict(zip(("name", "x", "y", "width", "height"), (name, *box), strict=True)) for name, box in boxes.items()]
+    listed = [
+        dict(zip(("name", "x", "y", "width", "height"), (name, *box), strict=True)) for name, box in boxes.items()
+    ]
     coco = {
         "images": [{"id": 7, "file_name": "image.png", "width": width, "height": height}],
-        "annotations": [{"id": i, "image_id": 7, "category_id": 2, "bbox": box} for i, box in enumerate(boxes.values())],
+        "annotations": [
+            {"id": i, "image_id": 7, "category_id": 2, "bbox": box} for i, box in enumerate(boxes.values())
+        ],
         "categories": [{"id": 2, "name": "face"}],
     }
     value = {"x": 10, "y": 20, "width": 50, "height": 25, "rotation": 0, "rectanglelabels": ["a"]}
     result = {"type": "rectanglelabels", "original_width": width, "original_height": height, "value": value}
-    task = {"id": 1, "annotations": [{"id": 1, "result": [result]}], "data": {"image": "/data/upload/8ed3b6a1-image.png"}}
+    task = {
+        "id": 1,
+        "annotations": [{"id": 1, "result": [result]}],
+        "data": {"image": "/data/upload/8ed3b6a1-image.png"},
+    }
     for name, content in (("plain", boxes), ("list", listed), ("coco", coco), ("label_studio", [task])):
         (folder / f"{name}.json").write_text(json.dumps(content))
 
@@ -195,13 +202,15 @@ def _write_models(root: Path) -> None:
     torch.manual_seed(0)
     network = model.MrCNN(tiny())
     for suffix in (".pth", ".safetensors"):
-        model.save_checkpoint(network, root / "checkpoints" / f"network{suffix}", about={"epoch": 1, "scores": {"CC": 0.5}})
+        model.save_checkpoint(
+            network, root / "checkpoints" / f"network{suffix}", about={"epoch": 1, "scores": {"CC": 0.5}}
+        )
     model.save_pretrained(network, root / "checkpoints" / "folder")
     model.save_checkpoint(tiny_improved(), root / "checkpoints" / "improved.safetensors", half=True)
-    common = dict(blur=0.02, centre_weight=0.5, centre=CentrePrior(0.5, 0.5, 0.2, 0.2, 0.1), data="d", images=3, fixations=9)
+    common = {"blur": 0.02, "centre_weight": 0.5, "centre": CentrePrior(0.5, 0.5, 0.2, 0.2, 0.1), "data": "d"}
+    common |= {"images": 3, "fixations": 9, "model": "", "exponent": 0.8, "gain_before": 0.1, "gain_after": 0.2}
     for name, curve in (("density", ()), ("map", tuple(np.linspace(0, 3, len(KNOTS))))):
-        kind = {"model": "", "curve": curve, "exponent": 0.8, "gain_before": 0.1, "gain_after": 0.2}
-        Adjustment(**common, **kind).save(root / "adjusted" / f"{name}.json")
+        Adjustment(**common, curve=curve).save(root / "adjusted" / f"{name}.json")
     shutil.copytree(root / "native", root / "resumed" / "archive")
     run_mrsal([*TRAIN.split(), str(root / "resumed" / "archive"), "--out_dir", str(root / "run")])
     (run,) = (root / "run" / "trained").iterdir()

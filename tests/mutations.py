@@ -88,7 +88,19 @@ def _add_tail(content: bytes, rng: random.Random) -> bytes:
     return content + rng.choice([rng.randbytes(100), bytes(100), content, b"\n"])
 
 
-_BYTES = (_flip, _flip, _cut_off, _remove, _repeat, _swap, _overwrite, _overwrite, _huge_number, _huge_number, _add_tail)
+_BYTES = (
+    _flip,
+    _flip,
+    _cut_off,
+    _remove,
+    _repeat,
+    _swap,
+    _overwrite,
+    _overwrite,
+    _huge_number,
+    _huge_number,
+    _add_tail,
+)
 
 
 def _number_in_text(content: bytes, rng: random.Random) -> bytes:
@@ -124,7 +136,9 @@ def _lines(content: bytes, rng: random.Random) -> bytes:
     elif change == 3:
         lines[i] = lines[i].replace(b",", rng.choice([b";", b"\t", b",,", b""]))
     elif change == 4:
-        lines[i] += rng.choice([b'"', b"'", b"\0", b"\r", "ä".encode("latin-1"), b"\xff\xfe", b",", b"\x1b[31m", b"x" * 200_000])
+        lines[i] += rng.choice(
+            [b'"', b"'", b"\0", b"\r", "ä".encode("latin-1"), b"\xff\xfe", b",", b"\x1b[31m", b"x" * 200_000]
+        )
     elif change == 5:
         lines = [line.lower() if i % 2 else line.upper() for line in lines]
     else:
@@ -231,7 +245,17 @@ def _npy_header(content: bytes, rng: random.Random) -> bytes:
     length = struct.unpack("<H", content[8:10])[0]
     header = content[10 : 10 + length].decode().rstrip()
     shape = rng.choice(
-        ["(10**12,)", "(1000000000000,)", "(-1,)", "()", "(0,)", "(2, 2)", "(1000000000, 1000000000)", "('a',)", "(1.5, 2)"]
+        [
+            "(10**12,)",
+            "(1000000000000,)",
+            "(-1,)",
+            "()",
+            "(0,)",
+            "(2, 2)",
+            "(1000000000, 1000000000)",
+            "('a',)",
+            "(1.5, 2)",
+        ]
     )
     kind = rng.choice(["'|O'", "'<f8'", "'<U1000000'", "'|V0'", "'<c16'", "[('a', '<f8')]", "'q'", "'>i8'", "'M8[s]'"])
     header = rng.choice(
@@ -288,7 +312,7 @@ def _other_tensor(old: Any, rng: random.Random) -> Any:
     if change == 5:
         return old[None] if rng.random() < 0.5 else old.reshape(-1)[: old.numel() // 2]
     if change == 6:
-        return old.reshape(-1)[:1].expand(10**rng.choice([6, 12]))
+        return old.reshape(-1)[:1].expand(10 ** rng.choice([6, 12]))
     if change == 7:
         return rng.choice([old.to_sparse() if old.dim() else old, old.to("meta")])
     return torch.zeros(rng.choice([(0,), (1,), (3, 0, 5), ()]))
@@ -321,7 +345,9 @@ def _hdf5_item(content: bytes, rng: random.Random) -> bytes:
             if rng.random() < 0.2:
                 del file.attrs[name]
             else:
-                value = rng.choice([0, -1, 10**9, 1.5, "x", "[", "[]", '["filenames"]', [1, 2], np.zeros(0), "9" * 5000])
+                value = rng.choice(
+                    [0, -1, 10**9, 1.5, "x", "[", "[]", '["filenames"]', [1, 2], np.zeros(0), "9" * 5000]
+                )
                 file.attrs[name] = np.bytes_(value) if isinstance(value, str) and rng.random() < 0.5 else value
             return _closed(file, memory)
         name = rng.choice(names)
@@ -360,7 +386,10 @@ def _parquet_column(content: bytes, rng: random.Random) -> bytes:
     name, rows = table.column_names[place], table.num_rows
     new = rng.choice(
         [
-            *(pyarrow.array([value] * rows) for value in (None, True, -1, 2**62, float("nan"), 1e308, "x", b"\xff", [1])),
+            *(
+                pyarrow.array([value] * rows)
+                for value in (None, True, -1, 2**62, float("nan"), 1e308, "x", b"\xff", [1])
+            ),
             pyarrow.array([{"a": 1}] * rows),
             pyarrow.array([10**12] * rows, pyarrow.timestamp("us")),
             pyarrow.array([str(value) for value in table.column(place).to_pylist()]),
