@@ -1,6 +1,6 @@
 """Run mrsal on files with one seeded change, and print a line of JSON for each run that did not end as it should.
 
-    python tests/mutated_commands.py native/archive.json:17          one run; the damaged file is kept
+    python tests/mutated_commands.py native/archive.json:17          one run
     python tests/mutated_commands.py native/archive.json:0-99        a hundred
 
 A case is a file below the folder of examples that :func:`write_examples` makes. Its runs share this process, whose memory is
@@ -90,6 +90,7 @@ CASES: dict[str, tuple[str, ...]] = {
     "embedded/stimuli.hdf5": ("prepare pysaliency --out out/archive --root .",),
     "submission/submission.hdf5": ("submit image.png --dry_run submission.hdf5",),
     "scores/one.csv": ("compare one.csv other.csv --resamples 100 --out out",),
+    "resumed/run/metrics.csv": (f"{EVALUATE} archive --model_path run/cnn_epoch_1.pth --mode fast",),
     "resumed/run/state.pt": (f"{TRAIN} archive --epochs 2 --resume run",),
 }
 WRITTEN = {"embedded": "images", "resumed": "run"}  # besides "out", the folder that the commands of a group write into
@@ -314,7 +315,7 @@ class Runner:
         kept = os.dup(1), os.dup(2)
         problem, status = None, -1
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        faulthandler.dump_traceback_later(3 * SECONDS, exit=True, file=sys.__stderr__)  # where no signal is heard
+        faulthandler.dump_traceback_later(3 * SECONDS, exit=True, file=kept[1])  # where no signal is heard
         signal.setitimer(signal.ITIMER_REAL, SECONDS)
         try:
             os.dup2(stream, 1), os.dup2(stream, 2)

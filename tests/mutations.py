@@ -33,7 +33,9 @@ TEXTS = (".csv", ".tsv", ".txt", ".jsonl")
 def mutated(path: Path, rng: random.Random) -> tuple[bytes, str]:
     """The content of a file with one change, and what the change is."""
     content, structured = path.read_bytes(), _BY_SUFFIX.get(path.suffix, ())
-    change = rng.choice(structured) if structured and rng.random() < 0.6 else rng.choice(_BYTES)
+    # the HDF5 library itself hangs or crashes on some files with wrong bytes inside (github.com/HDFGroup/hdf5/issues/1707)
+    unstructured = (_cut_off, _add_tail) if path.suffix == ".hdf5" else _BYTES
+    change = rng.choice(structured) if structured and rng.random() < 0.6 else rng.choice(unstructured)
     return change(content, rng), change.__name__.lstrip("_")
 
 
@@ -200,7 +202,7 @@ def _changed(tree: Any, rng: random.Random, values: Callable[[Any, random.Random
     elif change < 0.9 and isinstance(node, dict):
         node[rng.choice(["", "x", "../x", 1, str(key).upper()])] = node.pop(key)
     elif isinstance(node, list):
-        node += [node[key]] * rng.choice([1, 1000])
+        node += [node[key]] * rng.choice([1, 20])
     else:
         other = rng.choice(list(node))
         node[key], node[other] = node[other], node[key]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mrsal.errors import DataError, FileError, MrsalError, first_line
+from mrsal.errors import DataError, FileError, first_line
 
 
 @contextmanager
@@ -34,11 +34,11 @@ def decoding(path: str | Path, what: str, *, remedy: str) -> Iterator[None]:
     FileError
         If the file cannot be opened.
     DataError
-        If anything else is raised that is not an error of mrsal.
+        If anything else is raised. A ``DataError`` or ``FileError`` of the block itself stays as it is.
     """
     try:
         yield
-    except MrsalError:
+    except (DataError, FileError):
         raise
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
         raise FileError(f"cannot read {path}: {error.strerror}; {remedy}") from error

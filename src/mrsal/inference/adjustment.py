@@ -210,11 +210,8 @@ class Adjustment:
             )
         if values.pop(_VERSION_KEY) != VERSION:
             raise DataError(f"expected an adjustment of version {VERSION} in {path}, got another; update mrsal")
-        try:
-            with decoding(path, "an adjustment", remedy=_REMEDY):
-                return cls._from_json(values)
-        except InputError as error:
-            raise DataError(f"{path} is damaged: {error}; {_REMEDY}") from error
+        with decoding(path, "an adjustment", remedy=_REMEDY):
+            return cls._from_json(values)
 
     @classmethod
     def _from_json(cls, values: dict[str, Any]) -> Self:
@@ -222,10 +219,11 @@ class Adjustment:
         if not isinstance(values["curve"], list):
             raise InputError(f"expected a list as curve, got {values['curve']!r}")
         _check_keys(CentrePrior, values["centre"])
-        changed = {"curve": tuple(values["curve"]), "centre": CentrePrior(**values["centre"])}
+        changed = {"curve": tuple(map(_as_float, values["curve"])), "centre": CentrePrior(**_floats(values["centre"]))}
         if values["gain_before"] is None:
             changed["gain_before"] = math.nan
-        return cls(**{**values, **changed})
+        numbers_ = {field.name: values[field.name] for field in fields(cls) if field.type is float}
+        return cls(**{**values, **_floats(numbers_), **changed})
 
 
 class Adjusted(SaliencyModel):
@@ -361,6 +359,15 @@ def _check_numbers(numbers_of: CentrePrior | Adjustment, but: Sequence[str] = ()
             )
         if not is_right:
             raise InputError(f"expected another kind of value as {field.name}, got {value!r}")
+
+
+def _as_float(value: Any) -> Any:
+    """A whole number of JSON as a float, since NumPy cannot compute with those of more than 64 bits; others as they are."""
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _floats(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: _as_float(value) for name, value in values.items()}
 
 
 def _check_keys(kind: type, values: object) -> None:

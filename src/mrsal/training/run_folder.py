@@ -57,10 +57,10 @@ class History:
 
     def check(self) -> None:
         """Raise a ValueError if a value is none that a run leaves, since it may come from a damaged file."""
-        counts = (self.epoch, self.step, self.best_epoch or 0)
+        counts = (self.epoch, self.step, self.best_epoch or 0, *(row["epoch"] for row in self.rows))
         numbers = (*self.totals, self.seconds, self.best_score, *(value for row in self.rows for value in row.values()))
         if not all(isinstance(count, int) and count >= 0 for count in counts):
-            raise ValueError(f"epoch, step and best_epoch are {counts}")
+            raise ValueError(f"epoch, step, best_epoch and the epochs of the rows are {counts}")
         if len(self.totals) != 3 or not all(isinstance(number, float | int) for number in numbers):
             raise ValueError(f"totals are {self.totals}, or another value is no number")
         if not all(map(math.isfinite, (*self.totals, self.seconds))):
@@ -134,7 +134,9 @@ def restore(out: Path, method: Method, settings: dict[str, Any]) -> History:
         raise FileError(f"cannot resume the run: {path} does not exist; start a new run without --resume")
     state = load_safely(path)
     with decoding(path, "the state of a training run", remedy="start a new run without --resume"):
-        _check_settings(settings, state["config"])
+        before = dict(state["config"])
+    _check_settings(settings, before)
+    with decoding(path, "the state of a training run", remedy="start a new run without --resume"):
         method.network.load_state_dict(state["model"])
         _check_optimiser(method.optimiser, state["optimiser"])
         method.optimiser.load_state_dict(state["optimiser"])
@@ -156,8 +158,9 @@ def _check_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) ->
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     for number, values in state["state"].items():
         for name, value in values.items():
-            is_tensor = isinstance(value, torch.Tensor) and value.shape in ((), parameters[number].shape)
-            if value is not None and not (is_tensor and has_all_values(value)):
+            shape = () if name == "step" else parameters[number].shape
+            fits = isinstance(value, torch.Tensor) and value.shape == shape and has_all_values(value)
+            if value is not None and not fits:
                 raise ValueError(f"{name} of parameter {number} in the optimiser does not fit")
 
 

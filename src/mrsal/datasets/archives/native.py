@@ -286,7 +286,7 @@ class NativeArchive:
         M, K = len(self.names), len(self.maps)
         members, maps = np.concatenate([[], *self.splits.values()]), np.array(list(self.maps.values()))
         fits = (self.shapes > 0).all() and _within(members, 0, M) and _within(maps, M, M + K)
-        if not (fits and self.pixels_per_degree > 0):
+        if not (fits and 0 < self.pixels_per_degree < np.inf):
             raise DataError(f"{self.path / INDEX} has values that do not fit together; prepare the archive again")
         table = self.path / "samples.npy"
         stimulus, x, y, label = self.table.T
