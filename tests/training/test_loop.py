@@ -360,7 +360,7 @@ def test_a_damaged_state_is_refused(damage, tmp_path):
         lambda state: state["optimiser"]["state"].update({99: {"momentum_buffer": torch.zeros(1)}}),
         lambda state: state["optimiser"]["state"][0].update(momentum_buffer=torch.zeros(7)),
         lambda state: state["optimiser"]["state"][0].update(momentum_buffer="x"),
-        lambda state: state.update(config=[]),
+        lambda state: state.update(config=5),
     ],
 )
 def test_a_state_of_which_a_value_is_damaged_is_refused(damage, run, tmp_path):
