@@ -1,11 +1,11 @@
-"""Which Gaussian gives MIT1003's published density maps? Search its width and what happens at the border, and print a table.
+"""Which fixations and which Gaussian give MIT1003's published density maps? Search both, and print a table.
 
     python benchmarks/densities.py --root data/mit1003
 
-The fixations of ``fixations.csv`` are blurred for many standard deviations and for each rule below, with and without the first
-fixation of each trial, and compared with ``ALLFIXATIONMAPS/*_fixMap.jpg`` by their correlation. For each rule, the standard
-deviation is chosen on every other image with a published map, and the table is of the images between them. Without --root, the
-data set is in the folder MRSAL_DATA, or in ../shared/data beside the checkout.
+The fixations of ``fixations.csv`` are blurred with many standard deviations, for each selection of fixations and each rule for
+the border below, and compared with ``ALLFIXATIONMAPS/*_fixMap.jpg`` by their correlation. For each row of the table, the
+standard deviation is chosen on every other image with a published map, and the scores are of the images between them. Without
+--root, the data set is in the folder MRSAL_DATA, or in ../shared/data beside the checkout.
 
 Letters: N fixations, S pixels of a side.
 """
@@ -23,7 +23,7 @@ from mrsal.datasets import FixationDataset, Fixations
 from mrsal.evaluation.table_text import markdown_table
 from mrsal.images import read_grey
 
-SIGMAS = (*range(12, 22, 2), *range(22, 27), *range(28, 49, 4))  # pixels
+SIGMAS = (16, 20, 22, 23, 24, 25, 26, 27, 28, 32, 36, 40)  # pixels
 CUT_OFF = 8  # cycles in the padded image at which the authors' filter halves an amplitude
 
 Curves = NDArray[np.float64]
@@ -71,6 +71,19 @@ RULES: dict[str, Rule] = {
 }
 
 
+# the fixations of each trial that are taken: from this one up to, and without, that one
+SELECTIONS: dict[str, tuple[int, float]] = {
+    "all": (0, np.inf),
+    "all but the first": (1, np.inf),
+    "second to fourth": (1, 4),
+    "second to fifth": (1, 5),
+    "second to sixth": (1, 6),
+    "second to seventh": (1, 7),
+    "second to eighth": (1, 8),
+}
+FOR_EACH_RULE = ("all", "all but the first", "second to sixth")
+
+
 def padded(longer: int) -> int:
     """The next power of 2."""
     return 1 << (longer - 1).bit_length()
@@ -91,32 +104,37 @@ def main() -> None:
     dataset = datasets.load("mit1003", root)
     with_map = [i for i, stimulus in enumerate(dataset.stimuli) if stimulus.density_path]
     choosing, reporting = with_map[::2], with_map[1::2]
-    settings = [(name, first) for name in RULES for first in (False, True)]
+    plain = next(iter(RULES))
+    settings = [(selection, plain) for selection in SELECTIONS]
+    settings += [(selection, rule) for rule in RULES if rule != plain for selection in FOR_EACH_RULE]
     scores = {i: correlations(dataset, i, settings) for i in with_map}  # (settings, sigmas)
     rows = []
-    for place, (name, first) in enumerate(settings):
-        best = int(np.argmax(np.mean([scores[i][place] for i in choosing], axis=0)))
-        rows.append(
-            row(name, first, SIGMAS[best], [scores[i][place, best] for i in reporting], dataset.pixels_per_degree)
-        )
-    degree = [own_correlation(dataset, i) for i in reporting]
-    rows.append(row("mrsal (`fixation_density`)", True, dataset.pixels_per_degree, degree, dataset.pixels_per_degree))
+    means = np.mean([scores[i] for i in choosing], axis=0)  # (settings, sigmas)
+    for place, (selection, rule) in enumerate(settings):
+        best = int(np.argmax(means[place]))
+        of_images = [scores[i][place, best] for i in reporting]
+        rows.append(row(selection, rule, SIGMAS[best], of_images, dataset.pixels_per_degree))
+    of_images = [own_correlation(dataset, i) for i in reporting]
+    rows.append(row("all", "`mrsal prepare`", dataset.pixels_per_degree, of_images, dataset.pixels_per_degree))
     longest = {max(dataset.stimuli[i].shape) for i in with_map}
     print(f"{len(choosing)} images to choose on, {len(reporting)} in the table; longer sides: {sorted(longest)} px")
-    print(f"a cut-off frequency of {CUT_OFF} is a sigma of {sigma_of(CUT_OFF, max(longest)):.2f} px\n")
-    header = ["border", "first fixation", "sigma in px", "in degrees", "mean CC", "standard deviation", "smallest"]
+    print(f"a cut-off frequency of {CUT_OFF} is a sigma of {sigma_of(CUT_OFF, max(longest)):.2f} px")
+    place, best = np.unravel_index(np.argmax(means), means.shape)
+    print(f"best on the images to choose on: {settings[place]}, {SIGMAS[best]} px, mean CC {means[place, best]:.4f}\n")
+    header = ["fixations", "border", "sigma in px", "in degrees", "mean CC", "standard deviation", "smallest"]
     print("\n".join(markdown_table(header, rows, text_columns=2)))
 
 
-def correlations(dataset: FixationDataset, index: int, settings: list[tuple[str, bool]]) -> NDArray[np.float64]:
+def correlations(dataset: FixationDataset, index: int, settings: list[tuple[str, str]]) -> NDArray[np.float64]:
     """The correlation with the published map for each setting and sigma."""
     stimulus, fixations = dataset.stimuli[index], dataset.fixations_of(index)
     published = unit(read_grey(stimulus.density_path or "").astype(np.float64))
     values = np.empty((len(settings), len(SIGMAS)))
-    for place, (name, first) in enumerate(settings):
-        chosen = fixations if first else fixations.where(fixations.order > 0)
+    for place, (selection, rule) in enumerate(settings):
+        first, last = SELECTIONS[selection]
+        chosen = fixations.where((fixations.order >= first) & (fixations.order < last))
         for k, sigma in enumerate(SIGMAS):
-            values[place, k] = np.vdot(unit(blurred(chosen, stimulus.shape, RULES[name], sigma)), published)
+            values[place, k] = np.vdot(unit(blurred(chosen, stimulus.shape, RULES[rule], sigma)), published)
     return values
 
 
@@ -139,9 +157,9 @@ def unit(map_: NDArray[np.float64]) -> NDArray[np.float64]:
     return centred / np.linalg.norm(centred)
 
 
-def row(name: str, first: bool, sigma: float, values: list[float], pixels_per_degree: float) -> list[str]:
+def row(selection: str, rule: str, sigma: float, values: list[float], pixels_per_degree: float) -> list[str]:
     spread = [f"{np.mean(values):.4f}", f"{np.std(values):.4f}", f"{np.min(values):.4f}"]
-    return [name, "kept" if first else "left out", f"{sigma:g}", f"{sigma / pixels_per_degree:.2f}", *spread]
+    return [selection, rule, f"{sigma:g}", f"{sigma / pixels_per_degree:.2f}", *spread]
 
 
 if __name__ == "__main__":
