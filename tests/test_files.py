@@ -10,8 +10,8 @@ import pytest
 from messages import naming
 from obstacles import small_disk
 
-from mrsal.errors import DataError, FileError
-from mrsal.files import atomic_folder, atomic_path, make_folder, new_folder
+from mrsal.errors import DataError, FileError, InputError
+from mrsal.files import atomic_folder, atomic_path, decoding, make_folder, new_folder
 
 
 def names(folder):
@@ -163,3 +163,29 @@ def test_make_folder_creates_parents_and_is_content_with_what_is_there(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(FileError, match=naming(tmp_path / "file")):
         make_folder(tmp_path / "file")
+
+
+# reading
+
+
+@pytest.mark.parametrize("error", [KeyError("a"), RecursionError("deep"), MemoryError(), OverflowError("large\nvalue")])
+def test_whatever_a_damaged_file_raises_names_the_file(error):
+    with (
+        pytest.raises(DataError, match=naming("a.npy", "an array", "write it again")) as caught,
+        decoding("a.npy", "an array", remedy="write it again"),
+    ):
+        raise error
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_opened_is_not_damaged(tmp_path):
+    for path in (tmp_path, tmp_path / "gone"):
+        with (
+            pytest.raises(FileError, match=naming(path, "check the path")),
+            decoding(path, "text", remedy="check the path"),
+        ):
+            path.read_text()
+    with pytest.raises(DataError, match=naming(tmp_path, "a value")), decoding(tmp_path, "text", remedy="none"):
+        raise InputError("a value")  # of a file it is no longer one that the caller gave
+    with pytest.raises(DataError, match=r"\Aas it is\Z"), decoding(tmp_path, "text", remedy="none"):
+        raise DataError("as it is")

@@ -10,12 +10,12 @@ SIZES = [(61, 83), (90, 121), (83, 64), (50, 50), (47, 99), (120, 90), (75, 75),
 OBSERVERS, FIXATIONS, PIXELS_PER_DEGREE = 3, 4, 6.0
 
 
-def write_folder(root: Path) -> Path:
-    """``stimuli/s<i>.png``, ``fixations.csv`` and ``pixels_per_degree.txt`` under ``root``."""
+def write_folder(root: Path, *, count: int = len(SIZES)) -> Path:
+    """The first ``count`` as ``stimuli/s<i>.png``, ``fixations.csv`` and ``pixels_per_degree.txt`` under ``root``."""
     rng = np.random.default_rng(7)
     (root / "stimuli").mkdir(parents=True)
     rows = ["stimulus,subject,x,y,start_s,end_s"]
-    for i, (height, width) in enumerate(SIZES):
+    for i, (height, width) in enumerate(SIZES[:count]):
         coarse = Image.fromarray(rng.integers(0, 256, (5, 7, 3), dtype=np.uint8))
         coarse.resize((width, height), Image.Resampling.BICUBIC).save(root / "stimuli" / f"s{i}.png")
         for observer in range(OBSERVERS):

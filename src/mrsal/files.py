@@ -1,4 +1,4 @@
-"""Write files and folders so that each appears completely under its name, or not at all."""
+"""Write files and folders so that each appears completely under its name, or not at all; and say which file is damaged."""
 
 import os
 import shutil
@@ -9,7 +9,43 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mrsal.errors import FileError
+from mrsal.errors import DataError, FileError, first_line
+
+
+@contextmanager
+def decoding(path: str | Path, what: str, *, remedy: str) -> Iterator[None]:
+    """In the block, the content of a file is read or converted; whatever is raised there becomes an error that names the file.
+
+    A damaged file can raise almost any type, and which one depends on the version of a library: ``TokenError`` for the header
+    of an ``.npy`` file, ``RecursionError`` for JSON that is nested too deeply, ``OverflowError`` and ``MemoryError`` for huge
+    numbers. The block should be short, so that it hides no other mistakes.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    what : str
+        What is expected in it, such as ``"an array of numbers"``.
+    remedy : str
+        What to do if it is something else.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be opened.
+    DataError
+        If anything else is raised. A ``DataError`` or ``FileError`` of the block itself stays as it is.
+    """
+    try:
+        yield
+    except (DataError, FileError):
+        raise
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        raise FileError(f"cannot read {path}: {error.strerror}; {remedy}") from error
+    except Exception as error:
+        raise DataError(
+            f"{path} is damaged: expected {what}, got something else ({first_line(error)}); {remedy}"
+        ) from error
 
 
 @contextmanager

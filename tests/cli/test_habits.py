@@ -133,6 +133,17 @@ def test_the_bar_shows_names_with_brackets_as_they_are():
     assert "[red]film.mp4" in console.file.getvalue() and "a [red] b.png" in console.file.getvalue()
 
 
+def test_a_message_that_quotes_a_file_is_short_and_harmless(run):
+    assert _options.readable("a ü b\x1b[31m\x07\n") == r"a ü b\x1b[31m\x07"
+    long = _options.readable(f"first {'x' * 5000} last")
+    assert len(long) < 1100 and long.startswith("first x") and long.endswith("x last")
+    assert len(_options.readable("line\n" * 100).splitlines()) < 10
+    Path("boxes.json").write_text(json.dumps({"\x1b[31mred" + "x" * 9000: 5}))
+    Path("a.png").touch()
+    status, _, err = run("check", "a.png", "--boxes", "boxes.json", "--rule", "a>b")
+    assert status == 2 and "\x1b" not in err and len(err) < 1100
+
+
 def test_numbers_that_are_none_are_null(capsys):
     _options.print_json({"a": float("nan"), "b": [np.float64("inf"), 1.5], "c": Path("d"), "e": {"f": ("ä", None)}})
     out = capsys.readouterr().out

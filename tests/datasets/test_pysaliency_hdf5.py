@@ -148,6 +148,32 @@ def test_other_files_are_refused_with_a_reason(dataset, tmp_path):
         read_fixations(path)
 
 
+@pytest.mark.parametrize("value", [-1, 10**9, np.iinfo(np.int64).max])
+def test_a_scanpath_is_as_long_as_its_table(value, dataset, tmp_path):
+    path = write_fixations(tmp_path / "f.hdf5", dataset.fixations)
+    with h5py.File(path, "r+") as file:
+        lengths = np.full(len(file["train_xs"]), 2)
+        lengths[0] = value
+        file["train_lengths"] = lengths
+        file.attrs["version"] = "1.3"
+    with pytest.raises(DataError, match=naming("f.hdf5", value)):
+        read_fixations(path)
+
+
+def test_names_of_other_stimuli_and_pixels_of_no_image_are_refused(dataset, tmp_path):
+    save(dataset, tmp_path, embed=True)
+    with h5py.File(tmp_path / "stimuli.hdf5", "r+") as file:
+        file.attrs["size"] = 9
+    with pytest.raises(DataError, match=naming("stimuli.hdf5", 9, 10)):
+        load("pysaliency", tmp_path)
+    with h5py.File(tmp_path / "stimuli.hdf5", "r+") as file:
+        file.attrs["size"] = 10
+        del file["0"]
+        file["0"] = np.zeros((61, 83, 7), np.uint8)
+    with pytest.raises(DataError, match=naming("stimuli.hdf5", "stimulus 0")):
+        load("pysaliency", tmp_path)
+
+
 def test_names_lose_only_the_folders_that_all_share():
     assert minimal_unique_names(["/d/a/1.jpg", "/d/a/b/1.jpg"]) == ["1.jpg", "b/1.jpg"]
     assert minimal_unique_names([]) == []

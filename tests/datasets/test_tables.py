@@ -219,6 +219,7 @@ def test_stimuli_that_are_numbers_in_parquet(tmp_path):
         ("fixations.jsonl", '{"x": 1}\n\n[3]\n', [3]),
         ("fixations.jsonl", '{"x": 1}\n{"x": \n', [2]),
         ("fixations.jsonl", '{"x": 1}\n{"x": 1, "x": 2}\n', [2, "twice"]),
+        pytest.param("fixations.jsonl", '{"x": 1}\n' + "[" * 100_000, [2], id="deep"),
         ("fixations.parquet", "no parquet", []),
         ("fixations.csv", b"stimulus,subject,x,y\n\xff\xfe\n", ["utf-8", "0xff"]),
         ("fixations.csv", 'stimulus,subject,x,y\nkitchen,a,1,2\nkitchen,"a,3,4\n', [3]),

@@ -101,6 +101,23 @@ def test_values_that_are_not_finite_are_refused(tmp_path, bad):
         open_maps(tmp_path, kind="saliency").map_of("a.jpg", SHAPE)
 
 
+def test_a_damaged_header_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", MAP)
+    content = (tmp_path / "a.npy").read_bytes()
+    (tmp_path / "a.npy").write_bytes(content.replace(b"}", b" "))  # NumPy raises a TokenError
+    with pytest.raises(DataError, match=naming("a.npy", "numpy.save")):
+        open_maps(tmp_path).map_of("a.jpg", SHAPE)
+
+
+def test_a_map_of_terabytes_that_are_not_in_the_file_is_refused(tmp_path):
+    with h5py.File(tmp_path / "m.hdf5", "w") as file:
+        file.create_dataset("a.jpg", shape=(10**6, 10**6), dtype="f4", chunks=True)
+        file.create_dataset("b.jpg", shape=(20_000, 20_000), dtype="f4", chunks=True)  # 1.6 GB would fit into memory
+    for name in ("a.jpg", "b.jpg"):
+        with pytest.raises(DataError, match=naming("m.hdf5", f"/{name}")):
+            open_maps(tmp_path / "m.hdf5").map_of(name, SHAPE)
+
+
 def test_objects_and_empty_folders_are_refused(tmp_path):
     with pytest.raises(FileError, match=naming(tmp_path, ".npy", ".png")):
         open_maps(tmp_path)

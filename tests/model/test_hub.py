@@ -67,6 +67,9 @@ def test_a_configuration_that_contradicts_the_weights_is_refused(network, tmp_pa
         (tmp_path / "config.json").write_text(json.dumps({key: config[key] for key in config if key != name}))
         with pytest.raises(DataError, match=name):  # without it, the configuration has the width of the paper
             hub.load_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text("[" * 100_000)
+    with pytest.raises(DataError, match=naming("config.json")):
+        hub.load_pretrained(tmp_path)
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(DataError, match=naming("config.json", "variant", without="safetensors")):
         hub.load_pretrained(tmp_path)

@@ -345,6 +345,32 @@ def test_a_damaged_state_is_refused(damage, tmp_path):
         train(Crops(2), tmp_path, ONE_STEP, resume=True)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda state: state["history"].update(totals=[0.0, 10**400, 1.0]),
+        lambda state: state["history"].update(totals=[float("nan")] * 3),
+        lambda state: state["history"].update(epoch="1"),
+        lambda state: state["history"].update(step=-1),
+        lambda state: state["history"].update(rows=[]),
+        lambda state: state["history"].update(rows=5),
+        lambda state: state["optimiser"]["param_groups"][0].update(lr=None),
+        lambda state: state["optimiser"]["param_groups"].clear(),
+        lambda state: state["optimiser"]["state"].update({0: []}),
+        lambda state: state["optimiser"]["state"].update({99: {"momentum_buffer": torch.zeros(1)}}),
+        lambda state: state["optimiser"]["state"][0].update(momentum_buffer=torch.zeros(7)),
+        lambda state: state["optimiser"]["state"][0].update(momentum_buffer="x"),
+        lambda state: state.update(config=5),
+    ],
+)
+def test_a_state_of_which_a_value_is_damaged_is_refused(damage, run, tmp_path):
+    state = weights(run / "state.pt")
+    damage(state)
+    torch.save(state, tmp_path / "state.pt")
+    with pytest.raises(DataError, match=r"state\.pt"):
+        train(Crops(8), tmp_path, replace(TINY, epochs=6), resume=True)
+
+
 def test_a_run_from_before_widths_could_be_set_can_be_resumed():
     """Its settings, with which those of the resumed run are compared, do not have widths."""
     assert not WIDTHS.keys() & as_json(TrainConfig())["model"].keys()

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from mrsal._version import __version__
-from mrsal.cli._options import CONTEXT, Command, Commands, Terminal, console, errors, log, reset_console
+from mrsal.cli._options import CONTEXT, Command, Commands, Terminal, console, errors, log, readable, reset_console
 from mrsal.cli.areas import aoi, check
 from mrsal.cli.checking import doctor
 from mrsal.cli.data_sets import download, info, list_, show
@@ -125,7 +125,7 @@ def _run(application: typer.Typer) -> None:
         log.warning("%s", request)
         sys.exit(130 if request.signal == signal.SIGINT else STOPPED)
     except MrsalError as error:
-        errors.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        errors.print(readable(f"error: {error}"), style="red", markup=False, soft_wrap=True)
         sys.exit(1 if isinstance(error, TrainingError) else 2)
     finally:
         signal.signal(signal.SIGTERM, before)

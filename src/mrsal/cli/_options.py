@@ -32,6 +32,21 @@ CONTEXT = {
 }
 
 
+_LONGEST = 1_000  # characters of a message
+
+
+def readable(message: str) -> str:
+    """A message as it is printed, since it may quote what is in a file: control characters are escaped, and its middle is cut.
+
+    >>> readable("expected x, got \\x1b[31m")
+    'expected x, got \\\\x1b[31m'
+    """
+    text = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in message)
+    first, *others = text.splitlines() or [""]
+    text = "\n".join([first, *others[:5], *["..."] * (len(others) > 5)])
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST * 2 // 3]} ... {text[-_LONGEST // 3 :]}"
+
+
 class Terminal(logging.Handler):
     """Prints the log on the terminal, above the progress bar. A message is one line, which is not wrapped."""
 
@@ -40,7 +55,7 @@ class Terminal(logging.Handler):
         if console.quiet and not is_warning:
             return
         where = errors if console.quiet else console
-        where.print(record.getMessage(), style="yellow" if is_warning else None, markup=False, soft_wrap=True)
+        where.print(readable(record.getMessage()), style="yellow" if is_warning else None, markup=False, soft_wrap=True)
 
 
 def reset_console() -> None:

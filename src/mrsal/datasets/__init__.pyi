@@ -8,7 +8,7 @@ from .catalogue_options import (
     ListOptions as ListOptions,
 )
 from .dataset import FixationDataset as FixationDataset, Stimulus as Stimulus
-from .degrees import pixels_per_degree_of as pixels_per_degree_of
+from .degrees import pixels_per_degree as pixels_per_degree, pixels_per_degree_of as pixels_per_degree_of
 from .fetching import download as download, download_job as download_job
 from .fixations import (
     Fixations as Fixations,
@@ -21,6 +21,7 @@ from .loaders import LOADERS as LOADERS, PUBLISHED as PUBLISHED, info_of as info
 from .options import DataDir as DataDir, PrepareOptions as PrepareOptions, TableOptions as TableOptions
 from .pysaliency_hdf5 import (
     SUFFIXES as SUFFIXES,
+    array_of as array_of,
     load_h5py as load_h5py,
     minimal_unique_names as minimal_unique_names,
     read_stimuli as read_stimuli,

@@ -119,7 +119,9 @@ def fixation_density(x: ArrayLike, y: ArrayLike, shape: tuple[int, int], *, sigm
     x, y, shape
         The parameters of :func:`fixation_map`, with at least one fixation.
     sigma : float
-        The standard deviation in pixels, usually one degree of visual angle.
+        The standard deviation in pixels, usually one degree of visual angle. For another number of degrees, multiply it by
+        the pixels per degree of the data set, or by :func:`mrsal.datasets.pixels_per_degree`, which computes them from the
+        screen and the viewing distance.
 
     Returns
     -------
@@ -144,5 +146,6 @@ def _gaussians(centres: NDArray[np.int64], side: int, sigma: float) -> NDArray[n
     """Make a Gaussian around each of N pixels, cut off at 4 sigma, on a line of ``side`` pixels: ``(N, side)``."""
     distance = np.abs(np.arange(side) - centres[:, None])
     curve = np.exp(-0.5 * (np.arange(max(side, 1)) / sigma) ** 2)
-    curve[int(4 * sigma + 0.5) + 1 :] = 0
+    if 4 * sigma < side:
+        curve[int(4 * sigma + 0.5) + 1 :] = 0
     return curve[distance]

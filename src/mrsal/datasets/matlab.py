@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from mrsal.datasets.pysaliency_hdf5 import load_h5py
+from mrsal.datasets.pysaliency_hdf5 import array_of, load_h5py
 from mrsal.errors import DataError, FileError, MrsalError
 
 _HEADER = 128  # bytes in front of the first variable
@@ -58,7 +58,7 @@ def read_map(path: Path, *, what: str) -> dict[str, Any]:
         path,
         what,
         lambda: _maps_in(_plain(_hidden_part(path))),
-        lambda file: _maps_in([_from_hdf5(file[ref], file) for ref in file["#subsystem#/MCOS"][()].ravel()]),
+        lambda file: _maps_in([_from_hdf5(file[ref], file) for ref in array_of(file["#subsystem#/MCOS"]).ravel()]),
     )
     if len(maps) != 1:
         raise DataError(f"expected one containers.Map with {what} in {path}, got {len(maps)}; download it again")
@@ -133,15 +133,15 @@ def _from_hdf5(node: Any, file: Any) -> Any:
     if not hasattr(node, "shape"):  # a group, so a struct or a struct array
         fields = {name: node[name] for name in node}
         if fields and not any("MATLAB_class" in field.attrs for field in fields.values() if hasattr(field, "shape")):
-            columns = {name: [file[ref] for ref in field[()].ravel()] for name, field in fields.items()}
+            columns = {name: [file[ref] for ref in array_of(field).ravel()] for name, field in fields.items()}
             count = len(next(iter(columns.values())))
             return [{name: _from_hdf5(column[i], file) for name, column in columns.items()} for i in range(count)]
         return {name: _from_hdf5(field, file) for name, field in fields.items()}
     if kind == "cell":
-        return [_from_hdf5(file[ref], file) for ref in node[()].ravel()]
+        return [_from_hdf5(file[ref], file) for ref in array_of(node).ravel()]
     if kind == "char":
-        return "".join(map(chr, node[()].ravel()))
-    return np.atleast_2d(node[()]).T if node.ndim < 2 else node[()].T
+        return "".join(map(chr, array_of(node).ravel()))
+    return np.atleast_2d(array_of(node)).T if node.ndim < 2 else array_of(node).T
 
 
 def _maps_in(value: Any) -> list[dict[str, Any]]:

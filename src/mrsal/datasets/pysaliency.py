@@ -3,6 +3,7 @@
 pysaliency can download many published data sets (MIT1003, CAT2000, COCO-Freeview, ...) and stores them in this form.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from mrsal.datasets.dataset import (
 )
 from mrsal.datasets.pysaliency_hdf5 import StoredStimuli, read_fixations, read_stimuli, write_fixations, write_stimuli
 from mrsal.errors import DataError, FileError
-from mrsal.files import atomic_path, make_folder, write_text
+from mrsal.files import atomic_path, decoding, make_folder, write_text
 
 STIMULI, FIXATIONS = "stimuli.hdf5", "fixations.hdf5"
 
@@ -81,7 +82,7 @@ def save(dataset: FixationDataset, root: str | Path, *, embed: bool = False) -> 
 
 def _files(stored: StoredStimuli, root: Path) -> tuple[Stimulus, ...]:
     paths: Sequence[Path] = stored.paths or ()
-    missing = [path for path in paths if not path.is_file()]
+    missing = [path for path in paths if not os.path.isfile(path)]  # noqa: PTH113 - no error if the name is too long
     if missing:
         raise FileError(
             f"expected {len(paths)} images at the paths in {root / STIMULI}, but {len(missing)} are missing, such as "
@@ -102,17 +103,21 @@ def _unpacked(stored: StoredStimuli, folder: Path) -> tuple[Stimulus, ...]:
     for i, (name, shape) in enumerate(zip(stored.names, stored.shapes, strict=True)):
         name = f"{i:04d}" if name == str(i) else name
         path = folder / f"{name}.png"
-        if folder.resolve() not in path.resolve().parents:
+        with decoding(stored.source, "names of files", remedy="rename the stimuli"):
+            is_inside, is_there = folder.resolve() in path.resolve().parents, path.is_file()
+        if not is_inside:
             raise DataError(
                 f"expected names of files inside {folder} in {stored.source}, got {name!r}; rename this stimulus"
             )
-        if not path.is_file():
+        if not is_there:
             image = stored.image(i)
             if image.dtype != np.uint8:
                 raise DataError(
                     f"{stored.source}, stimulus {i}: expected uint8 pixels, got {image.dtype}; convert them"
                 )
+            with decoding(stored.source, f"the pixels of an image for stimulus {i}", remedy="write it again"):
+                picture = Image.fromarray(image.squeeze())
             with atomic_path(path) as temporary:
-                Image.fromarray(image.squeeze()).save(temporary, format="PNG")
+                picture.save(temporary, format="PNG")
         stimuli.append(Stimulus(name, path, shape))
     return tuple(stimuli)

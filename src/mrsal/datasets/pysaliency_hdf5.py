@@ -19,12 +19,14 @@ from PIL import Image
 
 from mrsal._extras import optional
 from mrsal.datasets.fixations import Fixations
-from mrsal.errors import DataError, FileError, InputError, MrsalError
+from mrsal.errors import DataError, FileError, InputError, MrsalError, first_line
 from mrsal.files import atomic_path
 from mrsal.images import image_size, read_image
 
 SUFFIXES = (".hdf5", ".h5")
 
+_MOST_EXPANSION = 2_000  # the size of a dataset by what is stored of it; gzip, the usual filter, reaches 1,032
+_SMALL = 100_000_000  # bytes of a dataset that may be read in any case
 _READABLE = {  # the versions of each type that pysaliency has written
     "FileStimuli": ("1.0", "2.0", "2.1"),
     "Stimuli": ("1.0", "1.1"),
@@ -65,7 +67,7 @@ class StoredStimuli:
         if self.paths is not None:
             return read_image(self.paths[index])
         with reading(self.source) as file:
-            return np.asarray(file[str(index)])
+            return array_of(file[str(index)])
 
 
 def minimal_unique_names(paths: Sequence[str | Path]) -> list[str]:
@@ -103,8 +105,28 @@ def reading(path: str | Path) -> Iterator[Any]:
             yield file
     except MrsalError:
         raise
-    except (KeyError, ValueError, TypeError, IndexError, OSError, RuntimeError, AttributeError) as error:
-        raise DataError(f"{path} does not have the layout of its type ({error}); write it again") from error
+    except Exception as error:  # h5py raises many types of errors, and NumPy others for sizes that are too large
+        raise DataError(f"{path} does not have the layout of its type ({first_line(error)}); write it again") from error
+
+
+def array_of(dataset: Any) -> NDArray[Any]:
+    """Read a dataset of an HDF5 file.
+
+    Its size is only a number in the file, and missing parts are filled with a constant, so that a few bytes can stand for
+    terabytes. A dataset that is many times larger than what is stored of it is refused.
+
+    Raises
+    ------
+    DataError
+        If it is too large.
+    """
+    stored = dataset.id.get_storage_size()
+    if dataset.nbytes > max(_SMALL, _MOST_EXPANSION * stored):
+        raise DataError(
+            f"{dataset.file.filename}: expected the values of {dataset.name}, which has the shape {dataset.shape}, "
+            f"got {stored} bytes; write it again"
+        )
+    return np.asarray(dataset[...])
 
 
 def read_stimuli(path: str | Path) -> StoredStimuli:
@@ -119,12 +141,12 @@ def read_stimuli(path: str | Path) -> StoredStimuli:
     with reading(path) as file:
         type_, version = _type_and_version(file, path, ("FileStimuli", "Stimuli"))
         if type_ == "FileStimuli":
-            files = [_text(name) for name in file["filenames"][...]]
+            files = [_text(name) for name in array_of(file["filenames"])]
             # since version 2.0, the names are relative to the HDF5 file
             paths = tuple(
                 Path(name) if version == "1.0" else Path(os.path.normpath(path.parent / name)) for name in files
             )
-            shapes = tuple((int(shape[0]), int(shape[1])) for shape in file["shapes"][...])
+            shapes = tuple((int(shape[0]), int(shape[1])) for shape in array_of(file["shapes"]))
             if len(shapes) != len(paths):
                 raise DataError(
                     f"{path}: expected as many shapes as file names, {len(paths)}, got {len(shapes)}; write it again"
@@ -133,10 +155,14 @@ def read_stimuli(path: str | Path) -> StoredStimuli:
         count = int(file.attrs["size"])
         shapes = tuple((int(file[str(n)].shape[0]), int(file[str(n)].shape[1])) for n in range(count))
         named = version != "1.0" and "filenames" in json.loads(_text(file.attrs["__attributes__"]))
-        names = (
-            minimal_unique_names([_text(name) for name in file["filenames"][...]]) if named else map(str, range(count))
-        )
-        return StoredStimuli(tuple(names), shapes, None, path)
+        names = tuple(map(str, range(count)))
+        if named:
+            names = tuple(minimal_unique_names([_text(name) for name in array_of(file["filenames"])]))
+        if len(names) != count:
+            raise DataError(
+                f"{path}: expected {count} file names, as many as stimuli, got {len(names)}; write it again"
+            )
+        return StoredStimuli(names, shapes, None, path)
 
 
 def write_stimuli(path: str | Path, files: Sequence[str | Path], *, embed: bool = False) -> Path:
@@ -196,28 +222,34 @@ def read_fixations(path: str | Path) -> Fixations:
     with reading(path) as file:
         type_, version = _type_and_version(file, path, ("Fixations", "FixationTrains", "ScanpathFixations"))
         if type_ == "Fixations":
-            subject = next((file[name][...] for name in ("subject", "subjects") if name in file), np.array(0))
-            history = (~np.isnan(file["x_hist"][...])).sum(axis=-1) if version == "1.0" else file["lengths"][...]
+            subject = next((array_of(file[name]) for name in ("subject", "subjects") if name in file), np.array(0))
+            history = (
+                (~np.isnan(array_of(file["x_hist"]))).sum(axis=-1) if version == "1.0" else array_of(file["lengths"])
+            )
             names = [name for name in ("duration", "durations") if name in file]
             return Fixations.create(
-                x=file["x"][...],
-                y=file["y"][...],
-                n=file["n"][...],
+                x=array_of(file["x"]),
+                y=array_of(file["y"]),
+                n=array_of(file["n"]),
                 subject=_numbers(subject),
-                order=file["order"][...] if "order" in file else history,
-                duration=file[names[0]][...] if names else np.nan,
+                order=array_of(file["order"]) if "order" in file else history,
+                duration=array_of(file[names[0]]) if names else np.nan,
             )
         if type_ == "FixationTrains":
-            xs, ys, n, subject = (file[f"train_{name}"][...] for name in ("xs", "ys", "ns", "subjects"))
-            lengths = file["train_lengths"][...] if version == "1.3" else _lengths(xs)
+            xs, ys, n, subject = (array_of(file[f"train_{name}"]) for name in ("xs", "ys", "ns", "subjects"))
+            lengths = array_of(file["train_lengths"]) if version == "1.3" else _lengths(xs)
             per_fixation = file.get("scanpath_fixation_attributes", {})
         else:
             paths = file["scanpaths"]
             _type_and_version(paths, path, ("Scanpaths",))
-            xs, ys, n = (paths[name][...] for name in ("xs", "ys", "n"))
-            lengths = paths["lengths" if "lengths" in paths else "length"][...]
-            subject = paths["scanpath_attributes/subject"][...]
+            xs, ys, n = (array_of(paths[name]) for name in ("xs", "ys", "n"))
+            lengths = array_of(paths["lengths" if "lengths" in paths else "length"])
+            subject = array_of(paths["scanpath_attributes/subject"])
             per_fixation = paths["fixation_attributes"]
+        if not ((lengths >= 0) & (lengths <= xs.shape[1])).all():
+            raise DataError(
+                f"{path}: expected lengths of scanpaths from 0 to {xs.shape[1]}, got {lengths.min()} to {lengths.max()}"
+            )
         place = np.broadcast_to(np.arange(xs.shape[1]), xs.shape)
         real = place < np.asarray(lengths)[:, None]  # (scanpaths, longest scanpath); False where there is padding
         names = [name for name in ("durations", "duration") if name in per_fixation]
@@ -226,8 +258,8 @@ def read_fixations(path: str | Path) -> Fixations:
             y=ys[real],
             n=np.repeat(n, lengths),
             subject=np.repeat(_numbers(subject), lengths),
-            order=(per_fixation["order"][...] if "order" in per_fixation else place)[real],
-            duration=per_fixation[names[0]][...][real] if names else np.nan,
+            order=(array_of(per_fixation["order"]) if "order" in per_fixation else place)[real],
+            duration=array_of(per_fixation[names[0]])[real] if names else np.nan,
         )
 
 

@@ -184,7 +184,7 @@ def _read_json_lines(path: Path, text: str) -> Table:
             continue
         try:
             value = json.loads(line, object_pairs_hook=_without_repetition)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # a RecursionError: it is nested too deeply
             raise DataError(
                 f"{path}, line {number}: expected a JSON object, got something else ({error}); correct the line"
             ) from error

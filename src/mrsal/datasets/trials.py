@@ -68,7 +68,7 @@ def expecting(what: str, path: Path) -> Iterator[None]:
         yield
     except MrsalError:
         raise
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, MemoryError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise DataError(f"expected {what} in {path}, got another layout ({reason}); download it again") from error
 

@@ -16,7 +16,7 @@ from mrsal.errors import DataError, FileError, InputError
 from mrsal.evaluation.options import Bootstrap
 from mrsal.evaluation.statistics import bootstrap_means, percentile_interval
 from mrsal.evaluation.table_text import write_csv
-from mrsal.files import atomic_path, write_text
+from mrsal.files import atomic_path, decoding, write_text
 
 SUFFIXES = (".csv", ".parquet")
 # why a metric is infinite on an image, and what to do; KL and others with a small number in their formula are always finite
@@ -270,10 +270,8 @@ def _read_parquet(path: Path) -> tuple[dict[str, Sequence[Any]], dict[str, Any]]
 
 
 def _read_about(text: str, path: Path) -> dict[str, Any]:
-    try:
+    with decoding(path, "JSON", remedy="repair or delete it"):
         about = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"{path} is not JSON: {error}; repair or delete it") from error
     if not isinstance(about, dict):
         raise DataError(f"{path}: expected a JSON object, got {type(about).__name__}; repair or delete it")
     return about
@@ -285,7 +283,7 @@ def _numbers(column: Sequence[Any], metric: str, path: Path) -> NDArray[np.float
     for i, cell in enumerate(column):
         try:
             numbers[i] = np.nan if cell is None or cell == "" else float(cell)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise DataError(f"{path}, row {i + 2}: expected a number for {metric}, got {cell!r}") from error
     return numbers
 

@@ -24,8 +24,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from scipy.special import ndtr
 
-from mrsal.errors import DataError, FileError, InputError
-from mrsal.files import write_text
+from mrsal.errors import DataError, InputError
+from mrsal.files import decoding, write_text
 from mrsal.inference.saliency_map import SaliencyMap
 from mrsal.inference.saliency_model import PreparedImage, SaliencyModel
 
@@ -33,6 +33,7 @@ VERSION = 1
 KNOTS = np.linspace(0, 1, 8) ** 3  # of the curve; dense near 0, where most pixels of a peaky map lie
 
 _VERSION_KEY = "mrsal_adjustment"
+_REMEDY = "fit it again with mrsal evaluate --adjust"
 _LONGEST = 128  # cells along the longer side of a reduced map, to which numbers are fitted
 _LEAST = 1e-9  # of a density, in units of the uniform density: a probability of 0 has no logarithm
 _WIDEST = 0.25  # blur, as a share of the longer side
@@ -201,24 +202,16 @@ class Adjustment:
         DataError
             If it is no adjustment, is damaged, or was written by a later version of mrsal.
         """
-        try:
+        with decoding(path, "an adjustment", remedy=_REMEDY):
             values = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise FileError(f"cannot read the adjustment {path}: {error.strerror}") from error
-        except (ValueError, RecursionError) as error:  # also text that is not UTF-8
-            raise DataError(
-                f"{path} is damaged, or is no adjustment ({error}); fit it again with mrsal evaluate --adjust"
-            ) from error
         if not isinstance(values, dict) or _VERSION_KEY not in values:
             raise DataError(
                 f"expected an adjustment in {path}, as mrsal evaluate --adjust writes it, got other JSON; check the path"
             )
         if values.pop(_VERSION_KEY) != VERSION:
             raise DataError(f"expected an adjustment of version {VERSION} in {path}, got another; update mrsal")
-        try:
+        with decoding(path, "an adjustment", remedy=_REMEDY):
             return cls._from_json(values)
-        except (InputError, TypeError, ValueError) as error:
-            raise DataError(f"{path} is damaged: {error}; fit it again with mrsal evaluate --adjust") from error
 
     @classmethod
     def _from_json(cls, values: dict[str, Any]) -> Self:
@@ -226,10 +219,11 @@ class Adjustment:
         if not isinstance(values["curve"], list):
             raise InputError(f"expected a list as curve, got {values['curve']!r}")
         _check_keys(CentrePrior, values["centre"])
-        changed = {"curve": tuple(values["curve"]), "centre": CentrePrior(**values["centre"])}
+        changed = {"curve": tuple(map(_as_float, values["curve"])), "centre": CentrePrior(**_floats(values["centre"]))}
         if values["gain_before"] is None:
             changed["gain_before"] = math.nan
-        return cls(**{**values, **changed})
+        numbers_ = {field.name: values[field.name] for field in fields(cls) if field.type is float}
+        return cls(**{**values, **_floats(numbers_), **changed})
 
 
 class Adjusted(SaliencyModel):
@@ -365,6 +359,15 @@ def _check_numbers(numbers_of: CentrePrior | Adjustment, but: Sequence[str] = ()
             )
         if not is_right:
             raise InputError(f"expected another kind of value as {field.name}, got {value!r}")
+
+
+def _as_float(value: Any) -> Any:
+    """A whole number of JSON as a float, since NumPy cannot compute with those of more than 64 bits; others as they are."""
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _floats(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: _as_float(value) for name, value in values.items()}
 
 
 def _check_keys(kind: type, values: object) -> None:

@@ -167,7 +167,7 @@ def _header(path: Path, metadata: dict[str, str]) -> tuple[str, dict[str, Any], 
         header = json.loads(metadata[HEADER])
         version, architecture, config = int(header["version"]), header.get("architecture", ""), dict(header["config"])
         priors = [list(map(float, prior)) for prior in header.get(PRIORS, [])]
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise DataError(f"{path} was not written by mrsal export; its metadata do not describe a network") from error
     if version > FORMAT_VERSION:
         raise DataError(f"{path} was written by a newer mrsal; upgrade with: pip install -U mrsal")

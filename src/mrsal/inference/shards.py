@@ -20,14 +20,16 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from mrsal.errors import DataError, FileError, InputError
-from mrsal.files import atomic_path, write_text
+from mrsal.errors import FileError, InputError
+from mrsal.files import atomic_path, decoding, write_text
 from mrsal.images import PAGED
 from mrsal.inference.inputs import InputFile
 from mrsal.inference.options import Pages, PredictOptions
 from mrsal.inference.result_names import TAR, tell_apart
 
 FOLDER = ".mrsal-shards"
+
+_REMEDY = "start again with --fresh"
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,9 @@ class Shards:
             content = path.read_bytes()
         except OSError as error:
             raise FileError(f"cannot read {path}: {error.strerror}; all machines need access to {self.out}") from error
-        rows = [json.loads(line) for line in content.splitlines()]
-        return [InputFile(Path(path), Path(name)) for path, name in rows], self.fingerprint(content)
+        with decoding(path, "a list of images", remedy=_REMEDY):
+            rows = [json.loads(line) for line in content.splitlines()]
+            return [InputFile(Path(path), Path(name)) for path, name in rows], self.fingerprint(content)
 
     def manifest(self, shard: int, fingerprint: str) -> Manifest | None:
         """The manifest of a shard that was finished with these inputs and settings, or None."""
@@ -105,7 +108,7 @@ class Shards:
                     "notes": tuple((path, tuple(notes)) for path, notes in values["notes"]),
                 }
             )
-        except (OSError, ValueError, TypeError, KeyError):  # missing, or written by another version
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):  # missing, damaged, or of another version
             return None
         return manifest if manifest.fingerprint == fingerprint else None
 
@@ -231,10 +234,8 @@ def cut_into_shards(
 
 def _refuse_other_settings(path: Path, settings: dict[str, Any]) -> None:
     """Raise an error if the results in the folder were made with other settings."""
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is damaged: {error}; start again with --fresh") from error
+    with decoding(path, "settings", remedy=_REMEDY):
+        before = dict(json.loads(path.read_text(encoding="utf-8")))
     other = [key for key in sorted({*before, *settings}) if before.get(key) != settings.get(key)]
     if other:
         changes = "; ".join(f"{key} was {before.get(key)}, is {settings.get(key)}" for key in other)

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from torch.nn import functional as F
 
-from mrsal.datasets import SUFFIXES, reading
+from mrsal.datasets import SUFFIXES, array_of, reading
 from mrsal.errors import DataError, FileError, InputError
+from mrsal.files import decoding
 from mrsal.images import EXTENSIONS, read_grey_values
 from mrsal.inference.saliency_map import SaliencyMap
 from mrsal.inference.saliency_model import PreparedImage, SaliencyModel
@@ -268,12 +269,8 @@ def _folder_reader(folder: Path) -> Callable[[str], tuple[NDArray, None]]:
 
 
 def _read_npy(path: Path) -> NDArray:
-    try:
+    with decoding(path, "an array of numbers", remedy="save it again with numpy.save"):
         return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(
-            f"{path} is damaged, or not an array of numbers: {error}; save it again with numpy.save"
-        ) from error
 
 
 def _read_mat(path: Path) -> NDArray:
@@ -299,6 +296,6 @@ def _hdf5_reader(path: Path) -> Callable[[str], tuple[NDArray, tuple[int, int] |
     def read(key: str) -> tuple[NDArray, tuple[int, int] | None]:
         with reading(path) as file:
             size = file[key].attrs.get("original_shape")  # pysaliency adds it to a map that is stored smaller
-            return file[key][...], None if size is None else (int(size[0]), int(size[1]))
+            return array_of(file[key]), None if size is None else (int(size[0]), int(size[1]))
 
     return read

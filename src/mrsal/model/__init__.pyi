@@ -1,6 +1,7 @@
 from .architecture import Network as Network, header_of as header_of, improvements_of as improvements_of
 from .checkpoint import (
     check_improvements as check_improvements,
+    has_all_values as has_all_values,
     load_checkpoint as load_checkpoint,
     load_safely as load_safely,
     save_checkpoint as save_checkpoint,

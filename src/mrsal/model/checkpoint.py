@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mrsal.errors import DataError, FileError, InputError, first_line
-from mrsal.files import atomic_path
+from mrsal.files import atomic_path, decoding
 from mrsal.model.architecture import (
     ARCHITECTURES,
     Network,
@@ -29,6 +29,7 @@ from mrsal.model.network import ModelConfig, MrCNN
 from mrsal.model.options import IMPROVED
 
 FORMAT_VERSION = 1
+_REMEDY = "save or download it again"
 _HEADER = "mrsal"
 _NAMES = {MrCNN: "Mr-CNN", ImprovedNetwork: "the improved network"}
 
@@ -184,26 +185,21 @@ def _read_pth(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get(_HEADER, "{}"))
-            return {name: file.get_tensor(name).float() for name in file.keys()}, header  # noqa: SIM118
-    except (SafetensorError, ValueError) as error:
-        raise DataError(f"cannot read {path}; it is damaged or not a safetensors file ({first_line(error)})") from error
+    with decoding(path, "a safetensors file", remedy=_REMEDY), safe_open(path, framework="pt") as file:
+        header = json.loads((file.metadata() or {}).get(_HEADER, "{}"))
+        return {name: file.get_tensor(name).float() for name in file.keys()}, header  # noqa: SIM118
 
 
 def _network(path: Path, header: dict[str, Any], weights: dict[str, Tensor]) -> Network:
-    try:
+    with decoding(path, "the configuration of a network in its header", remedy=_REMEDY):
         newer = header.get("version", FORMAT_VERSION) > FORMAT_VERSION
         architecture = architecture_of(header)
         if not newer and architecture == IMPROVED:
             return ImprovedNetwork(stored_improved_config(header, weights))
         if not newer and architecture in ARCHITECTURES:
             return MrCNN(_stored_config(header, weights) if header else _historical_config(weights))
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:  # a RuntimeError: no memory for it
-        raise DataError(f"{path} has a damaged configuration: {error}") from error
     if not newer:
         raise DataError(
             f"{path} holds a network of the architecture {architecture!r}, and this mrsal knows {', '.join(ARCHITECTURES)}; "
@@ -262,4 +258,14 @@ def _check_fit(path: Path, network: Network, got: dict[str, Tensor]) -> None:
 
 
 def _is_plain(value: Tensor) -> bool:
-    return value.is_floating_point() and value.layout == torch.strided and not value.is_meta
+    return value.is_floating_point() and has_all_values(value)
+
+
+def has_all_values(value: Tensor) -> bool:
+    """Whether a tensor from a file is dense and has a number in the file for each value.
+
+    One number can stand for any shape if its strides are 0, and such a tensor takes terabytes when it is copied.
+    """
+    if value.layout != torch.strided or value.is_meta:
+        return False
+    return value.numel() * value.element_size() <= value.untyped_storage().nbytes()

@@ -14,7 +14,7 @@ from typing import Any
 from mrsal._extras import optional
 from mrsal._version import __version__
 from mrsal.errors import DataError, FileError, InputError, MrsalError, first_line
-from mrsal.files import make_folder, write_text
+from mrsal.files import decoding, make_folder, write_text
 from mrsal.model.architecture import Network
 from mrsal.model.checkpoint import load_checkpoint, save_checkpoint
 from mrsal.model.improved import ImprovedNetwork
@@ -264,13 +264,11 @@ def _check_config(path: Path, network: Network) -> None:
     """Refuse a configuration that differs from the one of the weights, since only the latter is used."""
     if not path.is_file():
         return
-    try:
+    with decoding(path, "the configuration of a network", remedy="save the network again"):
         paper = {"channels": list(ModelConfig.channels), "hidden": ModelConfig.hidden}  # to_dict leaves these out
         stored = {**paper, **json.loads(path.read_text(encoding="utf-8"))}
         expected = json.loads(json.dumps(asdict(network.config)))
         wrong = [key for key, value in expected.items() if stored[key] != value]
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is not the configuration of a network ({error}); save the network again") from error
     if wrong:
         raise DataError(
             f"{path} contradicts the header of {WEIGHTS_FILE} in {', '.join(wrong)}; save the network again"

@@ -3,17 +3,18 @@
 The files are written after each epoch, and the state also when a run is stopped.
 """
 
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from mrsal.errors import DataError, FileError, InputError
+from mrsal.errors import FileError, InputError
 from mrsal.evaluation import read_history
-from mrsal.files import atomic_path, write_text
+from mrsal.files import atomic_path, decoding, write_text
 from mrsal.metrics import HIGHER_IS_BETTER
-from mrsal.model import Network, load_checkpoint, load_safely, save_checkpoint, save_safely
+from mrsal.model import Network, has_all_values, load_checkpoint, load_safely, save_checkpoint, save_safely
 from mrsal.training.method import Method
 
 _STATE = "state.pt"
@@ -53,6 +54,19 @@ class History:
         if score > self.best_score:
             self.best_epoch, self.best_score = self.epoch, score
         return self.best_epoch == self.epoch
+
+    def check(self) -> None:
+        """Raise a ValueError if a value is none that a run leaves, since it may come from a damaged file."""
+        counts = (self.epoch, self.step, self.best_epoch or 0, *(row["epoch"] for row in self.rows))
+        numbers = (*self.totals, self.seconds, self.best_score, *(value for row in self.rows for value in row.values()))
+        if not all(isinstance(count, int) and count >= 0 for count in counts):
+            raise ValueError(f"epoch, step, best_epoch and the epochs of the rows are {counts}")
+        if len(self.totals) != 3 or not all(isinstance(number, float | int) for number in numbers):
+            raise ValueError(f"totals are {self.totals}, or another value is no number")
+        if not all(map(math.isfinite, (*self.totals, self.seconds))):
+            raise ValueError(f"totals are {self.totals}, and seconds {self.seconds}")
+        if len(self.rows) < self.epoch:
+            raise ValueError(f"there are {len(self.rows)} rows for {self.epoch} epochs")
 
 
 def save_epoch(out: Path, network: Network, history: History, *, seed: int, best: bool) -> None:
@@ -119,19 +133,35 @@ def restore(out: Path, method: Method, settings: dict[str, Any]) -> History:
     if not path.is_file():
         raise FileError(f"cannot resume the run: {path} does not exist; start a new run without --resume")
     state = load_safely(path)
-    try:
-        _check_settings(settings, state["config"])
+    with decoding(path, "the state of a training run", remedy="start a new run without --resume"):
+        before = dict(state["config"])
+    _check_settings(settings, before)
+    with decoding(path, "the state of a training run", remedy="start a new run without --resume"):
         method.network.load_state_dict(state["model"])
+        _check_optimiser(method.optimiser, state["optimiser"])
         method.optimiser.load_state_dict(state["optimiser"])
         method.load_state(state)
         history = History(**state["history"])
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise DataError(
-            f"{path} does not hold the state of a training run ({error}); start a new run without --resume"
-        ) from error
+        history.check()
     if history.best_score == float("-inf"):
         history.best_epoch = None  # earlier versions wrote 0
     return history
+
+
+def _check_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Raise a ValueError if a state is not one of this optimiser, since ``load_state_dict`` takes values of any type."""
+    for expected, got in zip(optimiser.state_dict()["param_groups"], state["param_groups"], strict=True):
+        for name in expected.keys() & got.keys():  # other versions of torch have other settings
+            number = isinstance(expected[name], float) and isinstance(got[name], float | int)
+            if not number and type(got[name]) is not type(expected[name]):
+                raise ValueError(f"the optimiser has {name}={got[name]!r}")
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    for number, values in state["state"].items():
+        for name, value in values.items():
+            shape = () if name == "step" else parameters[number].shape
+            fits = isinstance(value, torch.Tensor) and value.shape == shape and has_all_values(value)
+            if value is not None and not fits:
+                raise ValueError(f"{name} of parameter {number} in the optimiser does not fit")
 
 
 def _check_settings(settings: dict[str, Any], before: dict[str, Any]) -> None:

@@ -199,7 +199,9 @@ def test_train_labels_may_be_of_any_numeric_kind(y, train_entries, tmp_path):
     assert read_train(tmp_path / "train.pth.tar").labels.tolist() == [1, 1, 1]
 
 
-@pytest.mark.parametrize("y", [-1, 2, 0.5, None, "1", [1], torch.tensor([0, 1]), float("nan")])
+@pytest.mark.parametrize(
+    "y", [-1, 2, 0.5, None, "1", [1], torch.tensor([0, 1]), float("nan"), torch.zeros(1, device="meta")]
+)
 def test_train_labels_must_be_one_or_zero(y, train_entries, tmp_path):
     torch.save([*train_entries * 6, {**train_entries[1], "y": y}], tmp_path / "train.pth.tar")
     with pytest.raises(DataError, match=naming("train.pth.tar", 18, "y")):
@@ -215,6 +217,8 @@ def test_train_labels_must_be_one_or_zero(y, train_entries, tmp_path):
         torch.zeros(3, 3, 42, 42, dtype=torch.float64),
         torch.zeros(3, 3, 42, 42, dtype=torch.uint8),
         torch.zeros(3, 3, 42, 42).to_sparse(),
+        torch.zeros(3, 3, 42, 42, device="meta"),
+        torch.zeros(1).expand(3, 3, 42, 42),
         [[0.0]],
         None,
     ],
@@ -232,6 +236,15 @@ def test_train_values_must_be_finite(value, train_entries, tmp_path):
     spoilt[0, 0, 0, 0] = value
     torch.save([*train_entries * 6, {**train_entries[1], "X": spoilt}], tmp_path / "train.pth.tar")
     with pytest.raises(DataError, match=naming("train.pth.tar", 18, "X", "finite")):
+        read_train(tmp_path / "train.pth.tar")
+
+
+def test_train_values_must_have_a_usual_range(train_entries, tmp_path):
+    spoilt = train_entries[1]["X"].clone()
+    spoilt[0, :, 0, 0] = torch.finfo(torch.float32).max
+    spoilt[1, :, 0, 0] = torch.finfo(torch.float32).min
+    torch.save([*train_entries * 6, {**train_entries[1], "X": spoilt}], tmp_path / "train.pth.tar")
+    with pytest.raises(DataError, match=naming("train.pth.tar", "X", "3.40282e+38")):
         read_train(tmp_path / "train.pth.tar")
 
 
@@ -295,6 +308,8 @@ def test_files_of_the_older_torch_format_are_read(pth_folder, eval_folder, train
         ("spatial_coords", torch.zeros(2500, 2)),
         ("spatial_coords", torch.cartesian_prod(torch.arange(50), torch.arange(50)).flip(1)),
         ("spatial_coords", torch.cartesian_prod(torch.arange(50), torch.arange(50))[:-1]),
+        ("spatial_coords", torch.zeros(1, dtype=torch.int64).expand(10**12, 2)),
+        ("X", torch.zeros(1).expand(3, 10**6, 10**6)),
         ("file", None),
         ("file", 7),
     ],
@@ -302,6 +317,12 @@ def test_files_of_the_older_torch_format_are_read(pth_folder, eval_folder, train
 def test_eval_entries_are_checked_before_the_first_is_yielded(key, value, eval_folder):
     with pytest.raises(DataError, match=naming(key)):
         read_examples(rewrite(eval_folder, **{key: value}))
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a/../../b.png", "a\0.png"])
+def test_a_name_that_no_file_can_have_is_one_of_a_missing_map(name, eval_folder):
+    with pytest.raises(FileError, match="ALLFIXATIONMAPS"):
+        read_examples(rewrite(eval_folder, file=name))
 
 
 def test_missing_maps_are_named_before_any_work(eval_folder, dataset):

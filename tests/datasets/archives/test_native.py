@@ -229,6 +229,8 @@ def test_a_truncated_file_is_refused(name, share, broken):
         {"std": ["wide"]},
         {"pixels_per_degree": 0},
         {"pixels_per_degree": "few"},
+        {"pixels_per_degree": 10**400},
+        {"shapes": [[61, 10**30]] * 10},
         {"version": 2},
         {"version": "x"},
         {"format": "zip"},
@@ -251,7 +253,7 @@ def test_an_index_that_lacks_a_key_is_refused(key, broken):
         NativeArchive(broken)
 
 
-@pytest.mark.parametrize("text", ["[]", "null", "3", "{", "\udcff"])
+@pytest.mark.parametrize("text", ["[]", "null", "3", "{", "\udcff", "[" * 100_000, '{"a":' * 100_000])
 def test_an_index_that_is_no_json_object_is_refused(text, broken):
     (broken / "archive.json").write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(DataError, match=r"archive\.json"):
@@ -288,6 +290,26 @@ def test_an_array_of_another_shape_or_type_is_refused(shape, dtype, broken):
 def test_fixations_of_unequal_length_are_refused(broken):
     with np.load(broken / "fixations.npz") as columns:
         np.savez(broken / "fixations.npz", **{**columns, "y": np.zeros(3)})
+    with pytest.raises(DataError, match=r"fixations\.npz"):
+        _ = NativeArchive(broken).fixations
+
+
+@pytest.mark.parametrize("header", [b"{'descr': '|u1', ", b"{" * 60, b"{'shape': (10000000000000, 4)}"])
+def test_an_array_with_a_damaged_header_is_refused(header, broken):
+    content = (broken / "samples.npy").read_bytes()
+    (broken / "samples.npy").write_bytes(content[:10] + header.ljust(117) + b"\n" + content[128:])
+    with pytest.raises(DataError, match=r"samples\.npy"):
+        NativeArchive(broken)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("n", -1), ("n", 10), ("order", -1), ("x", -1), ("y", 1e9), ("x", np.nan), ("y", np.inf)]
+)
+def test_fixations_that_are_on_no_stimulus_are_refused(column, value, broken):
+    with np.load(broken / "fixations.npz") as stored:
+        columns = dict(stored)
+    columns[column][3] = value
+    np.savez(broken / "fixations.npz", **columns)
     with pytest.raises(DataError, match=r"fixations\.npz"):
         _ = NativeArchive(broken).fixations
 

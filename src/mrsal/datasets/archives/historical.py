@@ -5,6 +5,7 @@ Every file is read with ``weights_only=True``, so that a malicious file cannot r
 Letters: B samples of a batch, S = 3 scales, C = 3 channels, P = 42 pixels, the side of a crop.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -31,6 +32,7 @@ from mrsal.model import (
     Pyramid,
     as_rgb,
     crop,
+    has_all_values,
     is_unit,
     load_safely,
     save_safely,
@@ -151,7 +153,7 @@ def read_train(path: str | Path) -> PthSamples:
     for i, entry in enumerate(entries):
         x = _tensor(path, i, entry, "X", (len(SCALES), 3, PATCH, PATCH))
         y = entry.get("y")
-        if isinstance(y, Tensor) and y.numel() == 1:
+        if isinstance(y, Tensor) and y.numel() == 1 and has_all_values(y):
             y = y.item()
         if isinstance(y, Tensor) or y not in (0, 1):
             raise DataError(f"{path}, entry {i}: expected y to be 1 or 0, got {y!r}; prepare it again")
@@ -165,6 +167,10 @@ def read_train(path: str | Path) -> PthSamples:
         span = (high - low).clamp_min(1e-3)
         crops.sub_(low.view(3, 1, 1)).div_(span.view(3, 1, 1))
         mean, std = -low / span, 1 / span
+    if not (torch.isfinite(mean).all() and torch.isfinite(std).all() and (std > 0).all()):
+        raise DataError(
+            f"{path}: expected values of a usual range in X, got {value_range[0]:g} to {value_range[1]:g}; prepare it again"
+        )
     return PthSamples(crops, labels, as_rgb(mean), as_rgb(std), value_range)
 
 
@@ -190,7 +196,7 @@ def read_examples(path: str | Path) -> Iterator[Example]:
                 f"{path}, entry {i}: expected the name of the stimulus as 'file', got {entry.get('file')!r}; prepare it again"
             )
         map_path = _map_path(maps, entry["file"])
-        if not map_path.is_file():
+        if not os.path.isfile(map_path):  # noqa: PTH113 - no error if the name is too long
             raise FileError(f"expected the ground-truth map of {entry['file']} at {map_path}, found none; put it there")
         _axes(entry["spatial_coords"].numpy(), entry["file"])
     return (_example(entry, maps) for entry in entries)
@@ -275,7 +281,7 @@ def _tensor(
             f"{path}, entry {i}: expected a tensor {key!r}, got an entry with the keys {keys}; prepare it again"
         )
     fits = value.ndim == len(shape) and all(a in (None, b) for a, b in zip(shape, value.shape, strict=True))
-    if not fits or value.dtype != dtype or value.layout != torch.strided or 0 in value.shape:
+    if not fits or value.dtype != dtype or not has_all_values(value) or 0 in value.shape:
         expected = " x ".join("any" if side is None else str(side) for side in shape)
         raise DataError(
             f"{path}, entry {i}: expected {key!r} as {dtype} of shape {expected}, "

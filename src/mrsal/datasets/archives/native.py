@@ -17,14 +17,12 @@ a crop.
 
 import json
 import logging
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -36,7 +34,7 @@ from mrsal.datasets.archives.sampling import check_map, image_samples, left_out_
 from mrsal.datasets.dataset import FixationDataset
 from mrsal.datasets.fixations import Fixations, fixation_density
 from mrsal.errors import DataError, FileError, InputError
-from mrsal.files import atomic_folder
+from mrsal.files import atomic_folder, decoding
 from mrsal.images import read_grey, read_image
 from mrsal.model import RGB, SCALES, Grid, Pyramid, as_rgb, crop, scaled_centre
 
@@ -44,6 +42,7 @@ log = logging.getLogger("mrsal")
 
 INDEX = "archive.json"
 FORMAT_VERSION = 1
+_REMEDY = "prepare the archive again"
 
 _ARRAYS = {"samples.npy", "originals.npy", *(f"level_{scale}.npy" for scale in SCALES)}
 _FILES = {INDEX, "fixations.npz", "originals.bin", *_ARRAYS}
@@ -123,8 +122,8 @@ class NativeArchive:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         index = self._read_index()
-        try:
-            self.name: str = index["dataset"]
+        with decoding(self.path / INDEX, "the index of an archive", remedy=_REMEDY):
+            self.name = str(index["dataset"])
             self.pixels_per_degree = float(index["pixels_per_degree"])
             self.names = [str(name) for name in index["names"]]
             self.shapes = np.array(index["shapes"], np.int64).reshape(len(self.names), 2)
@@ -132,8 +131,6 @@ class NativeArchive:
             self.maps = {name: int(place) for name, place in index["maps"].items()}
             self.mean = as_rgb(index["mean"])
             self.std = as_rgb(index["std"])
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{self.path / INDEX} is damaged ({error!r}); prepare the archive again") from error
         M = len(self.names)
         self.levels = tuple(self._array(f"level_{scale}.npy", (M, scale, scale, 3), np.uint8) for scale in SCALES)
         self.table = self._array("samples.npy", (None, 4), np.int32)
@@ -162,15 +159,18 @@ class NativeArchive:
     @cached_property
     def fixations(self) -> Fixations:
         """The fixations on all stimuli."""
-        try:
-            # given a path, np.load does not close a file that is not a zip file
-            with (
-                (self.path / "fixations.npz").open("rb") as file,
-                np.load(file, allow_pickle=False) as columns,
-            ):
-                return Fixations.create(**{name: columns[name] for name in columns.files})
-        except (OSError, ValueError, TypeError, EOFError, BadZipFile, zlib.error) as error:
-            raise DataError(f"{self.path / 'fixations.npz'} is damaged: {error}; prepare the archive again") from error
+        path = self.path / "fixations.npz"
+        # given a path, np.load does not close a file that is not a zip file
+        with (
+            decoding(path, "the columns of the fixations", remedy=_REMEDY),
+            path.open("rb") as file,
+            np.load(file, allow_pickle=False) as columns,
+        ):
+            fixations = Fixations.create(**{name: columns[name] for name in columns.files})
+        known = _within(fixations.n, 0, len(self.names)) and _within(fixations.order, 0, np.iinfo(np.int64).max)
+        if not (known and fixations.inside(*self.shapes[fixations.n].T).all()):
+            raise DataError(f"{path} has fixations that are not on a stimulus of the archive; {_REMEDY}")
+        return fixations
 
     def members(self, split: str) -> NDArray[np.int64]:
         """Return the indices of the stimuli of a split; ``"all"`` gives every stimulus."""
@@ -265,14 +265,8 @@ class NativeArchive:
             raise FileError(f"cannot read {self.path / 'originals.bin'}: {error.strerror}") from error
 
     def _read_index(self) -> dict[str, Any]:
-        try:
+        with decoding(self.path / INDEX, "the index of an archive", remedy="make one with: mrsal prepare"):
             index = json.loads((self.path / INDEX).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise FileError(
-                f"cannot read an archive at {self.path}: {error.strerror}; make one with: mrsal prepare"
-            ) from error
-        except ValueError as error:
-            raise DataError(f"{self.path / INDEX} is damaged: {error}; prepare the archive again") from error
         if not isinstance(index, dict) or index.get("format") != "mrsal-archive":
             raise DataError(
                 f"expected the index of an archive in {self.path / INDEX}, got other data; prepare the archive again"
@@ -292,7 +286,7 @@ class NativeArchive:
         M, K = len(self.names), len(self.maps)
         members, maps = np.concatenate([[], *self.splits.values()]), np.array(list(self.maps.values()))
         fits = (self.shapes > 0).all() and _within(members, 0, M) and _within(maps, M, M + K)
-        if not (fits and self.pixels_per_degree > 0):
+        if not (fits and 0 < self.pixels_per_degree < np.inf):
             raise DataError(f"{self.path / INDEX} has values that do not fit together; prepare the archive again")
         table = self.path / "samples.npy"
         stimulus, x, y, label = self.table.T
@@ -308,13 +302,9 @@ class NativeArchive:
 
     def _array(self, name: str, shape: tuple[int | None, ...], dtype: type) -> NDArray:
         path = self.path / name
-        try:
+        with decoding(path, "an array of numbers", remedy=_REMEDY):
             # nothing is written to it, but torch warns of arrays that are read-only, mode "r"
             array = np.lib.format.open_memmap(path, mode="c")
-        except FileNotFoundError as error:
-            raise FileError(f"{path} is missing; prepare the archive again") from error
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{path} is truncated or damaged ({error}); prepare the archive again") from error
         fits = array.ndim == len(shape) and all(a in (None, b) for a, b in zip(shape, array.shape, strict=True))
         if not fits or array.dtype != dtype:
             raise DataError(

@@ -9,6 +9,7 @@ import numpy as np
 
 from mrsal.errors import FileError
 from mrsal.evaluation.report.figures import save_figure
+from mrsal.files import decoding
 
 if TYPE_CHECKING:  # a slow import
     from matplotlib.figure import Figure
@@ -61,6 +62,9 @@ def read_history(run: str | Path) -> list[dict[str, float]]:
     path = Path(run) / "metrics.csv"
     if not path.is_file():
         raise FileError(f"expected the history of a run at {path}, got no such file; give the folder of a run")
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return [{name: int(cell) if name == "epoch" else float(cell) for name, cell in row.items() if cell} for row in rows]
+    with decoding(path, "a row of numbers for each epoch", remedy="repair or remove it"):
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return [
+            {name: int(cell) if name == "epoch" else float(cell) for name, cell in row.items() if cell} for row in rows
+        ]
