@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from matplotlib import colormaps, rc_context
 
-from mrsal.aoi.areas import Area
 from mrsal.aoi.drawing import side_by_side, with_areas, with_contours, with_spots
+from mrsal.aoi.shapes import Rectangle
 from mrsal.aoi.spots import Spot
 from mrsal.evaluation.report.curves import curves_plot, save_curves
 from mrsal.evaluation.report.pictures import comparison_picture, sheet, with_fixations
@@ -105,7 +105,7 @@ def test_fixations_are_dots_at_their_places_and_those_without_a_place_are_left_o
 
 
 def test_an_area_is_outlined_along_its_edges():
-    area = Area("a", 40, 60, 50, 30)
+    area = Rectangle("a", 40, 60, 50, 30)
     picture = with_areas(grey(150, 200), [area], [""])
     line = picture[75]  # through the middle of the box: black, white, black, the picture, and the same from the right
     changed = np.flatnonzero((line != GREY).any(axis=1))
@@ -120,7 +120,7 @@ def test_an_area_is_outlined_along_its_edges():
 
 
 def test_every_area_has_its_label_above_it_or_inside_where_there_is_no_room_above():
-    areas = [Area("a", 20, 60, 60, 30), Area("b", 120, 0, 60, 60)]
+    areas = [Rectangle("a", 20, 60, 60, 30), Rectangle("b", 120, 0, 60, 60)]
     plain, said = (with_areas(grey(150, 200), areas, texts) for texts in (["", ""], ["first", "second"]))
     changed = np.argwhere((plain != said).any(axis=2))
     above, inside = changed[changed[:, 1] < 100], changed[changed[:, 1] >= 100]

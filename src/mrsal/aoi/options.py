@@ -10,7 +10,11 @@ from mrsal.evaluation import ModelOptions
 from mrsal.options import Option, check
 
 Boxes = Annotated[
-    Path, Option('JSON file with the areas: {"name": [x, y, width, height]} in pixels, COCO or Label Studio.')
+    Path,
+    Option(
+        'File with the areas: JSON {"name": [x, y, width, height]} in pixels, CSV, COCO, Label Studio, LabelMe, CVAT, VIA, '
+        "or a PNG mask; or a folder with a mask for each area."
+    ),
 ]
 Image = Annotated[Path, Option("Image file.", argument=True)]
 
@@ -20,7 +24,9 @@ class StudySize:
     """The size of a study; an interval says which shares such a study would measure."""
 
     observers: Annotated[int, Option("Number of observers in a study that would measure the shares.", minimum=1)] = 15
-    fixations: Annotated[int, Option("Number of fixations of each observer on the image in that study.", minimum=1)] = 6
+    per_observer: Annotated[
+        int, Option("Number of fixations of each observer on the image in that study.", minimum=1)
+    ] = 6
     level: Annotated[float, Option("Level of the interval, for example 0.95.", above=0, below=1)] = 0.95
 
     def __post_init__(self) -> None:
@@ -47,7 +53,7 @@ class AoiOptions(StudySize, ModelOptions):
     @property
     def study(self) -> StudySize:
         """The size of the study alone, without the other options."""
-        return StudySize(observers=self.observers, fixations=self.fixations, level=self.level)
+        return StudySize(observers=self.observers, per_observer=self.per_observer, level=self.level)
 
 
 @dataclass(frozen=True, kw_only=True)

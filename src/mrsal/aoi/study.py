@@ -2,8 +2,10 @@
 
 import csv
 import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +15,20 @@ from PIL import Image
 from rich.markup import escape
 from rich.table import Table
 
-from mrsal.aoi.areas import Area, AreaDifference, AreaShare, attention_shares
-from mrsal.aoi.box_files import read_areas
+from mrsal.aoi.area_files import read_areas
+from mrsal.aoi.areas import AreaDifference, AreaShare, attention_shares
 from mrsal.aoi.drawing import side_by_side, with_areas
 from mrsal.aoi.options import StudySize
+from mrsal.aoi.overlaps import Overlaps, overlaps
+from mrsal.aoi.shapes import Area
 from mrsal.errors import InputError
 from mrsal.files import atomic_path, write_text
 from mrsal.images import read_image
 from mrsal.inference import SaliencyMap, SaliencyModel
 
 PICTURES = (".png", ".jpg", ".jpeg")
-COLUMNS = ("area", "x", "y", "width", "height", "attention", "low", "high", "surface", "per_surface", "rank")
+_PAIRS = 5  # of overlapping areas that a table names
+COLUMNS = ("area", "kind", "x", "y", "width", "height", "attention", "low", "high", "surface", "per_surface", "rank")
 
 
 @dataclass(frozen=True)
@@ -39,15 +44,21 @@ class Attention:
         labels = [f"{share.area.name} {100 * share.attention:.1f}%" for share in self.shares]
         return with_areas(self.saliency.overlay(), [share.area for share in self.shares], labels)
 
+    @cached_property
+    def overlaps(self) -> Overlaps:
+        """The areas that overlap."""
+        return overlaps(self.saliency, [share.area for share in self.shares])
+
     def rows(self) -> list[dict[str, Any]]:
-        """A dict with the :data:`COLUMNS` for each area: shares in [0, 1], boxes in pixels; low and high may be None."""
+        """A dict with the :data:`COLUMNS` for each area: shares in [0, 1]; low and high may be None.
+
+        ``x``, ``y``, ``width`` and ``height`` are the upright rectangle around the part of the area on the image, in pixels.
+        """
         return [
             {
                 "area": share.area.name,
-                "x": share.area.x0,
-                "y": share.area.y0,
-                "width": share.area.width,
-                "height": share.area.height,
+                "kind": share.area.kind,
+                **_box(share.area, self.saliency.values.shape),
                 "attention": share.attention,
                 **_ends(share.interval),
                 "surface": share.surface,
@@ -68,7 +79,7 @@ def measure(
     image : Path
         The file of the image.
     boxes : Path or sequence of Area
-        A file that :func:`read_areas` reads, or the areas.
+        A file or folder that :func:`read_areas` reads, or the areas.
     model : SaliencyModel
         The model. If it is calibrated, the shares have intervals.
     study : StudySize, optional
@@ -76,7 +87,9 @@ def measure(
     """
     pixels = read_image(image)
     areas = read_areas(boxes, image=image, shape=pixels.shape[:2]) if isinstance(boxes, Path) else boxes
-    attention_shares(np.ones(pixels.shape[:2]), areas)  # finds mistakes in the boxes before the network runs
+    with warnings.catch_warnings():  # the same warnings come from the real shares
+        warnings.simplefilter("ignore")
+        attention_shares(np.ones(pixels.shape[:2]), areas)  # finds mistakes in the areas before the network runs
     saliency = model.predict(pixels, name=image.name)
     size = study or StudySize()
     shares = attention_shares(
@@ -84,15 +97,16 @@ def measure(
         areas,
         calibration=model.calibration,
         observers=size.observers,
-        fixations=size.fixations,
+        per_observer=size.per_observer,
         level=size.level,
     )
     return Attention(image.name, saliency, shares)
 
 
 def share_table(attention: Attention, *, level: float) -> Table:
-    """A table of the shares, largest first, with a column for the intervals if there are any."""
-    table = Table(title=escape(attention.name), title_justify="left")
+    """A table of the shares, largest first, with a column for the intervals if there are any, and the overlaps below."""
+    caption = escape(overlap_text(attention.overlaps))
+    table = Table(title=escape(attention.name), title_justify="left", caption=caption or None, caption_justify="left")
     table.add_column("area")
     spans = [f"{100 * level:g} %"] if any(share.interval for share in attention.shares) else []
     for heading in ("rank", "attention", *spans, "surface", "attention per surface"):
@@ -107,6 +121,21 @@ def share_table(attention: Attention, *, level: float) -> Table:
             f"{share.per_surface:.2f}",
         )
     return table
+
+
+def overlap_text(found: Overlaps) -> str:
+    """Say which areas overlap, and what is counted twice; empty if none overlap."""
+    if found.pairs is None:
+        parts = ["there are too many areas to compare them by pairs"]
+    else:
+        parts = [f"{pair.a} and {pair.b} have {100 * pair.attention:.1f} % in common" for pair in found.pairs[:_PAIRS]]
+        if len(found.pairs) > _PAIRS:
+            parts.append(f"{len(found.pairs) - _PAIRS} more pairs overlap")
+    if not parts:
+        return ""
+    total = found.together + found.twice
+    sums = f"together the areas get {100 * found.together:.1f} %, and their shares sum to {100 * total:.1f} %"
+    return f"Overlaps: {'; '.join(parts)}. Counted once, {sums}."
 
 
 def difference_table(a: Attention, b: Attention, differences: Sequence[AreaDifference], *, level: float) -> Table:
@@ -139,7 +168,10 @@ def csv_text(attentions: Sequence[Attention]) -> str:
 
 def json_dict(attentions: Sequence[Attention], differences: Sequence[AreaDifference] = ()) -> dict[str, Any]:
     """The areas of one or more images, and the differences between two designs, for ``--json``."""
-    images = [{"image": each.name, "areas": [_rounded(row) for row in each.rows()]} for each in attentions]
+    images = [
+        {"image": each.name, "areas": [_rounded(row) for row in each.rows()], "overlaps": _overlap_dict(each.overlaps)}
+        for each in attentions
+    ]
     result: dict[str, Any] = {"images": images}
     if differences:
         result["differences"] = [
@@ -169,6 +201,25 @@ def write_out(path: Path, attentions: Sequence[Attention]) -> None:
         pictures = [attention.picture() for attention in attentions]
         picture = pictures[0] if len(pictures) == 1 else side_by_side(*pictures)
         Image.fromarray(picture).save(temporary, format="PNG" if suffix == ".png" else "JPEG", quality=92)
+
+
+def _box(area: Area, shape: tuple[int, ...]) -> dict[str, float]:
+    """The rectangle around the part of an area on an image."""
+    x0, y0, x1, y1 = area.bounds
+    x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, shape[1]), min(y1, shape[0])
+    return {"x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0}
+
+
+def _overlap_dict(found: Overlaps) -> dict[str, Any]:
+    pairs = (
+        None
+        if found.pairs is None
+        else [
+            _rounded({"areas": [pair.a, pair.b], "attention": pair.attention, "surface": pair.surface})
+            for pair in found.pairs
+        ]
+    )
+    return {"pairs": pairs, **_rounded({"together": found.together, "twice": found.twice})}
 
 
 def _ends(interval: tuple[float, float] | None) -> dict[str, float | None]:

@@ -62,8 +62,8 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
     else:
         console.print(
             f"{100 * options.level:g} %: the interval in which a study with {options.observers} observers and "
-            f"{options.fixations} fixations each would measure the share; it covers the error of the model and the chance in "
-            "such a sample",
+            f"{options.per_observer} fixations each would measure the share; it covers the error of the model and the chance "
+            "in such a sample",
             soft_wrap=True,
         )
     for path in options.out:

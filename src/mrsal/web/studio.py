@@ -21,6 +21,7 @@ from mrsal.aoi import (
     AreaDifference,
     AreaShare,
     Attention,
+    Rectangle,
     attention_shares,
     csv_text,
     strongest_spots,
@@ -270,13 +271,10 @@ def _drawn(
         picture = with_contours(picture, saliency.density, display.levels)
     if display.spots:
         picture = with_spots(picture, strongest_spots(saliency.values, count=display.spots))
-    areas = [_scaled(share.area, factor) for share in shares]
+    areas = [share.area for share in shares]
     labels = [f"{share.area.name} {100 * share.attention:.1f}%" for share in shares]
     if corner is not None:
-        areas.append(Area("corner", corner[0] * factor - 3, corner[1] * factor - 3, 7, 7))
+        x, y, side = corner[0] - 3 / factor, corner[1] - 3 / factor, 7 / factor
+        areas.append(Rectangle("corner", x, y, side, side))
         labels.append("first corner")
-    return with_areas(picture, areas, labels) if areas else picture
-
-
-def _scaled(area: Area, factor: float) -> Area:
-    return Area(area.name, area.x0 * factor, area.y0 * factor, area.width * factor, area.height * factor)
+    return with_areas(picture, areas, labels, scale=factor) if areas else picture

@@ -5,8 +5,8 @@ import json
 import pytest
 from messages import naming
 
-from mrsal.aoi.areas import Area
-from mrsal.aoi.box_files import read_areas, write_areas
+from mrsal.aoi.area_files import read_areas, write_areas
+from mrsal.aoi.shapes import Rectangle
 from mrsal.errors import DataError, FileError
 
 
@@ -76,13 +76,17 @@ def minimal(image="/data/upload/1/8ed3b6a1-home.png"):
     ],
 )
 def test_plain_boxes(written, content):
-    assert read_areas(written(content)) == [Area("cta", 1, 2, 3.5, 4)]
+    assert read_areas(written(content)) == [Rectangle("cta", 1, 2, 3.5, 4)]
 
 
 def test_coco_boxes_of_the_image_are_named_by_category_and_number(written):
     found = read_areas(written(COCO), image="shots/home.png", shape=(100, 200))
-    assert found == [Area("face 1", 10, 20, 30.5, 40), Area("logo", 100, 0, 100, 50), Area("face 2", 50, 50, 10, 10)]
-    assert read_areas(written(COCO), image="other.png") == [Area("face", 0, 0, 5, 5)]
+    assert found == [
+        Rectangle("face 1", 10, 20, 30.5, 40),
+        Rectangle("logo", 100, 0, 100, 50),
+        Rectangle("face 2", 50, 50, 10, 10),
+    ]
+    assert read_areas(written(COCO), image="other.png") == [Rectangle("face", 0, 0, 5, 5)]
 
 
 @pytest.mark.parametrize(
@@ -98,20 +102,20 @@ def test_coco_boxes_of_the_image_are_named_by_category_and_number(written):
     ],
 )
 def test_label_studio_per_cents_become_pixels(written, content):
-    assert read_areas(written(content), image="home.png", shape=(100, 200)) == [Area("cta", 20, 20, 100, 25)]
+    assert read_areas(written(content), image="home.png", shape=(100, 200)) == [Rectangle("cta", 20, 20, 100, 25)]
 
 
 def test_label_studio_passes_over_other_shapes_and_cancelled_annotations(written):
     one = task(results=[{"type": "choices", "value": {"choices": ["good"]}}, rectangle("cta", 0, 0, 10, 10)])
     one["annotations"].insert(0, {"result": [rectangle("wrong", 0, 0, 5, 5)], "was_cancelled": True})
-    assert read_areas(written([one]), image="home.png") == [Area("cta", 0, 0, 20, 10)]
+    assert read_areas(written([one]), image="home.png") == [Rectangle("cta", 0, 0, 20, 10)]
 
 
 def test_the_folder_tells_images_of_one_name_apart(written):
     images = [{"id": i, "file_name": f"{folder}/a.png"} for i, folder in enumerate("xy")]
     boxes = [{"image_id": i, "category_id": 1, "bbox": [i, i, 1, 1]} for i in range(2)]
     path = written({"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "a"}]})
-    assert read_areas(path, image="data/y/a.png") == [Area("a", 1, 1, 1, 1)]
+    assert read_areas(path, image="data/y/a.png") == [Rectangle("a", 1, 1, 1, 1)]
     with pytest.raises(DataError, match=naming("boxes.json", 2, "a.png")):
         read_areas(path, image="a.png")
 
@@ -161,7 +165,7 @@ def test_a_missing_file_and_one_that_is_no_text(tmp_path):
 
 
 def test_what_is_written_is_read_back(tmp_path):
-    areas = [Area('Größe "1"', 0.125, 2, 3, 4), Area("cta", 1, 1, 1, 1)]
+    areas = [Rectangle('Größe "1"', 0.125, 2, 3, 4), Rectangle("cta", 1, 1, 1, 1)]
     assert read_areas(write_areas(areas, tmp_path / "new" / "boxes.json")) == areas
 
 
