@@ -1,26 +1,16 @@
-"""The three layouts of boxes, each as its authors document it, and files that are none of them."""
+"""Plain files and masks, how formats and images are recognised, and files that are none of them; formats/ has the others."""
 
 import json
 
+import numpy as np
+import PIL.Image
 import pytest
 from messages import naming
 
 from mrsal.aoi.area_files import read_areas, write_areas
-from mrsal.aoi.shapes import Rectangle
+from mrsal.aoi.formats import plain
+from mrsal.aoi.shapes import Ellipse, Mask, Polygon, Rectangle
 from mrsal.errors import DataError, FileError
-
-
-@pytest.fixture
-def written(tmp_path):
-    """Write JSON, or text as it is, and return the path."""
-
-    def write(content):
-        path = tmp_path / "boxes.json"
-        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
-        return path
-
-    return write
-
 
 # laid out as https://cocodataset.org/#format-data has it
 COCO = {
@@ -141,7 +131,6 @@ def test_the_folder_tells_images_of_one_name_apart(written):
         ({**COCO, "images": [{"id": 7, "file_name": "home.png", "width": 400, "height": 200}]}, ["400x200", "200x100"]),
         ({**COCO, "annotations": COCO["annotations"][1:2]}, ["home.png"]),
         ({**COCO, "annotations": [{"bbox": [0, 0, 1, 1]}]}, ["KeyError", "image_id"]),
-        ([task(results=[rectangle("cta", 0, 0, 10, 10, rotation=12.5)])], ["cta", 12.5]),
         ([task(results=[{**rectangle("cta", 0, 0, 9, 9), "image_rotation": 90}])], ["cta", 90]),
         ([task(results=[{**rectangle("cta", 0, 0, 9, 9), "original_width": 100}])], ["100x100", "200x100"]),
         ([task(annotations=2 * task()["annotations"])], [2, "home.png"]),
@@ -159,14 +148,136 @@ def test_what_is_no_list_of_boxes_is_refused(written, content, named):
 def test_a_missing_file_and_one_that_is_no_text(tmp_path):
     with pytest.raises(FileError, match=naming("gone.json")):
         read_areas(tmp_path / "gone.json")
-    (tmp_path / "picture.json").write_bytes(b"\x89PNG\r\n\xff")
+    (tmp_path / "picture.json").write_bytes(b"\x89JPG\r\n\xff")
     with pytest.raises(DataError, match=naming("picture.json", "UTF-8")):
         read_areas(tmp_path / "picture.json")
 
 
+EVERY_KIND = [
+    Rectangle('Größe "1"', 0.125, 2, 3, 4),
+    Rectangle("turned", 10, 10, 20, 5, 33.25),
+    Ellipse("round", 30, 30, 9.5, 4, 12),
+    Polygon("whole", [(1, 1), (9, 1), (5.5, 7)]),
+    Polygon("holes", [[(0, 0), (30, 0), (30, 30), (0, 30)], [(40, 0), (45, 0), (45, 5)]], [[(5, 5), (9, 5), (9, 9)]]),
+    Mask("any", np.random.default_rng(2).random((8, 11)) < 0.4, 20, 30),
+]
+
+
 def test_what_is_written_is_read_back(tmp_path):
-    areas = [Rectangle('Größe "1"', 0.125, 2, 3, 4), Rectangle("cta", 1, 1, 1, 1)]
-    assert read_areas(write_areas(areas, tmp_path / "new" / "boxes.json")) == areas
+    assert read_areas(write_areas(EVERY_KIND, tmp_path / "new" / "boxes.json")) == EVERY_KIND
+
+
+def test_a_list_of_objects_has_every_kind_too(written):
+    content = plain.content_of(EVERY_KIND[2:])
+    file = written([{"name": name, **value} for name, value in content.items()])
+    assert read_areas(file) == EVERY_KIND[2:]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name,x,y,width,height\ncta,1,2,3.5,4\n",
+        "\ufeffName;X;Y;Width;Height;comment\r\ncta;1;2;3,5;4;new\r\n",
+        "image\tname\tx\ty\twidth\theight\nother.png\tno\t0\t0\t9\t9\nshots/home.png\tcta\t1\t2\t3.5\t4\n",
+    ],
+)
+def test_a_table_with_columns_in_any_order(written, text):
+    assert read_areas(written(text, "boxes.csv"), image="home.png") == [Rectangle("cta", 1, 2, 3.5, 4)]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("name,x,y\ncta,1,2\n", ["name, x, y", "width"]),
+        ("name,x,y,width,height\ncta,1,2,three,4\n", ["line 2", "width", "three"]),
+        ("name,x,y,width,height\ncta,1,2,3,0\n", ["line 2", "cta", 0]),
+        ("name,x,y,width,height\n,1,2,3,4\n", ["line 2", "''"]),
+        ("name,x,y,width,height\ncta,1,2,3\n", ["line 2", 5]),
+        ("name,x,y,width,height\n", ["boxes.csv"]),
+        ("image,area,kind,name,x,y,width,height\na.png,cta,polygon,cta,1,2,3,4\n", ["results"]),
+        ("", ["boxes.csv", "no columns"]),
+        ("hello", ["boxes.csv", "hello"]),
+    ],
+)
+def test_what_is_no_table_of_areas_is_refused(written, text, named):
+    with pytest.raises(DataError, match=naming("boxes.csv", *named)):
+        read_areas(written(text, "boxes.csv"), image="home.png")
+
+
+def save(path, values):
+    path.parent.mkdir(exist_ok=True)
+    PIL.Image.fromarray(np.asarray(values, np.uint8)).save(path)
+    return path
+
+
+def test_a_mask_in_a_file_has_its_name_and_grey_is_a_part_of_a_pixel(tmp_path):
+    pixels = np.zeros((10, 20), np.uint8)
+    pixels[2:5, 3:9] = 255
+    assert read_areas(save(tmp_path / "cta.png", pixels), shape=(10, 20)) == [Mask("cta", pixels > 0)]
+    assert read_areas(save(tmp_path / "one.png", pixels // 255)) == [Mask("one", pixels > 0)]  # 0 and 1
+    pixels[2, 3] = 51
+    (soft,) = read_areas(save(tmp_path / "soft.png", pixels))
+    assert soft.pixels[0, :2].tolist() == [pytest.approx(0.2), 1]
+
+
+def test_a_folder_of_masks_has_one_area_for_each_file(tmp_path):
+    names = ("face", "shoe", "logo")
+    for i, name in enumerate(names):
+        save(tmp_path / "masks" / f"{name}.png", np.diag([255] * 9) if i else np.ones((9, 9)))
+    (tmp_path / "masks" / "notes.txt").write_text("x")
+    areas = read_areas(tmp_path / "masks", shape=(9, 9))
+    assert [(area.name, area.kind) for area in areas] == [(name, "mask") for name in sorted(names)]
+
+
+def test_what_is_no_mask_is_refused(tmp_path):
+    labels = save(tmp_path / "labels.png", np.arange(9).reshape(3, 3))
+    with pytest.raises(DataError, match=naming("labels.png", 8, "labels")):
+        read_areas(labels)
+    with pytest.raises(DataError, match=naming("colour.png", "colours")):
+        read_areas(save(tmp_path / "colour.png", np.random.default_rng(1).integers(0, 255, (5, 5, 3))))
+    with pytest.raises(DataError, match=naming("labels.png", "3x3", "20x10")):
+        read_areas(labels, shape=(10, 20))
+    with pytest.raises(DataError, match=naming("black.png", "1 empty mask")):
+        read_areas(save(tmp_path / "black.png", np.zeros((5, 5))))
+    (tmp_path / "cut.png").write_bytes(labels.read_bytes()[:60])
+    with pytest.raises(DataError, match=naming("cut.png")):
+        read_areas(tmp_path / "cut.png")
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DataError, match=naming("none")):
+        read_areas(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"kind": "blob"},
+        {"kind": "ellipse", "x": 1, "y": 2, "radius_x": 3},
+        {"kind": "ellipse", "x": 1, "y": 2, "radius_x": 3, "radius_y": "wide"},
+        {"kind": "polygon", "parts": [[0, 0], [1, 1]]},
+        {"kind": "polygon", "parts": 7},
+        {"kind": "polygon", "parts": [[[0, 0], [5, 5], [5, "x"]]]},
+        {"kind": "mask", "x": 0, "y": 0, "width": 10**9, "height": 10**9, "counts": [10**18]},
+        {"kind": "mask", "x": 0, "y": 0, "width": 2, "height": 2, "counts": [1, 2]},
+        {"x": 1, "y": 2, "width": 3, "height": 4, "rotation": "left"},
+        "box",
+    ],
+)
+def test_an_object_that_is_no_area_is_refused_in_one_line(written, value):
+    with pytest.raises(DataError, match=naming("boxes.json")) as caught:
+        read_areas(written({"hero": value}))
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+
+
+def test_limits_keep_hostile_files_short(written):
+    many = {str(i): [0, 0, 5, 5] for i in range(2001)}
+    with pytest.raises(DataError, match=naming("2,000")):
+        read_areas(written(many))
+    zigzag = [[x, y] for _ in range(12_000) for x, y in ((0, 0), (1000, 999), (3, 1000))]
+    with pytest.raises(DataError, match=naming("20 million")):
+        read_areas(written({"hero": {"kind": "polygon", "parts": [zigzag]}}), shape=(1000, 1000))
+    mask = {"kind": "mask", "x": 0, "y": 0, "width": 14_000, "height": 14_000, "counts": [0, 14_000**2]}
+    with pytest.raises(DataError, match=naming("500 million")):
+        read_areas(written(dict.fromkeys("abc", mask)))
 
 
 def test_shares_of_the_size_in_the_place_of_pixels_are_noticed(written):
