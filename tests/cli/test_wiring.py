@@ -126,7 +126,7 @@ RAY = {
     "address": To("host:6379", besides=ON_RAY),
     "workers": To(3, besides=ON_RAY),
 }
-STUDY = {"observers": To(40), "fixations": To(9), "level": To(0.5)}
+STUDY = {"observers": To(40), "per_observer": To(9), "level": To(0.5)}
 
 # without which a command does not begin
 REQUIRED: dict[str, dict[str, Any]] = {

@@ -69,7 +69,7 @@ def test_a_large_image_is_shown_reduced_and_measured_whole(studio, tmp_path):
     [share] = shares_on(prediction, [Rectangle("right", 1500, 0, 1500, 150)])
     assert share.attention == pytest.approx(0.75, abs=1e-6)
     drawn = view(prediction, [share], Display(show="image"))
-    assert (drawn[30, 750:760] == 0).all(axis=1).any()  # the left outline, at half the width
+    assert (drawn[60, 698:705] == 0).all(axis=1).any()  # the left outline, at half the width
 
 
 def test_the_picture_shows_what_was_chosen(studio, image):

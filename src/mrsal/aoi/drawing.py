@@ -15,6 +15,7 @@ from mrsal.evaluation import FIXATION_COLOUR, GUTTER
 Box = tuple[float, float, float, float]
 
 _FINER = 4  # pixels in which a line is drawn for each pixel along both sides, so that its edges are smooth
+_SHORTEST = 2  # length of a piece of a line, in its widths
 _MOST_FINE_PIXELS = 100_000_000
 
 
@@ -30,7 +31,8 @@ def with_areas(
     areas : sequence of Area
         The areas, in pixels of the image.
     labels : sequence of str
-        A label for each area, such as its name and share. A label that is too long is cut at the border of the picture.
+        A label for each area, such as its name and share. Empty: no label. A label that is
+        too long is cut at the border of the picture.
     scale : float
         Pixels of the picture for each pixel of the image.
 
@@ -48,15 +50,24 @@ def with_areas(
             _draw_box(pen, lines[0], line)
         else:
             _draw_outlines(page, lines, line)
-    font = ImageFont.load_default(float(np.clip(max(page.size) / 50, 11, 40)))
+    font = _font(float(np.clip(max(page.size) / 55, 10, 36)))
     taken: list[Box] = []
     for lines, label in zip(outlines, labels, strict=True):  # after the outlines, which would cross them
+        if not label:
+            continue
         *_, right, bottom = pen.textbbox((0, 0), label, font=font)
         x, y, wide, high = place = _free_place(lines, (right + 4 * line, bottom + 3 * line), page.size, taken)
         taken.append(place)
         pen.rectangle([x, y, x + wide - 1, y + high - 1], fill="white", outline="black", width=line)
         pen.text((x + 2 * line, y + line), label, fill="black", font=font)
     return np.asarray(page)
+
+
+def _font(size: float) -> ImageFont.FreeTypeFont:
+    """A font that has more of the letters in which areas are named than Pillow's own."""
+    import matplotlib
+
+    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf", size)
 
 
 def _draw_box(pen: ImageDraw.ImageDraw, corners: NDArray[np.float64], line: int) -> None:
@@ -72,27 +83,35 @@ def _draw_box(pen: ImageDraw.ImageDraw, corners: NDArray[np.float64], line: int)
 def _draw_outlines(page: Image.Image, lines: Sequence[NDArray[np.float64]], line: int) -> None:
     """Draw closed lines in white between black, with smooth edges."""
     points = np.concatenate(lines)
-    edge = 3 * line
+    edge = 4 * line
     left, top = np.maximum(np.floor(points.min(axis=0)) - edge, 0).astype(int).tolist()
     right, bottom = np.minimum(np.ceil(points.max(axis=0)) + edge, page.size).astype(int).tolist()
     if left >= right or top >= bottom:
         return
     size = right - left, bottom - top
     finer = _FINER if size[0] * size[1] * _FINER**2 <= _MOST_FINE_PIXELS else 1
-    for colour, width in (("black", 3 * line), ("white", line)):
+    for colour, width in (("black", 3.6 * line), ("white", 1.6 * line)):  # a line may lie between pixels, which dims it
         drawn = Image.new("L", (size[0] * finer, size[1] * finer))
         pen = ImageDraw.Draw(drawn)
         for outline in lines:
-            closed = np.concatenate([outline, outline[:2]]) - (left, top)
+            thinned = _thinned(outline, _SHORTEST * line)
+            closed = np.concatenate([thinned, thinned[:2]]) - (left, top)
             corners = [(x, y) for x, y in (closed * finer - 0.5).tolist()]
-            pen.line(corners, fill=255, width=width * finer, joint="curve")
+            pen.line(corners, fill=255, width=round(width * finer), joint="curve")
         page.paste(colour, (left, top, right, bottom), drawn.reduce(finer))
+
+
+def _thinned(outline: NDArray[np.float64], shortest: float) -> NDArray[np.float64]:
+    """An outline without points that are close to the one before: wide lines with short pieces have ragged edges."""
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(outline, axis=0).T))])
+    first = np.unique(along // shortest, return_index=True)[1]
+    return outline[first] if len(first) > 8 else outline
 
 
 def _free_place(
     lines: Sequence[NDArray[np.float64]], size: tuple[float, float], page: tuple[int, int], taken: Sequence[Box]
 ) -> Box:
-    """Where a label of a size has room: above the area, inside, below, or further down; x, y, width and height."""
+    """Where a label of a size has room: above the area, inside, below, or elsewhere; x, y, width and height."""
     wide, high = size
     points = np.concatenate(lines)
     (x0, y0), (_, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
@@ -101,14 +120,10 @@ def _free_place(
     x = round(x0 if is_flat else highest.mean() - wide / 2)
     x = min(max(0, x), max(0, page[0] - wide))
     top = min(max(0, round(y0)), max(0, page[1] - high))
+    near = [top, round(y1)] if y1 - y0 > 3 * high else [round(y1), top]  # a label would cover a low area
     steps = range(1, int(page[1] / high) + 1)
-    heights = [
-        round(y0) - high,
-        top,
-        round(y1),
-        *(top + step * high for step in steps),
-        *(top - step * high for step in steps),
-    ]
+    far = [top + sign * step * high for step in steps for sign in (1, -1)]
+    heights = [round(y0) - high, *near, *far]
     places = [(x, y, wide, high) for y in heights if 0 <= y <= page[1] - high]
     return next((place for place in places if not any(_overlap(place, other) for other in taken)), (x, top, wide, high))
 

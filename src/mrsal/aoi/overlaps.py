@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mrsal.aoi.areas import density_of
 from mrsal.aoi.coverage import Window
@@ -13,6 +13,10 @@ from mrsal.aoi.shapes import Area
 from mrsal.inference import SaliencyMap
 
 _MOST_PIXELS = 1_000_000_000  # of all pairs; more would take minutes
+_BAND = 10_000_000  # pixels of all areas that are in memory at the same time
+Part = tuple[Window, NDArray[np.float64]]
+"""The covered part of each pixel of a window."""
+
 _LEAST = 0.5  # pixels of surface; less is the rounding of areas that touch
 
 
@@ -76,28 +80,53 @@ def overlaps(saliency: SaliencyMap | ArrayLike, areas: Sequence[Area]) -> Overla
     a + b - 1 does, and this is what counts. So areas that touch do not overlap.
     """
     density = density_of(saliency)
+    height = density.shape[0]
     windows = [area.window(density.shape) for area in areas]
-    covered = np.zeros(density.shape)
-    total = 0.0
-    for area, (x0, y0, x1, y1) in zip(areas, windows, strict=True):
-        part = area.coverage((x0, y0, x1, y1))
-        total += float((density[y0:y1, x0:x1] * part).sum())
-        covered[y0:y1, x0:x1] += part
-    together = float((density * np.minimum(covered, 1)).sum())
-    common = [(i, j, _common(windows[i], windows[j])) for i, j in combinations(range(len(areas)), 2)]
-    common = [(i, j, window) for i, j, window in common if window[0] < window[2] and window[1] < window[3]]
-    if sum((x1 - x0) * (y1 - y0) for _, _, (x0, y0, x1, y1) in common) > _MOST_PIXELS:
-        return Overlaps(None, together, max(total - together, 0))
-    pairs = []
-    for i, j, (x0, y0, x1, y1) in common:
-        window = (x0, y0, x1, y1)
-        both = np.maximum(areas[i].coverage(window) + areas[j].coverage(window) - 1, 0)
-        if both.sum() > _LEAST:
-            attention = float((density[y0:y1, x0:x1] * both).sum())
-            pairs.append(Overlap(areas[i].name, areas[j].name, attention, float(both.sum() / density.size)))
-    pairs.sort(key=lambda pair: -pair.attention)
-    return Overlaps(pairs, together, max(total - together, 0))
+    widths = sum(x1 - x0 for x0, _, x1, _ in windows)
+    rows = max(1, _BAND // max(widths, 1))
+    common = [_common(a, b) for a, b in combinations(windows, 2)]
+    by_pairs = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in common) <= _MOST_PIXELS
+    sums = np.zeros((len(areas), len(areas), 2))  # attention and surface that each two have in common
+    together = total = 0.0
+    for top in range(0, height, rows):
+        band = density[top : top + rows]
+        parts, covered = {}, np.zeros(band.shape)
+        for i, (x0, y0, x1, y1) in enumerate(windows):
+            y0, y1 = max(y0, top), min(y1, top + len(band))
+            if x0 < x1 and y0 < y1:
+                parts[i] = (x0, y0 - top, x1, y1 - top), areas[i].coverage((x0, y0, x1, y1))
+                covered[y0 - top : y1 - top, x0:x1] += parts[i][1]
+        together += float((band * np.minimum(covered, 1)).sum())
+        total += float((band * covered).sum())
+        if by_pairs and (covered > 1).any():
+            for (i, a), (j, b) in combinations(parts.items(), 2):
+                sums[i, j] += _in_common(band, a, b)
+    twice = max(total - together, 0.0)
+    if not by_pairs:
+        return Overlaps(None, together, twice)
+    pairs = [
+        Overlap(areas[i].name, areas[j].name, float(sums[i, j, 0]), float(sums[i, j, 1] / density.size))
+        for i, j in combinations(range(len(areas)), 2)
+        if sums[i, j, 1] > _LEAST
+    ]
+    return Overlaps(sorted(pairs, key=lambda pair: -pair.attention), together, twice)
+
+
+def _in_common(band: NDArray[np.float64], a: Part, b: Part) -> tuple[float, float]:
+    """The attention and the surface that two areas have in common in a band of the image."""
+    (window_a, covered_a), (window_b, covered_b) = a, b
+    x0, y0, x1, y1 = _common(window_a, window_b)
+    if x0 == x1 or y0 == y1:
+        return 0.0, 0.0
+    first, second = (
+        covered[y0 - window[1] : y1 - window[1], x0 - window[0] : x1 - window[0]]
+        for window, covered in ((window_a, covered_a), (window_b, covered_b))
+    )
+    both = np.maximum(first + second - 1, 0)
+    return float(np.vdot(band[y0:y1, x0:x1], both)), float(both.sum())
 
 
 def _common(a: Window, b: Window) -> Window:
-    return max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
+    """The pixels of two windows; empty if they have none in common."""
+    x0, y0 = max(a[0], b[0]), max(a[1], b[1])
+    return x0, y0, max(x0, min(a[2], b[2])), max(y0, min(a[3], b[3]))

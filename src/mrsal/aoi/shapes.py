@@ -210,6 +210,14 @@ class Ellipse(Area):
         numbers = (self.x, self.y, self.radius_x, self.radius_y, self.rotation)
         self._numbers(numbers, "x, y, radius_x, radius_y, rotation", above_0=2)
 
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """The smallest upright rectangle around the area: x0, y0, x1 and y1."""
+        angle = math.radians(self.rotation % 180)
+        across = math.hypot(self.radius_x * math.cos(angle), self.radius_y * math.sin(angle))
+        down = math.hypot(self.radius_x * math.sin(angle), self.radius_y * math.cos(angle))
+        return self.x - across, self.y - down, self.x + across, self.y + down
+
     def outlines(self) -> list[NDArray[np.float64]]:
         """The line around the ellipse, as a polygon with the same surface."""
         outline = ellipse_outline(self.x, self.y, self.radius_x, self.radius_y)
@@ -345,7 +353,7 @@ class Mask(Area):
     def bounds(self) -> tuple[float, float, float, float]:
         """The smallest upright rectangle around the area: x0, y0, x1 and y1."""
         height, width = self.pixels.shape
-        return self.x0, self.y0, self.x0 + width, self.y0 + height
+        return float(self.x0), float(self.y0), float(self.x0 + width), float(self.y0 + height)
 
     def outlines(self) -> list[NDArray[np.float64]]:
         """The lines around the pixels of which at least half belongs to the area."""

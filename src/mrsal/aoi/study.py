@@ -27,6 +27,7 @@ from mrsal.images import read_image
 from mrsal.inference import SaliencyMap, SaliencyModel
 
 PICTURES = (".png", ".jpg", ".jpeg")
+_SHOWN_SHARE = 0.0005  # in common; less is 0.0 %
 _PAIRS = 5  # of overlapping areas that a table names
 COLUMNS = ("area", "kind", "x", "y", "width", "height", "attention", "low", "high", "surface", "per_surface", "rank")
 
@@ -128,9 +129,10 @@ def overlap_text(found: Overlaps) -> str:
     if found.pairs is None:
         parts = ["there are too many areas to compare them by pairs"]
     else:
-        parts = [f"{pair.a} and {pair.b} have {100 * pair.attention:.1f} % in common" for pair in found.pairs[:_PAIRS]]
-        if len(found.pairs) > _PAIRS:
-            parts.append(f"{len(found.pairs) - _PAIRS} more pairs overlap")
+        pairs = [pair for pair in found.pairs if pair.attention >= _SHOWN_SHARE]
+        parts = [f"{pair.a} and {pair.b} have {100 * pair.attention:.1f} % in common" for pair in pairs[:_PAIRS]]
+        if len(pairs) > _PAIRS:
+            parts.append(f"{len(pairs) - _PAIRS} more pairs overlap")
     if not parts:
         return ""
     total = found.together + found.twice
