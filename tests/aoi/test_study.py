@@ -141,9 +141,57 @@ def test_another_design_may_have_boxes_and_a_size_of_its_own(run, tmp_path):
     assert [d["difference"] for d in json.loads(out)["differences"]] == [pytest.approx(-0.4)]
 
 
+FIXATIONS = "image;participant;x;y;start_ms;duration_ms\n" + "".join(
+    f"{row}\n"
+    for row in (
+        "a.png;ann;50;20;5000;200",  # cta
+        "a.png;ann;150;80;5400;300",  # logo
+        "a.png;ann;150;20;5800;250",
+        "a.png;bob;20;40;100;400",  # cta
+        "a.png;bob;30;40;600;100",  # cta
+        "b.png;bob;30;40;2600;100",
+        "other.png;bob;30;40;4600;100",
+    )
+)
+
+
+def test_measured_shares_stand_beside_the_predicted_ones(run, tmp_path):
+    (tmp_path / "study.csv").write_text(FIXATIONS)
+    status, out, _ = run("aoi", "a.png", *LIGHT, "--fixations", "study.csv", "--out", "both.csv", "--json")
+    assert status == 0
+    image = json.loads(out)["images"][0]
+    assert (image["measured"]["observers"], image["measured"]["fixations"]) == (2, 5)
+    cta, logo = image["areas"]
+    assert (cta["attention"], cta["measured"], cta["looked"]) == (0.5, 0.6, 1)
+    assert (cta["first_fixation"], cta["dwell_time"]) == (0, 0.35)
+    assert (logo["measured"], logo["looked"], logo["first_fixation"], logo["dwell_time"]) == (0.2, 0.5, 0.4, 0.15)
+    assert cta["measured_low"] <= 0.6 <= cta["measured_high"]
+    rows = list(csv.DictReader(Path("both.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["measured"] for row in rows] == ["0.6", "0.2"]
+    status, out, _ = run("aoi", "a.png", *LIGHT, "--fixations", "study.csv")
+    assert mentions(out, "a.png: 5 fixations of 2 observers", "60.0 %", "0.35 s")
+    assert mentions(out, "2 areas", "no rank correlation")
+
+
+def test_each_design_has_its_own_fixations(run, tmp_path):
+    (tmp_path / "study.csv").write_text(FIXATIONS)
+    status, out, _ = run("aoi", "a.png", *LIGHT, "--compare", "b.png", "--fixations", "study.csv", "--json")
+    assert status == 0
+    found = json.loads(out)["images"]
+    assert [(image["measured"]["observers"], image["measured"]["fixations"]) for image in found] == [(2, 5), (1, 1)]
+    (tmp_path / "study.csv").write_text("\n".join(line for line in FIXATIONS.splitlines() if "b.png" not in line))
+    status, out, _ = run("aoi", "a.png", *LIGHT, "--compare", "b.png", "--fixations", "study.csv", "--json")
+    assert status == 0
+    assert ["measured" in image for image in json.loads(out)["images"]] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
+        (("a.png", *LIGHT, "--fixations", "gone.csv"), ("gone.csv",)),
+        (("a.png", *LIGHT, "--fixations", "6"), ("--per_observer", 6)),
+        (("a.png", *LIGHT, "--fixations", "boxes.json"), ("boxes.json",)),
+        (("a.png", *LIGHT, "--offset", "1,1"), ("--offset", "--fixations")),
         (("gone.png", *LIGHT), ("gone.png",)),
         (("a.png", "--boxes", "gone.json"), ("gone.json",)),
         (("a.png", *LIGHT, "--out", "a.pdf"), ("--out", "a.pdf", ".png")),

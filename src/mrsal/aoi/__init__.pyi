@@ -6,6 +6,13 @@ from .areas import (
     compare_shares as compare_shares,
 )
 from .drawing import with_areas as with_areas, with_contours as with_contours, with_spots as with_spots
+from .measured import (
+    Looks as Looks,
+    Measured as Measured,
+    MeasuredShare as MeasuredShare,
+    measured_shares as measured_shares,
+    read_looks as read_looks,
+)
 from .options import AoiOptions as AoiOptions, CheckOptions as CheckOptions
 from .rules import check_rules as check_rules, parse_rule as parse_rule
 from .shapes import (
@@ -23,6 +30,7 @@ from .study import (
     difference_table as difference_table,
     json_dict as json_dict,
     measure as measure,
+    measured_table as measured_table,
     share_table as share_table,
     write_out as write_out,
 )

@@ -1,10 +1,11 @@
 """Options of ``mrsal aoi`` and ``mrsal check``. Imports no torch, so that the command line starts quickly."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
+from mrsal.datasets import TableOptions
 from mrsal.errors import InputError
 from mrsal.evaluation import ModelOptions
 from mrsal.options import Option, check
@@ -34,7 +35,7 @@ class StudySize:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AoiOptions(StudySize, ModelOptions):
+class AoiOptions(StudySize, ModelOptions, TableOptions):
     """Options of ``mrsal aoi``."""
 
     image: Image
@@ -43,12 +44,30 @@ class AoiOptions(StudySize, ModelOptions):
     compare_boxes: Annotated[
         Path | None, Option("Areas of the second design. Default: the areas of the first, pixel for pixel.")
     ] = None
+    fixations: Annotated[
+        Path | None,
+        Option("Table of measured fixations; each area then gets its measured share beside the predicted one."),
+    ] = None
     out: Annotated[Sequence[Path], Option("Picture (.png, .jpg) or table (.csv) to write. May be repeated.")] = ()
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        TableOptions.__post_init__(self)
+        if (changes := self.changes()) and not self.fixations:
+            raise InputError(
+                f"{', '.join(changes)} would have no effect without a table of fixations; give --fixations"
+            )
+        if self.fixations and str(self.fixations).isdigit():
+            raise InputError(
+                "--fixations is the table of measured fixations; for the number of each observer, give "
+                f"--per_observer {self.fixations}"
+            )
         if self.compare_boxes and not self.compare:
             raise InputError("--compare_boxes needs a second design; give its image with --compare")
+
+    @property
+    def table(self) -> TableOptions:
+        """How the table of fixations is read, without the other options."""
+        return TableOptions(**{item.name: getattr(self, item.name) for item in fields(TableOptions)})
 
     @property
     def study(self) -> StudySize:

@@ -18,6 +18,7 @@ from rich.table import Table
 from mrsal.aoi.area_files import read_areas
 from mrsal.aoi.areas import AreaDifference, AreaShare, attention_shares
 from mrsal.aoi.drawing import side_by_side, with_areas
+from mrsal.aoi.measured import Looks, Measured, MeasuredShare, measured_shares
 from mrsal.aoi.options import StudySize
 from mrsal.aoi.overlaps import Overlaps, overlaps
 from mrsal.aoi.shapes import Area
@@ -27,6 +28,7 @@ from mrsal.images import read_image
 from mrsal.inference import SaliencyMap, SaliencyModel
 
 PICTURES = (".png", ".jpg", ".jpeg")
+MEASURED_COLUMNS = ("measured", "measured_low", "measured_high", "looked", "first_fixation", "dwell_time")
 _SHOWN_SHARE = 0.0005  # in common; less is 0.0 %
 _PAIRS = 5  # of overlapping areas that a table names
 COLUMNS = ("area", "kind", "x", "y", "width", "height", "attention", "low", "high", "surface", "per_surface", "rank")
@@ -34,11 +36,12 @@ COLUMNS = ("area", "kind", "x", "y", "width", "height", "attention", "low", "hig
 
 @dataclass(frozen=True)
 class Attention:
-    """The map of an image and the shares of its areas."""
+    """The map of an image, the shares of its areas, and what was measured in them if there are fixations."""
 
     name: str
     saliency: SaliencyMap
     shares: list[AreaShare]
+    measured: Measured | None = None
 
     def picture(self) -> NDArray[np.uint8]:
         """The heatmap over the image with labelled areas: ``(H, W, 3)`` uint8."""
@@ -54,7 +57,11 @@ class Attention:
         """A dict with the :data:`COLUMNS` for each area: shares in [0, 1]; low and high may be None.
 
         ``x``, ``y``, ``width`` and ``height`` are the upright rectangle around the part of the area on the image, in pixels.
+        With fixations there are also the :data:`MEASURED_COLUMNS`, with times in seconds.
         """
+        measured = (
+            [_measured_row(share) for share in self.measured.shares] if self.measured else [{} for _ in self.shares]
+        )
         return [
             {
                 "area": share.area.name,
@@ -65,13 +72,19 @@ class Attention:
                 "surface": share.surface,
                 "per_surface": share.per_surface,
                 "rank": share.rank,
+                **more,
             }
-            for share in self.shares
+            for share, more in zip(self.shares, measured, strict=True)
         ]
 
 
 def measure(
-    image: Path, boxes: Path | Sequence[Area], model: SaliencyModel, *, study: StudySize | None = None
+    image: Path,
+    boxes: Path | Sequence[Area],
+    model: SaliencyModel,
+    *,
+    study: StudySize | None = None,
+    looks: Looks | None = None,
 ) -> Attention:
     """Predict an image and measure the shares of its areas.
 
@@ -85,6 +98,8 @@ def measure(
         The model. If it is calibrated, the shares have intervals.
     study : StudySize, optional
         The size of the study for the intervals.
+    looks : Looks, optional
+        Measured fixations on the image, from :func:`read_looks`.
     """
     pixels = read_image(image)
     areas = read_areas(boxes, image=image, shape=pixels.shape[:2]) if isinstance(boxes, Path) else boxes
@@ -101,7 +116,8 @@ def measure(
         per_observer=size.per_observer,
         level=size.level,
     )
-    return Attention(image.name, saliency, shares)
+    measured = measured_shares(looks, shares, saliency.density.shape, level=size.level) if looks else None
+    return Attention(image.name, saliency, shares, measured)
 
 
 def share_table(attention: Attention, *, level: float) -> Table:
@@ -122,6 +138,42 @@ def share_table(attention: Attention, *, level: float) -> Table:
             f"{share.per_surface:.2f}",
         )
     return table
+
+
+def measured_table(attention: Attention, *, level: float) -> Table | None:
+    """A table of predicted and measured shares, largest measured share first; None if there are no fixations."""
+    measured = attention.measured
+    if measured is None:
+        return None
+    title = f"{attention.name}: {measured.fixations} fixations of {measured.observers} observers"
+    table = Table(
+        title=escape(title), title_justify="left", caption=_agreement(measured, level), caption_justify="left"
+    )
+    table.add_column("area")
+    for heading in ("predicted", "measured", f"{100 * level:g} %", "looked", "first at", "dwell time"):
+        table.add_column(heading, justify="right")
+    rows = zip(attention.shares, measured.shares, strict=True)
+    for predicted, found in sorted(rows, key=lambda row: -row[1].share):
+        table.add_row(
+            escape(found.area),
+            f"{100 * predicted.attention:.1f} %",
+            f"{100 * found.share:.1f} %",
+            _span(found.interval) if found.interval else "–",
+            f"{100 * found.looked:.0f} %",
+            *("–" if time is None else f"{time:.2f} s" for time in (found.first_fixation, found.dwell_time)),
+        )
+    return table
+
+
+def _agreement(measured: Measured, level: float) -> str:
+    count = len(measured.shares)
+    if measured.rank_correlation is None:
+        return f"The order of {count} areas has no rank correlation: it needs 3 areas with different shares."
+    low, high = measured.interval or (None, None)
+    over = "" if low is None else f" ({100 * level:g} % over observers: {low:.2f} to {high:.2f})"
+    return (
+        f"Rank correlation of predicted and measured shares over {count} areas: {measured.rank_correlation:.2f}{over}."
+    )
 
 
 def overlap_text(found: Overlaps) -> str:
@@ -161,7 +213,8 @@ def difference_table(a: Attention, b: Attention, differences: Sequence[AreaDiffe
 def csv_text(attentions: Sequence[Attention]) -> str:
     """The areas of one or more images as CSV, with a first column for the image."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, ("image", *COLUMNS), lineterminator="\n")
+    columns = (*COLUMNS, *MEASURED_COLUMNS) if any(attention.measured for attention in attentions) else COLUMNS
+    writer = csv.DictWriter(text, ("image", *columns), lineterminator="\n")
     writer.writeheader()
     for attention in attentions:
         writer.writerows({"image": attention.name, **_rounded(row)} for row in attention.rows())
@@ -171,7 +224,12 @@ def csv_text(attentions: Sequence[Attention]) -> str:
 def json_dict(attentions: Sequence[Attention], differences: Sequence[AreaDifference] = ()) -> dict[str, Any]:
     """The areas of one or more images, and the differences between two designs, for ``--json``."""
     images = [
-        {"image": each.name, "areas": [_rounded(row) for row in each.rows()], "overlaps": _overlap_dict(each.overlaps)}
+        {
+            "image": each.name,
+            "areas": [_rounded(row) for row in each.rows()],
+            "overlaps": _overlap_dict(each.overlaps),
+            **({"measured": _measured_dict(each.measured)} if each.measured else {}),
+        }
         for each in attentions
     ]
     result: dict[str, Any] = {"images": images}
@@ -210,6 +268,25 @@ def _box(area: Area, shape: tuple[int, ...]) -> dict[str, float]:
     x0, y0, x1, y1 = area.bounds
     x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, shape[1]), min(y1, shape[0])
     return {"x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0}
+
+
+def _measured_row(share: MeasuredShare) -> dict[str, Any]:
+    low, high = share.interval or (None, None)
+    values = (share.share, low, high, share.looked, share.first_fixation, share.dwell_time)
+    return dict(zip(MEASURED_COLUMNS, values, strict=True))
+
+
+def _measured_dict(measured: Measured) -> dict[str, Any]:
+    low, high = measured.interval or (None, None)
+    return _rounded(
+        {
+            "observers": measured.observers,
+            "fixations": measured.fixations,
+            "rank_correlation": measured.rank_correlation,
+            "rank_correlation_low": low,
+            "rank_correlation_high": high,
+        }
+    )
 
 
 def _overlap_dict(found: Overlaps) -> dict[str, Any]:
