@@ -1,13 +1,14 @@
 """The images and areas of a visitor: uploads, clicks and edited tables."""
 
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from messages import mentions, naming
 from PIL import Image
 
-from mrsal.aoi.shapes import Rectangle
+from mrsal.aoi.shapes import Ellipse, Rectangle
 from mrsal.errors import DataError, InputError
 from mrsal.web.options import UploadLimits
 from mrsal.web.session import Designs, Workspace, areas_of_rows, is_to_replace, read_upload, rows_of_areas
@@ -48,6 +49,23 @@ HOSTILE = {
     "large": (lambda path: path.write_bytes(b"\x89PNG" + bytes(600_000)), ["0.5 MB"]),
     "gone": (lambda path: None, []),
 }
+
+
+OTHERS = (Ellipse("face", 40, 40, 9, 5), Rectangle("tag", 9, 9, 30, 20, 15))
+
+
+def test_the_table_has_upright_rectangles_only_and_the_others_stay():
+    limits = UploadLimits()
+    box = Rectangle("cta", 1, 2, 30, 40)
+    workspace = Workspace({"a.png": Path("a.png")}, {"a.png": (*OTHERS, box)}, "a.png")
+    assert rows_of_areas(workspace.current) == [["cta", 1, 2, 30, 40]]
+    edited = workspace.with_rows([["buy", 1, 2, 30, 40]], (100, 200), limits)
+    assert edited.current == (Rectangle("buy", 1, 2, 30, 40), *OTHERS)
+    replaced = workspace.with_rows([["face", 1, 2, 30, 40]], (100, 200), limits)
+    assert [area.name for area in replaced.current] == ["face", "tag"]
+    designs = Designs((workspace, Workspace()))
+    edited = designs.with_rows(0, [["buy", 1, 2, 30, 40]], [(100, 200)] * 2, limits)
+    assert edited.areas(0, (100, 200)) == [Rectangle("buy", 1, 2, 30, 40), *OTHERS]
 
 
 @pytest.mark.parametrize("kind", HOSTILE)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from mrsal.aoi.area_files import read_areas
 from mrsal.aoi.areas import attention_shares, compare_shares
-from mrsal.aoi.shapes import Rectangle
+from mrsal.aoi.shapes import Ellipse, Rectangle
 from mrsal.errors import InputError, MrsalError
 from mrsal.images import image_size, read_image
 from mrsal.inference import ShareCalibration, load_model
@@ -108,6 +108,20 @@ def test_files_hold_the_map_the_picture_the_spots_and_the_areas(studio, image, t
         ".csv",
     }
     assert json.loads(files["home_boxes.json"].read_text()) == {"cta": [0, 0, 100, 50]}
+
+
+def test_areas_of_every_kind_are_drawn_measured_and_written(studio, image, tmp_path):
+    prediction = studio.predict(image, "own_light:light", "fast")
+    areas = [Ellipse("face", 10, 30, 30, 20), Rectangle("tag", 120, 30, 40, 20, 30)]
+    shares = shares_on(prediction, areas)  # a part of the face lies beyond the border
+    assert shares[1].surface == pytest.approx(800 / 20_000)
+    plain, drawn = (view(prediction, chosen, Display(show="image")) for chosen in ([], shares))
+    assert (drawn[30, 38:43] != plain[30, 38:43]).any()
+    assert (drawn[30, 15:30] == plain[30, 15:30]).all()
+    folder = tmp_path / "files"
+    folder.mkdir()
+    files = {path.name: path for path in write_files(folder, prediction, shares, Display())}
+    assert read_areas(files["home_boxes.json"]) == areas
 
 
 def test_results_last_an_hour(studio):

@@ -114,18 +114,19 @@ def _free_place(
     """Where a label of a size has room: above the area, inside, below, or elsewhere; x, y, width and height."""
     wide, high = size
     points = np.concatenate(lines)
-    (x0, y0), (_, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     highest = points[points[:, 1] <= y0 + 0.5, 0]
     is_flat = highest.min() - x0 < 1 and np.ptp(highest) > wide / 2  # such as the edge of an upright rectangle
-    x = round(x0 if is_flat else highest.mean() - wide / 2)
-    x = min(max(0, x), max(0, page[0] - wide))
+    left = round(x0 if is_flat else highest.mean() - wide / 2)
+    columns = [min(max(0, x), max(0, page[0] - wide)) for x in ((left, round(x1 - wide)) if is_flat else (left,))]
     top = min(max(0, round(y0)), max(0, page[1] - high))
     near = [top, round(y1)] if y1 - y0 > 3 * high else [round(y1), top]  # a label would cover a low area
     steps = range(1, int(page[1] / high) + 1)
     far = [top + sign * step * high for step in steps for sign in (1, -1)]
     heights = [round(y0) - high, *near, *far]
-    places = [(x, y, wide, high) for y in heights if 0 <= y <= page[1] - high]
-    return next((place for place in places if not any(_overlap(place, other) for other in taken)), (x, top, wide, high))
+    places = [(x, y, wide, high) for y in heights if 0 <= y <= page[1] - high for x in columns]
+    fallback = (columns[0], top, wide, high)
+    return next((place for place in places if not any(_overlap(place, other) for other in taken)), fallback)
 
 
 def _overlap(a: Box, b: Box) -> bool:

@@ -150,7 +150,7 @@ def measured_table(attention: Attention, *, level: float) -> Table | None:
         title=escape(title), title_justify="left", caption=_agreement(measured, level), caption_justify="left"
     )
     table.add_column("area")
-    for heading in ("predicted", "measured", f"{100 * level:g} %", "looked", "first at", "dwell time"):
+    for heading in ("predicted", "measured", f"{100 * level:g} %", "looked", "first at", "dwell"):
         table.add_column(heading, justify="right")
     rows = zip(attention.shares, measured.shares, strict=True)
     for predicted, found in sorted(rows, key=lambda row: -row[1].share):

@@ -3,6 +3,7 @@
 The page needs no internet connection: it uses the fonts of the system and the scripts of Gradio, and it sends nothing anywhere.
 """
 
+import warnings
 import webbrowser
 from collections.abc import Callable
 from functools import wraps
@@ -194,7 +195,9 @@ def _images_tab(studio: Studio, model: Any, mode: Any) -> None:
     def on_load(path: str, workspace: Workspace, model: str, mode: str, *settings: Any) -> list[Any]:
         if workspace.path is None:
             raise InputError("drop the image first, and then load its boxes")
-        areas = read_areas(path, image=workspace.chosen, shape=studio.predict(workspace.path, model, mode).shape)
+        with warnings.catch_warnings(record=True, action="always") as caught:
+            areas = read_areas(path, image=workspace.chosen, shape=studio.predict(workspace.path, model, mode).shape)
+        _warn([str(warning.message) for warning in caught])
         return drawn(workspace.with_areas(areas, limits), model, mode, *settings)
 
     def on_make(workspace: Workspace, model: str, mode: str, *settings: Any) -> Any:

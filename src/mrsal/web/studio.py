@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -247,11 +248,12 @@ def write_files(folder: Path, prediction: Prediction, shares: Sequence[AreaShare
 
 
 def shares_on(prediction: Prediction, areas: Sequence[Area]) -> list[AreaShare]:
-    """The shares of areas, which are cut to the image."""
+    """The shares of areas, of which the part on the image counts."""
     if not areas:
         return []
     clipped = [area.clipped(prediction.shape) for area in areas]
-    return attention_shares(prediction.full, clipped, calibration=prediction.calibration)
+    with warnings.catch_warnings(action="ignore"):  # that a part lies beyond the border, each time
+        return attention_shares(prediction.full, clipped, calibration=prediction.calibration)
 
 
 def _drawn(
