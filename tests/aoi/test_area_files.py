@@ -194,7 +194,7 @@ def test_a_table_with_columns_in_any_order(written, text):
         ("name,x,y,width,height\n,1,2,3,4\n", ["line 2", "''"]),
         ("name,x,y,width,height\ncta,1,2,3\n", ["line 2", 5]),
         ("name,x,y,width,height\n", ["boxes.csv"]),
-        ("image,area,kind,name,x,y,width,height\na.png,cta,polygon,cta,1,2,3,4\n", ["results"]),
+        ("image,area,kind,x,y,width,height,attention\na.png,cta,polygon,1,2,3,4,0.1\n", ["area, kind"]),  # results
         ("", ["boxes.csv", "no columns"]),
         ("hello", ["boxes.csv", "hello"]),
     ],

@@ -21,7 +21,7 @@ def read(paths: list[Path], reading: Reading) -> None:
             reading.check_size(width, height)
             reading.add(mask(path.stem, _parts(read_grey_values(path))))
         except ValueError as error:
-            raise DataError(f"{path.name}: {error}") from error
+            raise DataError(f"{path.name} is no mask, black outside and white inside: {error}") from error
 
 
 def mask_of_base64(name: str, text: str, x0: int, y0: int) -> Mask | None:
@@ -43,7 +43,7 @@ def _parts(values: NDArray[np.float64]) -> NDArray:
         return values > 0
     if largest not in (1, 255, 65535):
         raise DataError(
-            f"expected a mask, black outside and white inside, got values up to {largest:g}; if it is a map of labels, save a "
-            "mask for each label"
+            f"expected 0 and one more value, or grey up to white, got values up to {largest:g}; if it is a map of labels, save "
+            "a mask for each label"
         )
     return (values / largest).astype(np.float32)

@@ -98,8 +98,6 @@ def is_plain_table(table: Table) -> bool:
 def read_table(table: Table, reading: Reading) -> None:
     """Read the columns name, x, y, width and height; a column image, if there is one, says to which image a row belongs."""
     places = {name.casefold(): i for i, name in enumerate(table.header)}
-    if "kind" in places:
-        raise DataError("a table of results has no areas to measure; give the file from which the areas came")
     rows = list(enumerate(table.rows))
     if "image" in places:
         names = dict.fromkeys(str(row[places["image"]]) for _, row in rows)
