@@ -235,6 +235,7 @@ def test_parts_of_different_kinds_are_joined():
         (lambda: Ellipse("hero", 5, 6, 0, 7), ["hero", 0, 7]),
         (lambda: Ellipse("hero", 5, 6, 1, float("nan")), ["hero", "nan"]),
         (lambda: Rectangle("hero", 5, 6, 1, 1, float("inf")), ["hero", "inf"]),
+        (lambda: Ellipse("hero", 1e308, 6, 1e308, 5), ["hero", "1e+308"]),
         (lambda: Polygon("hero", [(0, 0), (1, 1)]), ["hero", 3]),
         (lambda: Polygon("hero", []), ["hero"]),
         (lambda: Polygon("hero", [(0, 0, 0), (1, 1, 1), (2, 3, 4)]), ["hero", "(3, 3)"]),

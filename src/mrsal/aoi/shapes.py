@@ -93,10 +93,10 @@ class Area:
         """Refuse what is not a finite number, and numbers from ``above_0`` on that are not above 0; an angle comes last."""
         if not all(isinstance(value, int | float | np.number) for value in numbers):
             raise InputError(f"area {self.name!r}: expected numbers for {names}, got {numbers}")
-        if not np.isfinite(np.asarray(numbers, np.float64)).all() or min(numbers[above_0:-1]) <= 0:
+        if not all(abs(value) <= _FARTHEST for value in numbers) or min(numbers[above_0:-1]) <= 0:
             wanted = " and ".join(names.split(", ")[above_0:-1])
             got = ", ".join(f"{name} {value:g}" for name, value in zip(names.split(", "), numbers, strict=True))
-            raise InputError(f"area {self.name!r}: expected finite numbers, {wanted} above 0; got {got}")
+            raise InputError(f"area {self.name!r}: expected numbers in pixels, {wanted} above 0; got {got}")
 
 
 @dataclass(frozen=True)
