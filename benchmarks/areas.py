@@ -25,7 +25,8 @@ from scipy.stats import binom, spearmanr
 
 import mrsal
 from mrsal import datasets
-from mrsal.aoi.areas import Area, attention_shares
+from mrsal.aoi.areas import attention_shares
+from mrsal.aoi.shapes import Rectangle
 from mrsal.datasets import Fixations
 from mrsal.datasets.dataset import FixationDataset, Stimulus
 from mrsal.datasets.tables import read_fixations
@@ -48,7 +49,7 @@ class Box:
     stimulus: int
     size: str
     place: str
-    area: Area
+    area: Rectangle
     hits: int
     fixations: int
     few_hits: int
@@ -179,13 +180,13 @@ def draw_boxes(stimulus: int, shape: tuple[int, int], fixations: Fixations) -> I
                     around = np.array([fixations.x[chosen] / width, fixations.y[chosen] / height])
                     x, y = np.clip(around - rng.uniform(0.25, 0.75, 2) * (w, h), 0, (1 - w, 1 - h))
                     counted = fixations.subject != fixations.subject[chosen]
-                area = Area(f"{size} {place} {number}", x * width, y * height, w * width, h * height)
+                area = Rectangle(f"{size} {place} {number}", x * width, y * height, w * width, h * height)
                 inside = within(area, fixations) & counted
                 counts = inside.sum(), counted.sum(), (inside & few).sum(), (counted & few).sum()
                 yield Box(stimulus, size, place, area, *map(int, counts))
 
 
-def within(area: Area, fixations: Fixations) -> NDArray[np.bool_]:
+def within(area: Rectangle, fixations: Fixations) -> NDArray[np.bool_]:
     """A mask of the fixations in an area: ``(N,)``."""
     return (fixations.x >= area.x0) & (fixations.x < area.x1) & (fixations.y >= area.y0) & (fixations.y < area.y1)
 

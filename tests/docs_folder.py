@@ -51,6 +51,8 @@ def write_docs_folder(root: Path) -> Path:
     for boxes in ("boxes", "other"):  # the button takes a third of the page, and so of anybody's attention
         (root / f"{boxes}.json").write_text('{"cta": [60, 200, 520, 230], "logo": [20, 10, 150, 45]}')
     _write_pages(root, dataset)
+    looks = [f"page,p{i % 4},{40 + 97 * i % 600},{30 + 53 * i % 440},{i // 4 * 300},{200 + i}" for i in range(24)]
+    (root / "study.csv").write_text("\n".join(["stimulus,subject,x,y,start_ms,duration_ms", *looks]) + "\n")
     _write_film(root / "film.mp4", dataset.stimuli[0].read()[:120, :160])
 
     checkpoint = save_checkpoint(MrCNN(tiny()), root / "cnn_epoch_1.pth")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from matplotlib import colormaps, rc_context
 
-from mrsal.aoi.areas import Area
 from mrsal.aoi.drawing import side_by_side, with_areas, with_contours, with_spots
+from mrsal.aoi.shapes import Ellipse, Mask, Polygon, Rectangle
 from mrsal.aoi.spots import Spot
 from mrsal.evaluation.report.curves import curves_plot, save_curves
 from mrsal.evaluation.report.pictures import comparison_picture, sheet, with_fixations
@@ -105,7 +105,7 @@ def test_fixations_are_dots_at_their_places_and_those_without_a_place_are_left_o
 
 
 def test_an_area_is_outlined_along_its_edges():
-    area = Area("a", 40, 60, 50, 30)
+    area = Rectangle("a", 40, 60, 50, 30)
     picture = with_areas(grey(150, 200), [area], [""])
     line = picture[75]  # through the middle of the box: black, white, black, the picture, and the same from the right
     changed = np.flatnonzero((line != GREY).any(axis=1))
@@ -119,8 +119,54 @@ def test_an_area_is_outlined_along_its_edges():
     assert (picture[90:] == GREY).all() and (picture[:, :40] == GREY).all()
 
 
+@pytest.mark.parametrize(
+    ("area", "edge", "inside", "outside"),
+    [
+        (Ellipse("a", 100, 75, 60, 40), [(100, 35), (160, 75), (100, 115)], (100, 75), (170, 30)),
+        (Rectangle("a", 60, 50, 80, 50, 45), [(89.4, 75 - 46), (110.6, 75 + 46)], (100, 75), (20, 20)),
+        (Polygon("a", [(40, 40), (160, 40), (40, 130)]), [(100, 40), (40, 80), (100, 85)], (60, 60), (150, 120)),
+        (
+            Polygon(
+                "a", [[(40, 40), (160, 40), (160, 130), (40, 130)]], [[(80, 60), (120, 60), (120, 110), (80, 110)]]
+            ),
+            [(100, 40), (80, 80), (120, 80)],
+            (60, 80),
+            (20, 20),
+        ),
+        (Mask("a", np.ones((60, 80), bool), 50, 40), [(90, 40), (50, 70), (130, 70)], (90, 70), (40, 30)),
+    ],
+    ids=["ellipse", "turned", "triangle", "hole", "mask"],
+)
+@pytest.mark.parametrize("scale", [1, 0.5])
+def test_every_kind_is_outlined_along_its_edge(area, edge, inside, outside, scale):
+    picture = with_areas(grey(round(150 * scale), round(200 * scale)), [area], [""], scale=scale)
+    for x, y in edge:
+        x, y = round(x * scale), round(y * scale)
+        around = picture[max(y - 3, 0) : y + 3, max(x - 3, 0) : x + 3]
+        assert around.max() > 160 and around.min() < 80  # white between black
+    for x, y in (inside, outside):
+        assert (picture[round(y * scale), round(x * scale)] == GREY).all()
+
+
+def test_an_outline_beyond_the_picture_is_cut():
+    areas = [Ellipse("a", 0, 0, 60, 40), Ellipse("b", 500, 500, 60, 40), Ellipse("c", 100, 75, 400, 300)]
+    picture = with_areas(grey(150, 200), areas, ["", "", ""])
+    assert picture[35:45, 0].max() > 180
+    assert (picture[100:, 100:] == GREY).all()
+
+
+def test_labels_do_not_cover_each_other_or_a_low_area():
+    low = Rectangle("low", 20, 2, 100, 12)
+    plain, said = (with_areas(grey(150, 200), [low], [text]) for text in ("", "first"))
+    changed = np.argwhere((plain != said).any(axis=2))
+    assert changed[changed[:, 1] > 40][:, 0].min() >= 14
+    many = [Ellipse(str(i), 100, 75, 30, 20) for i in range(5)]
+    picture = with_areas(grey(150, 200), many, ["a long label"] * 5)
+    assert (picture == 255).all(axis=2).any(axis=1).sum() > 5 * 9  # five labels below each other
+
+
 def test_every_area_has_its_label_above_it_or_inside_where_there_is_no_room_above():
-    areas = [Area("a", 20, 60, 60, 30), Area("b", 120, 0, 60, 60)]
+    areas = [Rectangle("a", 20, 60, 60, 30), Rectangle("b", 120, 0, 60, 60)]
     plain, said = (with_areas(grey(150, 200), areas, texts) for texts in (["", ""], ["first", "second"]))
     changed = np.argwhere((plain != said).any(axis=2))
     above, inside = changed[changed[:, 1] < 100], changed[changed[:, 1] >= 100]

@@ -3,15 +3,16 @@
 import pytest
 from messages import naming
 
-from mrsal.aoi.areas import Area, AreaShare
+from mrsal.aoi.areas import AreaShare
 from mrsal.aoi.rules import Rule, check_rules, parse_rule
+from mrsal.aoi.shapes import Rectangle
 from mrsal.errors import InputError
 
 NAMES = ["cta", "logo", "call to action"]
 
 
 def shares(**attention):
-    return [AreaShare(Area(name, 0, 0, 1, 1), value, 0.1, 1, None) for name, value in attention.items()]
+    return [AreaShare(Rectangle(name, 0, 0, 1, 1), value, 0.1, 1, None) for name, value in attention.items()]
 
 
 @pytest.mark.parametrize(

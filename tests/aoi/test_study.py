@@ -39,6 +39,7 @@ def test_a_table_of_shares(run):
 def test_json_is_all_that_is_printed_even_with_a_warning(run, tmp_path):
     (tmp_path / "boxes.json").write_text('{"cta": [-20, 0, 120, 50]}')
     status, out, _ = run("aoi", "a.png", *LIGHT, "--json", "--observers", 100)
+    assert len(json.loads(out)["warnings"]) == 1
     assert status == 0
     found = json.loads(out)
     (area,) = found["images"][0]["areas"]
@@ -59,6 +60,49 @@ def test_brackets_in_names_are_no_markup(run):
     status, out, _ = run("aoi", "a [red] b.png", *LIGHT, "--out", "[red]/out.csv")
     assert status == 0
     assert out.startswith("a [red] b.png ") and out.endswith("\n[red]/out.csv\n")
+
+
+SHAPES = """{"photo": [0, 0, 100, 50],
+ "face": {"kind": "ellipse", "x": 50, "y": 25, "radius_x": 10, "radius_y": 20},
+ "tag": {"x": 120, "y": 60, "width": 40, "height": 10, "rotation": 30},
+ "shoe": {"kind": "polygon", "parts": [[[150, 10], [190, 10], [150, 40]]]}}"""
+
+
+def test_areas_of_every_kind_are_measured_named_and_drawn(run, tmp_path):
+    (tmp_path / "shapes.json").write_text(SHAPES)
+    arguments = ("aoi", "a.png", "--model", "own_light:light", "--boxes", "shapes.json")
+    status, out, error = run(*arguments, "--out", "with.png", "--out", "with.csv", "--json")
+    assert (status, error) == (0, "")
+    image = json.loads(out)["images"][0]
+    areas = {area["area"]: area for area in image["areas"]}
+    assert {name: area["kind"] for name, area in areas.items()} == {
+        "photo": "rectangle",
+        "face": "ellipse",
+        "tag": "rectangle",
+        "shoe": "polygon",
+    }
+    assert areas["face"]["attention"] == pytest.approx(np.pi * 200 * 150 / 1_500_000, abs=1e-6)
+    assert areas["shoe"]["attention"] == pytest.approx(600 * 50 / 1_500_000, abs=1e-6)
+    assert [areas["face"][side] for side in ("x", "y", "width", "height")] == [40, 5, 20, 40]
+    assert image["overlaps"]["pairs"] == [
+        {"areas": ["photo", "face"], "attention": areas["face"]["attention"], "surface": areas["face"]["surface"]}
+    ]
+    assert image["overlaps"]["twice"] == areas["face"]["attention"]
+    rows = list(csv.DictReader(Path("with.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["kind"] for row in rows] == ["rectangle", "ellipse", "rectangle", "polygon"]
+    drawn, plain = read_image("with.png"), FunctionModel(lambda image: image.mean(axis=2)).predict("a.png").overlay()
+    assert (drawn[44:46, 50] != plain[44:46, 50]).any()  # the lower edge of the face
+    assert (drawn[25, 45:55] == plain[25, 45:55]).all()
+    assert mentions(run(*arguments)[1], "photo and face", "6.3 %")
+
+
+def test_a_warning_is_given_once(run, tmp_path):
+    (tmp_path / "shapes.json").write_text(
+        '{"face": {"kind": "ellipse", "x": 5, "y": 25, "radius_x": 10, "radius_y": 20}}'
+    )
+    status, out, _ = run("aoi", "a.png", "--model", "own_light:light", "--boxes", "shapes.json", "--json")
+    assert status == 0
+    assert len(json.loads(out)["warnings"]) == 1
 
 
 def test_two_designs_and_their_difference(run):
@@ -97,9 +141,57 @@ def test_another_design_may_have_boxes_and_a_size_of_its_own(run, tmp_path):
     assert [d["difference"] for d in json.loads(out)["differences"]] == [pytest.approx(-0.4)]
 
 
+FIXATIONS = "image;participant;x;y;start_ms;duration_ms\n" + "".join(
+    f"{row}\n"
+    for row in (
+        "a.png;ann;50;20;5000;200",  # cta
+        "a.png;ann;150;80;5400;300",  # logo
+        "a.png;ann;150;20;5800;250",
+        "a.png;bob;20;40;100;400",  # cta
+        "a.png;bob;30;40;600;100",  # cta
+        "b.png;bob;30;40;2600;100",
+        "other.png;bob;30;40;4600;100",
+    )
+)
+
+
+def test_measured_shares_stand_beside_the_predicted_ones(run, tmp_path):
+    (tmp_path / "study.csv").write_text(FIXATIONS)
+    status, out, _ = run("aoi", "a.png", *LIGHT, "--fixations", "study.csv", "--out", "both.csv", "--json")
+    assert status == 0
+    image = json.loads(out)["images"][0]
+    assert (image["measured"]["observers"], image["measured"]["fixations"]) == (2, 5)
+    cta, logo = image["areas"]
+    assert (cta["attention"], cta["measured"], cta["looked"]) == (0.5, 0.6, 1)
+    assert (cta["first_fixation"], cta["dwell_time"]) == (0, 0.35)
+    assert (logo["measured"], logo["looked"], logo["first_fixation"], logo["dwell_time"]) == (0.2, 0.5, 0.4, 0.15)
+    assert cta["measured_low"] <= 0.6 <= cta["measured_high"]
+    rows = list(csv.DictReader(Path("both.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["measured"] for row in rows] == ["0.6", "0.2"]
+    status, out, _ = run("aoi", "a.png", *LIGHT, "--fixations", "study.csv")
+    assert mentions(out, "a.png: 5 fixations of 2 observers", "60.0 %", "0.35 s")
+    assert mentions(out, "2 areas", "no rank correlation")
+
+
+def test_each_design_has_its_own_fixations(run, tmp_path):
+    (tmp_path / "study.csv").write_text(FIXATIONS)
+    status, out, _ = run("aoi", "a.png", *LIGHT, "--compare", "b.png", "--fixations", "study.csv", "--json")
+    assert status == 0
+    found = json.loads(out)["images"]
+    assert [(image["measured"]["observers"], image["measured"]["fixations"]) for image in found] == [(2, 5), (1, 1)]
+    (tmp_path / "study.csv").write_text("\n".join(line for line in FIXATIONS.splitlines() if "b.png" not in line))
+    status, out, _ = run("aoi", "a.png", *LIGHT, "--compare", "b.png", "--fixations", "study.csv", "--json")
+    assert status == 0
+    assert ["measured" in image for image in json.loads(out)["images"]] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
+        (("a.png", *LIGHT, "--fixations", "gone.csv"), ("gone.csv",)),
+        (("a.png", *LIGHT, "--fixations", "6"), ("--per_observer", 6)),
+        (("a.png", *LIGHT, "--fixations", "boxes.json"), ("boxes.json",)),
+        (("a.png", *LIGHT, "--offset", "1,1"), ("--offset", "--fixations")),
         (("gone.png", *LIGHT), ("gone.png",)),
         (("a.png", "--boxes", "gone.json"), ("gone.json",)),
         (("a.png", *LIGHT, "--out", "a.pdf"), ("--out", "a.pdf", ".png")),

@@ -10,7 +10,7 @@ import itertools
 import pkgutil
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,6 +42,7 @@ class Empty:
 
 LAST = object()
 EMPTY = Empty()
+LOOKS = "fixations on the image"
 AREA = SimpleNamespace(name="cta")
 MODEL_OPENED = SimpleNamespace(mode="exact", calibration=None)
 JOBS: dict[str, dict[str, Any]] = {
@@ -55,7 +56,9 @@ JOBS: dict[str, dict[str, Any]] = {
     "aoi": {
         "mrsal.aoi.check_out": None,
         "mrsal.inference.open_model": MODEL_OPENED,
+        "mrsal.aoi.read_looks": [LOOKS, LOOKS],
         "mrsal.aoi.measure": EMPTY,
+        "mrsal.aoi.measured_table": None,
         "mrsal.aoi.compare_shares": [],
         "mrsal.aoi.write_out": None,
         "mrsal.aoi.share_table": "",
@@ -128,7 +131,14 @@ RAY = {
     "address": To("host:6379", besides=ON_RAY),
     "workers": To(3, besides=ON_RAY),
 }
-STUDY = {"observers": To(40), "fixations": To(9), "level": To(0.5)}
+TABLE = {
+    "columns": To(["x=FixX", "y=FixY"]),
+    "coordinates": To("relative"),
+    "screen": To("1920x1080"),
+    "offset": To("320,180"),
+    "scale": To(1.5),
+}
+STUDY = {"observers": To(40), "per_observer": To(9), "level": To(0.5)}
 
 # without which a command does not begin
 REQUIRED: dict[str, dict[str, Any]] = {
@@ -194,6 +204,10 @@ OPTIONS: dict[str, dict[str, To]] = {
             besides={"compare": "b.png"},
         ),
         "out": To(["c.png"], {"paths": ["c.png"], "path": "c.png"}, besides={"out": ["c.csv"]}),
+        "fixations": To(
+            "d.csv", {"table": "d.csv", "inputs": ["a.png", "a.json", "d.csv"]}, besides={"fixations": "c.csv"}
+        ),
+        **{name: replace(to, besides={"fixations": "c.csv"}) for name, to in TABLE.items()},
         **STUDY,
         **MODEL,
         "model": To("centre", {"name": "centre"}),
@@ -214,11 +228,7 @@ OPTIONS: dict[str, dict[str, To]] = {
         "format": To("pth", ANOTHER_JOB),
         "split": To("test=1", {"split": "test=1", "test": 1}),
         "seed": To(7),
-        "columns": To(["x=FixX", "y=FixY"]),
-        "coordinates": To("relative"),
-        "screen": To("1920x1080"),
-        "offset": To("320,180"),
-        "scale": To(1.5),
+        **TABLE,
         **QUIET,
         **JSON,
     },

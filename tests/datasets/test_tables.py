@@ -73,6 +73,41 @@ def test_blinks_and_repetitions_do_not_count_in_a_trial_but_what_lies_outside_do
     assert found.order.tolist() == [1]
 
 
+@pytest.mark.parametrize(
+    ("header", "factor"), [("start_s", 1), ("start_ms", 1000), ("start", 1), ("start", 1000), ("start", 1e6)]
+)
+def test_starts_are_seconds_from_the_first_fixation_of_the_trial_wherever_it_was(tmp_path, header, factor):
+    rows = [
+        ("a", 1, -3, 100.0),
+        ("a", 1, 9, 100.25),
+        ("b", 1, 7, 0.1),
+        ("a", 1, 8, 100.6),
+        ("b", 1, 6, 0.35),
+        ("a", 2, 5, 120.0),
+    ]
+    text = f"stimulus,subject,trial,x,y,{header}\n"
+    text += "".join(
+        f"kitchen,{subject},{trial},{x},9,{start * factor:.0f}\n"
+        if factor > 1
+        else f"kitchen,{subject},{trial},{x},9,{start}\n"
+        for subject, trial, x, start in rows
+    )
+    table = read(tmp_path, text)
+    assert table.fixations.x.tolist() == [9, 7, 8, 6, 5]
+    np.testing.assert_allclose(table.start, [0.25, 0, 0.6, 0.25, 0], atol=1e-9)
+    assert (table.trial == table.trial[0]).tolist() == [True, False, True, False, False]
+    assert len(set(table.trial.tolist())) == 3
+
+
+def test_without_times_starts_are_not_known_and_a_table_may_have_any_name(tmp_path):
+    (tmp_path / "study.csv").write_text("stimulus,subject,x,y\nkitchen,s,5,6\nkitchen,s,7,8\n")
+    table = read_fixations(tmp_path / "study.csv", STIMULI)
+    assert points(table) == [(5, 6), (7, 8)]
+    assert np.isnan(table.start).all() and table.trial.tolist() == [0, 0]
+    with pytest.raises(FileError, match=naming("gone.csv")):
+        read_fixations(tmp_path / "gone.csv", STIMULI)
+
+
 def test_times_that_go_back_are_remarked(tmp_path, caplog):
     read(tmp_path, OURS + "kitchen,a,3,9,0.0,0.2\nkitchen,a,4,9,0.3,0.4\nkitchen,a,5,9,0.1,0.3\n")
     assert mentions(caplog.text, 1, "trial")

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.cbook import get_sample_data
 
 from mrsal import datasets, load_model, metrics
-from mrsal.aoi import Area, attention_shares
+from mrsal.aoi import Rectangle, attention_shares
 from mrsal.inference import open_model
 from mrsal.inference.simple_models import centre
 from mrsal.model.pretrained import BUNDLED, WEIGHTS
@@ -59,7 +59,7 @@ def test_its_intervals_hold_what_was_measured_on_osie(predictor, data_root):
             measured = inside[counted].mean()
             for level, results in held.items():
                 study = {"calibration": predictor.calibration, "observers": 1, "fixations": int(counted.sum())}
-                [share] = attention_shares(saliency, [Area("box", x, y, w, h)], level=level, **study)
+                [share] = attention_shares(saliency, [Rectangle("box", x, y, w, h)], level=level, **study)
                 low, high = share.interval
                 results.append(low - 1e-9 <= measured <= high + 1e-9)
     assert np.mean(held[0.95]) > 0.9

@@ -1,13 +1,14 @@
 """The images and areas of a visitor: uploads, clicks and edited tables."""
 
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from messages import mentions, naming
 from PIL import Image
 
-from mrsal.aoi.areas import Area
+from mrsal.aoi.shapes import Ellipse, Rectangle
 from mrsal.errors import DataError, InputError
 from mrsal.web.options import UploadLimits
 from mrsal.web.session import Designs, Workspace, areas_of_rows, is_to_replace, read_upload, rows_of_areas
@@ -50,6 +51,23 @@ HOSTILE = {
 }
 
 
+OTHERS = (Ellipse("face", 40, 40, 9, 5), Rectangle("tag", 9, 9, 30, 20, 15))
+
+
+def test_the_table_has_upright_rectangles_only_and_the_others_stay():
+    limits = UploadLimits()
+    box = Rectangle("cta", 1, 2, 30, 40)
+    workspace = Workspace({"a.png": Path("a.png")}, {"a.png": (*OTHERS, box)}, "a.png")
+    assert rows_of_areas(workspace.current) == [["cta", 1, 2, 30, 40]]
+    edited = workspace.with_rows([["buy", 1, 2, 30, 40]], (100, 200), limits)
+    assert edited.current == (Rectangle("buy", 1, 2, 30, 40), *OTHERS)
+    replaced = workspace.with_rows([["face", 1, 2, 30, 40]], (100, 200), limits)
+    assert [area.name for area in replaced.current] == ["face", "tag"]
+    designs = Designs((workspace, Workspace()))
+    edited = designs.with_rows(0, [["buy", 1, 2, 30, 40]], [(100, 200)] * 2, limits)
+    assert edited.areas(0, (100, 200)) == [Rectangle("buy", 1, 2, 30, 40), *OTHERS]
+
+
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_file_is_refused_with_its_name_and_not_the_folders(tmp_path, kind):
     make, named = HOSTILE[kind]
@@ -85,9 +103,9 @@ def test_good_files_stay_where_others_are_refused(tmp_path, image):
 def test_areas_stay_with_their_image_until_it_is_removed(tmp_path, image):
     other = tmp_path / "b.png"
     Image.new("RGB", (5, 5)).save(other)
-    workspace = Workspace().with_files([image, other], LIMITS)[0].with_areas([Area("a", 0, 0, 9, 9)], LIMITS)
+    workspace = Workspace().with_files([image, other], LIMITS)[0].with_areas([Rectangle("a", 0, 0, 9, 9)], LIMITS)
     assert workspace.choose("b.png").current == ()
-    assert workspace.choose("b.png").choose("home.png").current == (Area("a", 0, 0, 9, 9),)
+    assert workspace.choose("b.png").choose("home.png").current == (Rectangle("a", 0, 0, 9, 9),)
     assert workspace.choose("nowhere.png").chosen == "home.png"
     workspace = workspace.with_files([other], LIMITS)[0]
     assert (workspace.chosen, workspace.areas) == ("b.png", {})
@@ -99,7 +117,7 @@ def test_two_clicks_in_any_order_make_an_area_of_whole_pixels(image):
     first = workspace.click(30.5, 40.5, LIMITS)
     assert (first.corner, first.current) == ((30.5, 40.5), ())
     drawn = first.click(10.5, 60.5, LIMITS)
-    assert (drawn.corner, drawn.current) == (None, (Area("area 1", 10, 40, 21, 21),))
+    assert (drawn.corner, drawn.current) == (None, (Rectangle("area 1", 10, 40, 21, 21),))
     assert drawn.click(5, 5, LIMITS).click(5.5, 5.5, LIMITS) == drawn
     more = drawn.click(5, 5, LIMITS).click(50, 50, LIMITS)
     assert [area.name for area in more.current] == ["area 1", "area 2"]
@@ -108,15 +126,15 @@ def test_two_clicks_in_any_order_make_an_area_of_whole_pixels(image):
 
 
 def test_a_new_area_takes_a_name_that_is_free(image):
-    workspace = Workspace().with_files([image], LIMITS)[0].with_areas([Area("area 2", 0, 0, 1, 1)], LIMITS)
+    workspace = Workspace().with_files([image], LIMITS)[0].with_areas([Rectangle("area 2", 0, 0, 1, 1)], LIMITS)
     assert [area.name for area in workspace.click(1, 1, LIMITS).click(9, 9, LIMITS).current] == ["area 2", "area 1"]
 
 
 A, B = 0, 1
 LARGE, SMALL = (100, 200), (50, 60)  # H, W
 BUTTON, FOOTER = (
-    Area("button", 10, 10, 60, 20),
-    Area("footer", 0, 80, 200, 20),
+    Rectangle("button", 10, 10, 60, 20),
+    Rectangle("footer", 0, 80, 200, 20),
 )  # only the button lies on SMALL, in part
 
 
@@ -147,7 +165,7 @@ def test_what_is_drawn_on_b_is_on_a_that_comes_later(designs):
     assert both(pair)[B] == ["area 1"]
     pair = designs(pair, A, "large.png")
     assert both(pair) == [["area 1"], ["area 1"]]
-    assert pair.areas(A, LARGE) == [Area("area 1", 10, 10, 60, 20)]
+    assert pair.areas(A, LARGE) == [Rectangle("area 1", 10, 10, 60, 20)]
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -175,9 +193,9 @@ def test_an_edited_table_keeps_areas_outside_its_image(designs):
     pair = designs(designs(Designs(), A, "large.png"), B, "small.png")
     pair = pair.with_rows(A, rows_of_areas([BUTTON, FOOTER]), (LARGE, SMALL), LIMITS)
     pair = pair.with_rows(B, [["cta", 10, 10, 60, 20]], (LARGE, SMALL), LIMITS)
-    assert pair.areas(A, LARGE) == [Area("cta", 10, 10, 60, 20), FOOTER]
+    assert pair.areas(A, LARGE) == [Rectangle("cta", 10, 10, 60, 20), FOOTER]
     pair = pair.with_rows(B, [["footer", 0, 0, 9, 9]], (LARGE, SMALL), LIMITS)
-    assert pair.areas(A, LARGE) == [Area("footer", 0, 0, 9, 9)]
+    assert pair.areas(A, LARGE) == [Rectangle("footer", 0, 0, 9, 9)]
 
 
 def test_the_box_that_shares_the_areas_loses_none(designs):
@@ -216,22 +234,22 @@ def test_a_corner_is_where_the_next_click_ends(designs):
 
 
 def test_a_table_gives_its_areas_and_takes_them_back():
-    areas = [Area("cta", 1.0, 2.0, 30.0, 40.0), Area("logo", 5.5, 6.0, 7.0, 8.0)]
+    areas = [Rectangle("cta", 1.0, 2.0, 30.0, 40.0), Rectangle("logo", 5.5, 6.0, 7.0, 8.0)]
     assert areas_of_rows(rows_of_areas(areas), (100, 200)) == areas
     assert areas_of_rows([["cta", "1", "2", "30", "40 "]], (100, 200)) == areas[:1]
-    assert areas_of_rows([["cta", 190, 2, 30, 40]], (100, 200)) == [Area("cta", 190, 2, 10, 40)]
+    assert areas_of_rows([["cta", 190, 2, 30, 40]], (100, 200)) == [Rectangle("cta", 190, 2, 10, 40)]
     assert areas_of_rows([["", 1, 2, 3, 4]], (100, 200))[0].name == "area 1"
 
 
 @pytest.mark.parametrize("row", [["", "", "", "", ""], ["cta", "", "", "", ""], ["cta", 1, 2, None, float("nan")]])
 def test_a_row_that_is_being_typed_waits(row):
-    assert areas_of_rows([row, ["logo", 0, 0, 1, 1]], (100, 200)) == [Area("logo", 0, 0, 1, 1)]
+    assert areas_of_rows([row, ["logo", 0, 0, 1, 1]], (100, 200)) == [Rectangle("logo", 0, 0, 1, 1)]
     assert not is_to_replace([row], [])
     assert is_to_replace([["logo", 0, 0, 1, 1]], [])
 
 
 def test_a_table_is_replaced_only_by_other_rows():
-    shown = rows_of_areas([Area("cta", 1.0, 2.0, 30.0, 40.5)])
+    shown = rows_of_areas([Rectangle("cta", 1.0, 2.0, 30.0, 40.5)])
     assert not is_to_replace([["cta ", 1, "2", 30.0, "40.5"]], shown)
     assert is_to_replace([["cta", 1, 2, 300, 40.5]], shown)
     assert is_to_replace([["", 1, 2, 30, 40.5]], shown)

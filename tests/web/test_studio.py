@@ -11,8 +11,9 @@ import pytest
 from messages import mentions, naming
 from PIL import Image
 
-from mrsal.aoi.areas import Area, attention_shares, compare_shares
-from mrsal.aoi.box_files import read_areas
+from mrsal.aoi.area_files import read_areas
+from mrsal.aoi.areas import attention_shares, compare_shares
+from mrsal.aoi.shapes import Ellipse, Rectangle
 from mrsal.errors import InputError, MrsalError
 from mrsal.images import image_size, read_image
 from mrsal.inference import ShareCalibration, load_model
@@ -39,11 +40,11 @@ def studio(monkeypatch, tmp_path):
 
 def test_shares_of_drawn_areas(studio, image):
     prediction = studio.predict(image, "own_light:light", "fast")
-    rows = share_rows(shares_on(prediction, [Area("logo", 100, 50, 100, 50), Area("cta", 0, 0, 100, 50)]))
+    rows = share_rows(shares_on(prediction, [Rectangle("logo", 100, 50, 100, 50), Rectangle("cta", 0, 0, 100, 50)]))
     assert rows == [["cta", "1", "50.0", "–", "–", "25.0", "2.00"], ["logo", "2", "16.7", "–", "–", "25.0", "0.67"]]
     assert shares_on(prediction, []) == []
     shipped = studio.predict(image, "mrcnn", "fast")
-    [share] = shares_on(shipped, [Area("cta", 0, 0, 100, 50)])
+    [share] = shares_on(shipped, [Rectangle("cta", 0, 0, 100, 50)])
     assert share.interval == load_model("mrcnn", device="cpu").calibration.interval(share.attention, 90, 0.95)
     assert share_rows([share])[0][3:5] == [f"{100 * end:.1f}" for end in share.interval]
 
@@ -79,10 +80,10 @@ def test_a_large_image_is_shown_reduced_and_measured_whole(studio, tmp_path):
     prediction = studio.predict(tmp_path / "wide.png", "own_light:light", "fast")
     assert view(prediction, [], Display()).shape == (70, 1400, 3)
     assert prediction.point(699, 0)[0] == pytest.approx(1500, abs=2)
-    [share] = shares_on(prediction, [Area("right", 1500, 0, 1500, 150)])
+    [share] = shares_on(prediction, [Rectangle("right", 1500, 0, 1500, 150)])
     assert share.attention == pytest.approx(0.75, abs=1e-6)
     drawn = view(prediction, [share], Display(show="image"))
-    assert (drawn[30, 750:760] == 0).all(axis=1).any()  # the left outline, at half the width
+    assert (drawn[60, 698:705] == 0).all(axis=1).any()  # the left outline, at half the width
 
 
 def test_the_picture_shows_what_was_chosen(studio, image):
@@ -103,7 +104,7 @@ def test_the_picture_shows_what_was_chosen(studio, image):
 
 def test_files_hold_the_map_the_picture_the_spots_and_the_areas(studio, image, tmp_path):
     prediction = studio.predict(image, "own_light:light", "fast")
-    shares = shares_on(prediction, [Area("cta", 0, 0, 100, 50)])
+    shares = shares_on(prediction, [Rectangle("cta", 0, 0, 100, 50)])
     files = {path.name: path for path in write_files(tmp_path, prediction, shares, Display(spots=2))}
     values = np.load(files["home.npy"])
     assert values.shape == (100, 200)
@@ -112,7 +113,7 @@ def test_files_hold_the_map_the_picture_the_spots_and_the_areas(studio, image, t
     assert image_size(files["home_overlay.jpg"]) == (100, 200)
     [row] = csv.DictReader(files["home_areas.csv"].read_text().splitlines())
     assert (row["area"], row["attention"]) == ("cta", "0.5")
-    assert read_areas(files["home_boxes.json"]) == [Area("cta", 0, 0, 100, 50)]
+    assert read_areas(files["home_boxes.json"]) == [Rectangle("cta", 0, 0, 100, 50)]
     assert files["home_spots.csv"].read_text().splitlines()[0] == "order,x,y,strength"
     assert {path.suffix for path in write_files(tmp_path, prediction, [], Display())} == {
         ".npy",
@@ -121,6 +122,20 @@ def test_files_hold_the_map_the_picture_the_spots_and_the_areas(studio, image, t
         ".csv",
     }
     assert json.loads(files["home_boxes.json"].read_text()) == {"cta": [0, 0, 100, 50]}
+
+
+def test_areas_of_every_kind_are_drawn_measured_and_written(studio, image, tmp_path):
+    prediction = studio.predict(image, "own_light:light", "fast")
+    areas = [Ellipse("face", 10, 30, 30, 20), Rectangle("tag", 120, 30, 40, 20, 30)]
+    shares = shares_on(prediction, areas)  # a part of the face lies beyond the border
+    assert shares[1].surface == pytest.approx(800 / 20_000)
+    plain, drawn = (view(prediction, chosen, Display(show="image")) for chosen in ([], shares))
+    assert (drawn[30, 38:43] != plain[30, 38:43]).any()
+    assert (drawn[30, 15:30] == plain[30, 15:30]).all()
+    folder = tmp_path / "files"
+    folder.mkdir()
+    files = {path.name: path for path in write_files(folder, prediction, shares, Display())}
+    assert read_areas(files["home_boxes.json"]) == areas
 
 
 def test_results_last_an_hour(studio):
@@ -134,7 +149,7 @@ def test_results_last_an_hour(studio):
 
 
 def test_two_designs_in_rows():
-    a, b = (attention_shares(np.array([[p, 1 - p]]), [Area("cta", 0, 0, 1, 1)]) for p in (0.25, 0.75))
+    a, b = (attention_shares(np.array([[p, 1 - p]]), [Rectangle("cta", 0, 0, 1, 1)]) for p in (0.25, 0.75))
     [[name, *numbers]] = difference_rows(compare_shares(a, b))
     assert name == "cta"
     assert numbers[:3] == ["25.0", "75.0", "+50.0"]

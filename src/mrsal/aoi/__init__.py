@@ -1,7 +1,7 @@
 """Areas of interest: which share of attention each area of an image gets.
 
-``areas.py`` computes the shares, ``box_files.py`` reads annotation files, ``rules.py`` checks shares against limits, and
-``study.py`` has the jobs of ``mrsal aoi`` and ``mrsal check``.
+``shapes.py`` has the kinds of areas, ``areas.py`` computes their shares, ``area_files.py`` reads annotation files, ``rules.py``
+checks shares against limits, and ``study.py`` has the jobs of ``mrsal aoi`` and ``mrsal check``.
 """
 
 import lazy_loader

@@ -1,9 +1,10 @@
-"""The share of attention that rectangles of an image get, such as a button, a face or a headline.
+"""The share of attention that areas of an image get, such as a button, a face or a headline.
 
 A calibrated model also gives an interval: where a study with a certain number of observers would measure the share.
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,79 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mrsal.aoi.options import StudySize
+from mrsal.aoi.shapes import Area, Rectangle
 from mrsal.errors import InputError
 from mrsal.inference import SaliencyMap, ShareCalibration
 
 _ROUNDING = 1.0  # pixels that a box may reach over the border without a warning, because annotation tools round
-
-
-@dataclass(frozen=True)
-class Area:
-    """A rectangle of an image, with a name.
-
-    Parameters
-    ----------
-    name : str
-        The name, one line that is not empty.
-    x0, y0 : float
-        The left and upper edge in pixels from the upper left corner of the image; the first pixel reaches from 0 to 1.
-    width, height : float
-        The size in pixels, above 0.
-
-    Raises
-    ------
-    InputError
-        If the name is empty or has more than one line, or the numbers do not describe a rectangle.
-    """
-
-    name: str
-    x0: float
-    y0: float
-    width: float
-    height: float
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
-            raise InputError(f"expected a name of one line for each area, got {self.name!r}")
-        numbers = (self.x0, self.y0, self.width, self.height)
-        if not all(isinstance(value, int | float | np.number) for value in numbers):
-            raise InputError(f"area {self.name!r}: expected numbers for x, y, width and height, got {numbers}")
-        if not np.isfinite(numbers).all() or self.width <= 0 or self.height <= 0:
-            raise InputError(
-                f"area {self.name!r}: expected finite numbers, width and height above 0; "
-                f"got x {self.x0:g}, y {self.y0:g}, width {self.width:g}, height {self.height:g}"
-            )
-
-    def __str__(self) -> str:
-        return f"area {self.name!r} (x {self.x0:g} to {self.x1:g}, y {self.y0:g} to {self.y1:g})"
-
-    @property
-    def x1(self) -> float:
-        """The right edge."""
-        return self.x0 + self.width
-
-    @property
-    def y1(self) -> float:
-        """The lower edge."""
-        return self.y0 + self.height
-
-    def clipped(self, shape: tuple[int, int]) -> "Area":
-        """The part of the area that lies on an image of ``shape`` (H, W).
-
-        Raises
-        ------
-        InputError
-            If the whole area lies outside the image.
-        """
-        height, width = shape
-        x0, y0, x1, y1 = max(self.x0, 0), max(self.y0, 0), min(self.x1, width), min(self.y1, height)
-        if x1 <= x0 or y1 <= y0:
-            raise InputError(
-                f"{self} lies outside the {width}x{height} image; give x, y, width and height in pixels, as drawn on this "
-                "image at this size"
-            )
-        is_inside = (x0, y0, x1, y1) == (self.x0, self.y0, self.x1, self.y1)
-        return self if is_inside else Area(self.name, x0, y0, x1 - x0, y1 - y0)
 
 
 @dataclass(frozen=True)
@@ -93,7 +26,7 @@ class AreaShare:
     Parameters
     ----------
     area : Area
-        The area, cut to the image.
+        The area; an upright rectangle is cut to the image.
     attention : float
         The sum of the density inside, in [0, 1]: the share of the fixations that the model expects there.
     surface : float
@@ -146,7 +79,7 @@ def attention_shares(
     *,
     calibration: ShareCalibration | None = None,
     observers: int = StudySize.observers,
-    fixations: int = StudySize.fixations,
+    per_observer: int = StudySize.per_observer,
     level: float = StudySize.level,
 ) -> list[AreaShare]:
     """Compute the share of attention of each area.
@@ -157,10 +90,10 @@ def attention_shares(
         The map, or a density ``(H, W)`` with values of at least 0 and any sum.
     areas : iterable of Area
         Areas with different names. They may overlap, so the shares may sum to more than 1. If an area covers a part of a
-        pixel, the same part of its value counts.
+        pixel, the same part of its value counts, whatever the kind of the area.
     calibration : ShareCalibration, optional
         The calibration of the model that predicted the map, such as ``predictor.calibration``. None: no intervals.
-    observers, fixations : int
+    observers, per_observer : int
         The size of the study for the interval: the number of observers, and of fixations of each observer on this image.
     level : float
         The level of the interval, in (0, 1).
@@ -185,26 +118,27 @@ def attention_shares(
     Examples
     --------
     >>> density = np.full((10, 20), 1.0)
-    >>> [share] = attention_shares(density, [Area("button", 0, 0, 5, 10)])
+    >>> [share] = attention_shares(density, [Rectangle("button", 0, 0, 5, 10)])
     >>> share.attention, share.per_surface, share.rank
     (0.25, 1.0, 1)
     """
-    density = _density(saliency)
+    density = density_of(saliency)
     areas = [_cut(area, density.shape) for area in areas]
     names = [area.name for area in areas]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"expected areas with different names, got {', '.join(repeated)} more than once")
-    StudySize(observers=observers, fixations=fixations, level=level)  # refuses values out of range
-    sums = [_sum_inside(density, area) for area in areas]
+    StudySize(observers=observers, per_observer=per_observer, level=level)  # refuses values out of range
+    inside = [_inside(density, area) for area in areas]
+    sums = [attention for attention, _ in inside]
     return [
         AreaShare(
             area=area,
             attention=attention,
-            surface=area.width * area.height / density.size,
+            surface=surface / density.size,
             rank=1 + sum(other > attention + 1e-12 for other in sums),  # equal shares may differ by rounding
-            interval=calibration.interval(attention, observers * fixations, level) if calibration else None,
+            interval=calibration.interval(attention, observers * per_observer, level) if calibration else None,
         )
-        for area, attention in zip(areas, sums, strict=True)
+        for area, (attention, surface) in zip(areas, inside, strict=True)
     ]
 
 
@@ -214,7 +148,7 @@ def compare_shares(
     *,
     calibration: ShareCalibration | None = None,
     observers: int = StudySize.observers,
-    fixations: int = StudySize.fixations,
+    per_observer: int = StudySize.per_observer,
     level: float = StudySize.level,
 ) -> list[AreaDifference]:
     """Compare the shares of two designs, whose areas are matched by name.
@@ -223,7 +157,7 @@ def compare_shares(
     ----------
     a, b : sequence of AreaShare
         The shares in each design, from :func:`attention_shares`.
-    calibration, observers, fixations, level
+    calibration, observers, per_observer, level
         As in :func:`attention_shares`; each design has its own observers.
 
     Returns
@@ -242,7 +176,7 @@ def compare_shares(
     on one design says nothing about its error on the other. On two versions of one image the errors of the model are similar,
     and the interval is wider than necessary. If it contains 0, such a study may measure no difference, or the opposite one.
     """
-    StudySize(observers=observers, fixations=fixations, level=level)  # refuses values out of range
+    StudySize(observers=observers, per_observer=per_observer, level=level)  # refuses values out of range
     others = {share.area.name: share for share in b}
     pairs = [(share, others[share.area.name]) for share in a if share.area.name in others]
     if not pairs:
@@ -250,7 +184,7 @@ def compare_shares(
         raise InputError(
             f"expected areas with the same names in both designs, got {names_a} and {names_b}; rename them"
         )
-    trials = observers * fixations
+    trials = observers * per_observer
     return [
         AreaDifference(
             before,
@@ -264,19 +198,20 @@ def compare_shares(
 def numbered(areas: Iterable[Area]) -> list[Area]:
     """The same areas with different names: a name that occurs more than once becomes ``face 1``, ``face 2`` and so on."""
     areas = list(areas)
-    names = [area.name for area in areas]
-    used: dict[str, int] = {}
+    counts = Counter(area.name for area in areas)
+    used: Counter[str] = Counter()
     result = []
     for area in areas:
         name = area.name
-        while names.count(area.name) > 1 and (name == area.name or name in names):
-            used[area.name] = used.get(area.name, 0) + 1
+        while counts[area.name] > 1 and (name == area.name or name in counts):
+            used[area.name] += 1
             name = f"{area.name} {used[area.name]}"
-        result.append(replace(area, name=name))
+        result.append(area if name == area.name else replace(area, name=name))
     return result
 
 
-def _density(saliency: SaliencyMap | ArrayLike) -> NDArray[np.float64]:
+def density_of(saliency: SaliencyMap | ArrayLike) -> NDArray[np.float64]:
+    """The density ``(H, W)`` of a map, or of values of at least 0 with any sum."""
     if isinstance(saliency, SaliencyMap):
         return saliency.density
     values = np.asarray(saliency, np.float64)
@@ -292,22 +227,22 @@ def _density(saliency: SaliencyMap | ArrayLike) -> NDArray[np.float64]:
 def _cut(area: Area, shape: tuple[int, int]) -> Area:
     """The part of an area on the image; warns if more is cut off than a rounding."""
     inside = area.clipped(shape)
-    cut = (inside.x0 - area.x0, inside.y0 - area.y0, area.x1 - inside.x1, area.y1 - inside.y1)
-    if max(cut) > _ROUNDING:
+    x0, y0, x1, y1 = area.bounds
+    if max(-x0, -y0, x1 - shape[1], y1 - shape[0]) > _ROUNDING:
         warnings.warn(f"{area} was cut to the {shape[1]}x{shape[0]} image", stacklevel=3)
     return inside
 
 
-def _sum_inside(density: NDArray[np.float64], area: Area) -> float:
-    """The sum of the density in an area; a pixel on its edge is weighted with the part of it that the area covers."""
-    height, width = density.shape
-    columns, across = _covered(area.x0, area.x1, width)
-    rows, down = _covered(area.y0, area.y1, height)
-    return float(np.clip(down @ density[rows, columns] @ across, 0, 1))
-
-
-def _covered(start: float, stop: float, side: int) -> tuple[slice, NDArray[np.float64]]:
-    """The pixels of a row or column that the interval from ``start`` to ``stop`` touches, and the covered part of each."""
-    first, last = int(np.floor(start)), min(int(np.ceil(stop)), side)
-    pixels = np.arange(first, last)
-    return slice(first, last), np.minimum(pixels + 1, stop) - np.maximum(pixels, start)
+def _inside(density: NDArray[np.float64], area: Area) -> tuple[float, float]:
+    """The sum of the density in an area and its surface in pixels; a pixel counts with the part of it that is covered."""
+    window = area.window(density.shape)
+    x0, y0, x1, y1 = window
+    values = density[y0:y1, x0:x1]
+    if isinstance(area, Rectangle) and area.is_upright:  # rows and columns can be summed one after the other
+        down, across = area.edges(window)
+        return float(np.clip(down @ values @ across, 0, 1)), area.width * area.height
+    covered = area.coverage(window)
+    surface = float(covered.sum())
+    if not surface > 0:
+        raise InputError(f"{area} has no surface on the {density.shape[1]}x{density.shape[0]} image; correct it")
+    return float(np.clip((values * covered).sum(), 0, 1)), surface

@@ -7,13 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mrsal.aoi.areas import Area
 from mrsal.aoi.contours import contour_lines
+from mrsal.aoi.shapes import Area, Rectangle
 from mrsal.aoi.spots import Spot
 from mrsal.evaluation import FIXATION_COLOUR, GUTTER
 
+Box = tuple[float, float, float, float]
 
-def with_areas(picture: NDArray[np.uint8], areas: Sequence[Area], labels: Sequence[str]) -> NDArray[np.uint8]:
+_FINER = 4  # pixels in which a line is drawn for each pixel along both sides, so that its edges are smooth
+_SHORTEST = 2  # length of a piece of a line, in its widths
+_MOST_FINE_PIXELS = 100_000_000
+
+
+def with_areas(
+    picture: NDArray[np.uint8], areas: Sequence[Area], labels: Sequence[str], *, scale: float = 1.0
+) -> NDArray[np.uint8]:
     """Draw the outline of each area and a label at it.
 
     Parameters
@@ -21,9 +29,12 @@ def with_areas(picture: NDArray[np.uint8], areas: Sequence[Area], labels: Sequen
     picture : array
         The picture, ``(H, W, 3)`` uint8.
     areas : sequence of Area
-        The areas, in pixels of the picture.
+        The areas, in pixels of the image.
     labels : sequence of str
-        A label for each area, such as its name and share. A label that is too long is cut at the border of the picture.
+        A label for each area, such as its name and share. Empty: no label. A label that is
+        too long is cut at the border of the picture.
+    scale : float
+        Pixels of the picture for each pixel of the image.
 
     Returns
     -------
@@ -33,27 +44,93 @@ def with_areas(picture: NDArray[np.uint8], areas: Sequence[Area], labels: Sequen
     page = Image.fromarray(picture)
     pen = ImageDraw.Draw(page)
     line = max(1, round(max(page.size) / 500))
-    font = ImageFont.load_default(float(np.clip(max(page.size) / 50, 11, 40)))
-    for area in areas:
-        box = (round(area.x0), round(area.y0), round(area.x1) - 1, round(area.y1) - 1)
-        box = (*box[:2], max(box[0], box[2]), max(box[1], box[3]))  # a very thin area is still a line
-        for inset, colour in ((0, "black"), (line, "white"), (2 * line, "black")):  # visible on any background
-            if box[2] - box[0] >= 2 * inset and box[3] - box[1] >= 2 * inset:
-                inner = (box[0] + inset, box[1] + inset, box[2] - inset, box[3] - inset)
-                pen.rectangle(inner, outline=colour, width=line)
-    taken: list[tuple[float, float, float, float]] = []
-    for area, label in zip(areas, labels, strict=True):  # after the outlines, which would cross them
+    outlines = [[outline * scale for outline in area.outlines()] for area in areas]
+    for area, lines in zip(areas, outlines, strict=True):
+        if isinstance(area, Rectangle) and area.is_upright:
+            _draw_box(pen, lines[0], line)
+        else:
+            _draw_outlines(page, lines, line)
+    font = _font(float(np.clip(max(page.size) / 55, 10, 36)))
+    taken: list[Box] = []
+    for lines, label in zip(outlines, labels, strict=True):  # after the outlines, which would cross them
+        if not label:
+            continue
         *_, right, bottom = pen.textbbox((0, 0), label, font=font)
-        wide, high = right + 4 * line, bottom + 3 * line
-        x = min(max(0, round(area.x0)), max(0, page.width - wide))
-        above = round(area.y0) - high
-        y = above if above >= 0 else min(round(area.y0), page.height - high)
-        while any(x < x1 and x0 < x + wide and y < y1 and y0 < y + high for x0, y0, x1, y1 in taken):
-            y += high
-        taken.append((x, y, x + wide, y + high))
+        x, y, wide, high = place = _free_place(lines, (right + 4 * line, bottom + 3 * line), page.size, taken)
+        taken.append(place)
         pen.rectangle([x, y, x + wide - 1, y + high - 1], fill="white", outline="black", width=line)
         pen.text((x + 2 * line, y + line), label, fill="black", font=font)
     return np.asarray(page)
+
+
+def _font(size: float) -> ImageFont.FreeTypeFont:
+    """A font that has more of the letters in which areas are named than Pillow's own."""
+    import matplotlib
+
+    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf", size)
+
+
+def _draw_box(pen: ImageDraw.ImageDraw, corners: NDArray[np.float64], line: int) -> None:
+    """Draw an upright rectangle in black, white and black, just inside its edges: visible on any background."""
+    (x0, y0), (x1, y1) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+    left, top = round(x0), round(y0)
+    right, bottom = max(left, round(x1) - 1), max(top, round(y1) - 1)  # a very thin area is still a line
+    for inset, colour in ((0, "black"), (line, "white"), (2 * line, "black")):
+        if right - left >= 2 * inset and bottom - top >= 2 * inset:
+            pen.rectangle((left + inset, top + inset, right - inset, bottom - inset), outline=colour, width=line)
+
+
+def _draw_outlines(page: Image.Image, lines: Sequence[NDArray[np.float64]], line: int) -> None:
+    """Draw closed lines in white between black, with smooth edges."""
+    points = np.concatenate(lines)
+    edge = 4 * line
+    left, top = np.maximum(np.floor(points.min(axis=0)) - edge, 0).astype(int).tolist()
+    right, bottom = np.minimum(np.ceil(points.max(axis=0)) + edge, page.size).astype(int).tolist()
+    if left >= right or top >= bottom:
+        return
+    size = right - left, bottom - top
+    finer = _FINER if size[0] * size[1] * _FINER**2 <= _MOST_FINE_PIXELS else 1
+    for colour, width in (("black", 3.6 * line), ("white", 1.6 * line)):  # a line may lie between pixels, which dims it
+        drawn = Image.new("L", (size[0] * finer, size[1] * finer))
+        pen = ImageDraw.Draw(drawn)
+        for outline in lines:
+            thinned = _thinned(outline, _SHORTEST * line)
+            closed = np.concatenate([thinned, thinned[:2]]) - (left, top)
+            corners = [(x, y) for x, y in (closed * finer - 0.5).tolist()]
+            pen.line(corners, fill=255, width=round(width * finer), joint="curve")
+        page.paste(colour, (left, top, right, bottom), drawn.reduce(finer))
+
+
+def _thinned(outline: NDArray[np.float64], shortest: float) -> NDArray[np.float64]:
+    """An outline without points that are close to the one before: wide lines with short pieces have ragged edges."""
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(outline, axis=0).T))])
+    first = np.unique(along // shortest, return_index=True)[1]
+    return outline[first] if len(first) > 8 else outline
+
+
+def _free_place(
+    lines: Sequence[NDArray[np.float64]], size: tuple[float, float], page: tuple[int, int], taken: Sequence[Box]
+) -> Box:
+    """Where a label of a size has room: above the area, inside, below, or elsewhere; x, y, width and height."""
+    wide, high = size
+    points = np.concatenate(lines)
+    (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    highest = points[points[:, 1] <= y0 + 0.5, 0]
+    is_flat = highest.min() - x0 < 1 and np.ptp(highest) > wide / 2  # such as the edge of an upright rectangle
+    left = round(x0 if is_flat else highest.mean() - wide / 2)
+    columns = [min(max(0, x), max(0, page[0] - wide)) for x in ((left, round(x1 - wide)) if is_flat else (left,))]
+    top = min(max(0, round(y0)), max(0, page[1] - high))
+    near = [top, round(y1)] if y1 - y0 > 3 * high else [round(y1), top]  # a label would cover a low area
+    steps = range(1, int(page[1] / high) + 1)
+    far = [top + sign * step * high for step in steps for sign in (1, -1)]
+    heights = [round(y0) - high, *near, *far]
+    places = [(x, y, wide, high) for y in heights if 0 <= y <= page[1] - high for x in columns]
+    fallback = (columns[0], top, wide, high)
+    return next((place for place in places if not any(_overlap(place, other) for other in taken)), fallback)
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
 
 
 def with_contours(picture: NDArray[np.uint8], density: NDArray, shares: Sequence[float]) -> NDArray[np.uint8]:

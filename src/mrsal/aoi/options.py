@@ -1,16 +1,21 @@
 """Options of ``mrsal aoi`` and ``mrsal check``. Imports no torch, so that the command line starts quickly."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
+from mrsal.datasets import TableOptions
 from mrsal.errors import InputError
 from mrsal.evaluation import ModelOptions
 from mrsal.options import Option, check
 
 Boxes = Annotated[
-    Path, Option('JSON file with the areas: {"name": [x, y, width, height]} in pixels, COCO or Label Studio.')
+    Path,
+    Option(
+        'File with the areas: JSON {"name": [x, y, width, height]} in pixels, CSV, COCO, Label Studio, LabelMe, CVAT, VIA, '
+        "or a PNG mask; or a folder with a mask for each area."
+    ),
 ]
 Image = Annotated[Path, Option("Image file.", argument=True)]
 
@@ -20,7 +25,9 @@ class StudySize:
     """The size of a study; an interval says which shares such a study would measure."""
 
     observers: Annotated[int, Option("Number of observers in a study that would measure the shares.", minimum=1)] = 15
-    fixations: Annotated[int, Option("Number of fixations of each observer on the image in that study.", minimum=1)] = 6
+    per_observer: Annotated[
+        int, Option("Number of fixations of each observer on the image in that study.", minimum=1)
+    ] = 6
     level: Annotated[float, Option("Level of the interval, for example 0.95.", above=0, below=1)] = 0.95
 
     def __post_init__(self) -> None:
@@ -28,7 +35,7 @@ class StudySize:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AoiOptions(StudySize, ModelOptions):
+class AoiOptions(StudySize, ModelOptions, TableOptions):
     """Options of ``mrsal aoi``."""
 
     image: Image
@@ -37,17 +44,35 @@ class AoiOptions(StudySize, ModelOptions):
     compare_boxes: Annotated[
         Path | None, Option("Areas of the second design. Default: the areas of the first, pixel for pixel.")
     ] = None
+    fixations: Annotated[
+        Path | None,
+        Option("Table of measured fixations; each area then gets its measured share beside the predicted one."),
+    ] = None
     out: Annotated[Sequence[Path], Option("Picture (.png, .jpg) or table (.csv) to write. May be repeated.")] = ()
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        TableOptions.__post_init__(self)
+        if (changes := self.changes()) and not self.fixations:
+            raise InputError(
+                f"{', '.join(changes)} would have no effect without a table of fixations; give --fixations"
+            )
+        if self.fixations and str(self.fixations).isdigit():
+            raise InputError(
+                "--fixations is the table of measured fixations; for the number of each observer, give "
+                f"--per_observer {self.fixations}"
+            )
         if self.compare_boxes and not self.compare:
             raise InputError("--compare_boxes needs a second design; give its image with --compare")
 
     @property
+    def table(self) -> TableOptions:
+        """How the table of fixations is read, without the other options."""
+        return TableOptions(**{item.name: getattr(self, item.name) for item in fields(TableOptions)})
+
+    @property
     def study(self) -> StudySize:
         """The size of the study alone, without the other options."""
-        return StudySize(observers=self.observers, fixations=self.fixations, level=self.level)
+        return StudySize(observers=self.observers, per_observer=self.per_observer, level=self.level)
 
 
 @dataclass(frozen=True, kw_only=True)

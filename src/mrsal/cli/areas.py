@@ -24,17 +24,30 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
 
     With --compare, two designs are compared. The interval is where a study with the given numbers of observers and fixations
     would measure the share. It covers the error of the model and the chance in such a sample. Only calibrated models have
-    intervals: the networks that ship with mrsal.
+    intervals: the networks that ship with mrsal. With --fixations, the measured shares of your study stand beside the
+    predicted ones.
     """
-    from mrsal.aoi import check_out, compare_shares, difference_table, json_dict, measure, share_table, write_out
+    from mrsal.aoi import (
+        check_out,
+        compare_shares,
+        difference_table,
+        json_dict,
+        measure,
+        measured_table,
+        read_looks,
+        share_table,
+        write_out,
+    )
     from mrsal.images import image_size
     from mrsal.inference import open_model
 
     image, boxes, compare, compare_boxes = options.image, options.boxes, options.compare, options.compare_boxes
-    check_out(options.out, inputs=[path for path in (image, boxes, compare, compare_boxes) if path])
+    check_out(options.out, inputs=[path for path in (image, boxes, compare, compare_boxes, options.fixations) if path])
     if compare and not compare_boxes and image_size(image) != image_size(compare):
         raise InputError(f"{image} and {compare} differ in size; give the areas of the second one with --compare_boxes")
+    images = [image, compare] if compare else [image]
     with warnings.catch_warnings(record=json, action="always" if json else None) as caught:
+        looks = read_looks(options.fixations, images, options.table) if options.fixations else [None for _ in images]
         opened = open_model(
             options.model,
             mode=options.mode,
@@ -42,10 +55,10 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
             device=options.device,
             adjustment=options.adjustment,
         )
-        attentions = [measure(image, boxes, opened, study=options.study)]
+        attentions = [measure(image, boxes, opened, study=options.study, looks=looks[0])]
         if compare:
             second_boxes = compare_boxes or [share.area for share in attentions[0].shares]
-            attentions.append(measure(compare, second_boxes, opened, study=options.study))
+            attentions.append(measure(compare, second_boxes, opened, study=options.study, looks=looks[1]))
     study, calibration = asdict(options.study), opened.calibration
     shares = [attention.shares for attention in attentions]
     differences = compare_shares(*shares, calibration=calibration, **study) if compare else []
@@ -66,6 +79,8 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
         return
     for attention in attentions:
         console.print(share_table(attention, level=options.level))
+        if (table := measured_table(attention, level=options.level)) is not None:
+            console.print(table)
     if compare:
         console.print(difference_table(attentions[0], attentions[1], differences, level=options.level))
     if calibration is None:
@@ -73,8 +88,8 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
     else:
         console.print(
             f"{100 * options.level:g} %: the interval in which a study with {options.observers} observers and "
-            f"{options.fixations} fixations each would measure the share; it covers the error of the model and the chance in "
-            "such a sample",
+            f"{options.per_observer} fixations each would measure the share; it covers the error of the model and the chance "
+            "in such a sample",
             soft_wrap=True,
         )
     for path in options.out:

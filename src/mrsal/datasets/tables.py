@@ -9,7 +9,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -50,10 +50,17 @@ class FixationTable:
         The fixations inside their stimuli, in the order of the rows. Subjects are numbered as they appear.
     left_out : dict of str to int
         The number of rows that are left out, by the reason.
+    trial : array of int64
+        The number of the trial of each fixation: what one subject saw of one stimulus at a time. Empty if there was no table.
+    start : array of float64
+        The time in seconds from the start of the first fixation of its trial; NaN if it is not known. Tables rarely say when
+        the stimulus appeared. Empty if there was no table.
     """
 
     fixations: Fixations
     left_out: dict[str, int]
+    trial: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    start: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
 
 class _Cells:
@@ -154,8 +161,9 @@ def read_fixations(folder: Path, stimuli: Sequence[Stimulus], options: TableOpti
     Parameters
     ----------
     folder : Path
-        The folder with ``fixations.csv``, or the same name with ``.tsv``, ``.txt``, ``.jsonl`` or ``.parquet``. Text is
-        separated by commas, semicolons or tabs, in UTF-8 or UTF-16; numbers may have decimal commas.
+        The folder with ``fixations.csv``, or the same name with ``.tsv``, ``.txt``, ``.jsonl`` or ``.parquet``; or the path of
+        such a file, whatever its name is. Text is separated by commas, semicolons or tabs, in UTF-8 or UTF-16; numbers may have
+        decimal commas.
     stimuli : sequence of Stimulus
         The stimuli. The table has their file names, with or without folders before and the extension behind.
     options : TableOptions, optional
@@ -175,7 +183,7 @@ def read_fixations(folder: Path, stimuli: Sequence[Stimulus], options: TableOpti
         names the line.
     """
     options = options or TableOptions()
-    table = read_table(find_table(folder, "fixations"))
+    table = read_table(find_table(folder, "fixations") if folder.is_dir() else folder)
     remedy = "add them, or name them with --columns, such as --columns x=FixX"
     columns = Columns(table, NAMES, NEEDED, options.chosen_columns(), remedy=remedy)
     names = StimulusNames(stimuli)
@@ -201,11 +209,12 @@ def read_fixations(folder: Path, stimuli: Sequence[Stimulus], options: TableOpti
     check_rate(x, y, trial, cells.numbers("start"), cells.unit("start"), shapes, path=table.path)
     subject, order, duration = _numbered(cells.texts("subject")), _order(trial), _durations(cells)
     fixations = Fixations.create(x, y, n=cells.n, subject=subject, order=order, duration=duration)
+    since = _since_first(cells, trial)
     backwards = went_back(trial, cells.numbers("start"))
     inside = fixations.inside(*shapes.T)
     cells.leave_out(~inside, "outside")
     _report(cells, fixations.where(inside), _account(cells, unknown, names), backwards)
-    return FixationTable(fixations.where(inside), cells.left_out)
+    return FixationTable(fixations.where(inside), cells.left_out, trial[inside], since[inside])
 
 
 def _trials(cells: _Cells) -> NDArray[np.int64]:
@@ -269,10 +278,27 @@ def _durations(cells: _Cells) -> NDArray[np.float64]:
             f"{cells.table.at(cells.rows[negative][0])}: expected a fixation that ends after its start, got a duration of "
             f"{values[negative][0]:g}; correct the line"
         )
+    return values / (unit or _usual_unit(values))
+
+
+def _usual_unit(values: NDArray[np.float64]) -> int:
+    """How many of the unit of durations are a second: fixations take tenths of a second, so their size tells the unit."""
     known = values[values > 0]
-    if unit is None and known.size:  # fixations take tenths of a second, so their size tells the unit
-        unit = next((unit for unit in (1, 1_000) if np.median(known) < 20 * unit), 1_000_000)
-    return values / (unit or 1)
+    return next((unit for unit in (1, 1_000) if not known.size or np.median(known) < 20 * unit), 1_000_000)
+
+
+def _since_first(cells: _Cells, trial: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The seconds from the start of the first fixation of each row's trial; NaN if they are not known."""
+    start = cells.numbers("start")
+    first = np.full(trial.max() + 1, np.nan)
+    np.fmin.at(first, trial, start)
+    since = start - first[trial]
+    unit = cells.unit("start")
+    if unit is None:  # the second fixation starts tenths of a second after the first, and so on
+        order = np.lexsort((since, trial))
+        gaps = np.diff(since[order])[np.diff(trial[order]) == 0]
+        unit = _usual_unit(gaps)
+    return since / unit
 
 
 def _report(cells: _Cells, fixations: Fixations, account: str, backwards: int) -> None:

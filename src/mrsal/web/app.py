@@ -3,6 +3,7 @@
 The page needs no internet connection: it uses the fonts of the system and the scripts of Gradio, and it sends nothing anywhere.
 """
 
+import warnings
 import webbrowser
 from collections.abc import Callable
 from functools import wraps
@@ -14,7 +15,7 @@ from mrsal.errors import FileError, InputError, MrsalError
 from mrsal.images import EXTENSIONS, PDF
 from mrsal.web.address import addresses, bare, free_port
 from mrsal.web.options import ServeOptions
-from mrsal.web.session import Designs, Workspace, areas_of_rows, is_to_replace, rows_of_areas
+from mrsal.web.session import Designs, Workspace, is_to_replace, rows_of_areas
 from mrsal.web.studio import (
     DIFFERENCE_HEADINGS,
     SHARE_HEADINGS,
@@ -144,7 +145,12 @@ def _images_tab(studio: Studio, model: Any, mode: Any) -> None:
             with gr.Row():
                 undo = gr.Button("Remove the last area", size="sm", elem_id="undo")
                 clear = gr.Button("Remove all areas", size="sm", elem_id="clear")
-                load = gr.UploadButton("Load boxes (.json)", file_types=[".json"], size="sm", elem_id="load")
+                load = gr.UploadButton(
+                    "Load areas (.json, .csv, .xml, .png)",
+                    file_types=[".json", ".csv", ".xml", ".png"],
+                    size="sm",
+                    elem_id="load",
+                )
                 make = gr.Button("Make files to download", size="sm", variant="primary", elem_id="make")
             made = gr.File(label="Map, picture, spots, areas", visible=False, elem_id="made")
     controls = [model, mode, show, opacity, levels, spots]
@@ -180,7 +186,7 @@ def _images_tab(studio: Studio, model: Any, mode: Any) -> None:
     def on_edit(rows: list[list[Any]], workspace: Workspace, model: str, mode: str, *settings: Any) -> list[Any]:
         if workspace.path:
             shape = studio.predict(workspace.path, model, mode).shape
-            workspace = workspace.with_areas(areas_of_rows(rows, shape), limits)
+            workspace = workspace.with_rows(rows, shape, limits)
         results = drawn(workspace, model, mode, *settings)
         if not is_to_replace(rows, results[2]):
             results[2] = gr.skip()
@@ -189,7 +195,9 @@ def _images_tab(studio: Studio, model: Any, mode: Any) -> None:
     def on_load(path: str, workspace: Workspace, model: str, mode: str, *settings: Any) -> list[Any]:
         if workspace.path is None:
             raise InputError("drop the image first, and then load its boxes")
-        areas = read_areas(path, image=workspace.chosen, shape=studio.predict(workspace.path, model, mode).shape)
+        with warnings.catch_warnings(record=True, action="always") as caught:
+            areas = read_areas(path, image=workspace.chosen, shape=studio.predict(workspace.path, model, mode).shape)
+        _warn([str(warning.message) for warning in caught])
         return drawn(workspace.with_areas(areas, limits), model, mode, *settings)
 
     def on_make(workspace: Workspace, model: str, mode: str, *settings: Any) -> Any:

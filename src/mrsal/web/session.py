@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil, floor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mrsal.aoi import Area
+from mrsal.aoi import Area, Rectangle
 from mrsal.errors import DataError, InputError, MrsalError
 from mrsal.images import read_image
 from mrsal.web.options import UploadLimits
@@ -106,6 +106,13 @@ class Workspace:
             raise InputError(f"expected at most {limits.areas} areas on an image, got {len(areas)}")
         return self._holding(areas)
 
+    def with_rows(self, rows: Iterable[Sequence[Any]], shape: tuple[int, int], limits: UploadLimits) -> "Workspace":
+        """Take the areas from the edited table; those that it does not have stay."""
+        areas = areas_of_rows(rows, shape)
+        names = {area.name for area in areas}
+        kept = [area for area in self.current if not is_in_table(area) and area.name not in names]
+        return self.with_areas([*areas, *kept], limits)
+
     def _holding(self, areas: tuple[Area, ...]) -> "Workspace":
         return replace(self, areas={**self.areas, self.chosen: areas}, corner=None)
 
@@ -123,7 +130,7 @@ class Workspace:
         names = {area.name for area in self.current}
         name = next(f"area {n}" for n in range(1, len(names) + 2) if f"area {n}" not in names)
         return self.with_areas(
-            [*self.current, Area(name, float(x0), float(y0), float(x1 - x0), float(y1 - y0))], limits
+            [*self.current, Rectangle(name, float(x0), float(y0), float(x1 - x0), float(y1 - y0))], limits
         )
 
 
@@ -162,7 +169,11 @@ class Designs:
     def areas(self, side: int, shape: tuple[int, int]) -> list[Area]:
         """The areas of A or B that lie at least in part on its image of ``shape`` (H, W)."""
         height, width = shape
-        return [area for area in self.sides[self._holder(side)].current if area.x0 < width and area.y0 < height]
+        return [
+            area
+            for area in self.sides[self._holder(side)].current
+            if area.bounds[0] < width and area.bounds[1] < height
+        ]
 
     def corner(self, side: int) -> tuple[float, float] | None:
         """The first corner of an area that is being drawn on A or B."""
@@ -183,7 +194,8 @@ class Designs:
             rows, (max(heights), max(widths))
         )  # areas that reach beyond the smaller image are not cut
         names = {area.name for area in areas}
-        areas += [area for area in self.sides[holder].current if area not in shown and area.name not in names]
+        kept = [area for area in self.sides[holder].current if area not in shown or not is_in_table(area)]
+        areas += [area for area in kept if area.name not in names]
         return self._with(holder, self.sides[holder].with_areas(areas, limits))
 
     def cleared(self) -> "Designs":
@@ -214,7 +226,7 @@ def areas_of_rows(rows: Iterable[Sequence[Any]], shape: tuple[int, int]) -> list
             continue
         try:
             x, y, width, height = (float(cell) for cell in numbers)
-            area = Area(name or f"area {number}", x, y, width, height).clipped(shape)
+            area: Area = Rectangle(name or f"area {number}", x, y, width, height).clipped(shape)
         except InputError as error:
             raise InputError(f"row {number}: {error}") from error
         except ValueError as error:
@@ -245,5 +257,14 @@ def _cells(row: Sequence[Any]) -> list[str]:
 
 
 def rows_of_areas(areas: Iterable[Area]) -> list[list[str | float]]:
-    """The rows of a table from which :func:`areas_of_rows` reads the same areas."""
-    return [[area.name, *(round(float(v), 1) for v in (area.x0, area.y0, area.width, area.height))] for area in areas]
+    """The rows of a table from which :func:`areas_of_rows` reads the same areas; the table has upright rectangles only."""
+    return [
+        [area.name, *(round(float(v), 1) for v in (area.x0, area.y0, area.width, area.height))]
+        for area in areas
+        if is_in_table(area)
+    ]
+
+
+def is_in_table(area: Area) -> TypeGuard[Rectangle]:
+    """Whether the table has the area: areas of other kinds are drawn and measured, but cannot be edited."""
+    return isinstance(area, Rectangle) and area.is_upright

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from mrsal.aoi import (
     AreaDifference,
     AreaShare,
     Attention,
+    Rectangle,
     attention_shares,
     csv_text,
     strongest_spots,
@@ -250,11 +252,12 @@ def write_files(folder: Path, prediction: Prediction, shares: Sequence[AreaShare
 
 
 def shares_on(prediction: Prediction, areas: Sequence[Area]) -> list[AreaShare]:
-    """The shares of areas, which are cut to the image."""
+    """The shares of areas, of which the part on the image counts."""
     if not areas:
         return []
     clipped = [area.clipped(prediction.shape) for area in areas]
-    return attention_shares(prediction.full, clipped, calibration=prediction.calibration)
+    with warnings.catch_warnings(action="ignore"):  # that a part lies beyond the border, each time
+        return attention_shares(prediction.full, clipped, calibration=prediction.calibration)
 
 
 def _drawn(
@@ -274,13 +277,10 @@ def _drawn(
         picture = with_contours(picture, saliency.density, display.levels)
     if display.spots:
         picture = with_spots(picture, strongest_spots(saliency.values, count=display.spots))
-    areas = [_scaled(share.area, factor) for share in shares]
+    areas = [share.area for share in shares]
     labels = [f"{share.area.name} {100 * share.attention:.1f}%" for share in shares]
     if corner is not None:
-        areas.append(Area("corner", corner[0] * factor - 3, corner[1] * factor - 3, 7, 7))
+        x, y, side = corner[0] - 3 / factor, corner[1] - 3 / factor, 7 / factor
+        areas.append(Rectangle("corner", x, y, side, side))
         labels.append("first corner")
-    return with_areas(picture, areas, labels) if areas else picture
-
-
-def _scaled(area: Area, factor: float) -> Area:
-    return Area(area.name, area.x0 * factor, area.y0 * factor, area.width * factor, area.height * factor)
+    return with_areas(picture, areas, labels, scale=factor) if areas else picture

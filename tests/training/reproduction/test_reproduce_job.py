@@ -26,6 +26,7 @@ from mrsal.evaluation import evaluate
 from mrsal.inference import load_model
 from mrsal.model import load_checkpoint
 from mrsal.training import config as training_config, job as training_job
+from mrsal.training.options import ImprovedRecipe
 from mrsal.training.reproduction import experiment
 from mrsal.training.reproduction.job import find_data_sets, reproduce_job
 from mrsal.training.reproduction.options import ReproduceOptions
@@ -386,7 +387,7 @@ def test_a_data_set_without_test_images_is_split_at_random(data, tmp_path):
 def test_too_few_epochs_are_no_reproduction(done, data, tmp_path):
     assert any("2 epochs instead of 20" in note and "not a reproduction" in note for note in report_of(done)["notes"])
     assert ReproduceOptions(data=data, out_dir=tmp_path).all_epochs == 20
-    assert ReproduceOptions(data=data, out_dir=tmp_path, improvements=2).all_epochs == 12
+    assert ReproduceOptions(data=data, out_dir=tmp_path, improvements=2).all_epochs == ImprovedRecipe.epochs
 
 
 def test_the_command_prints_the_table_or_json_or_nothing(run, done, data):
