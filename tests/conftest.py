@@ -4,6 +4,7 @@ A test that asks for what takes seconds is marked slow. With several processes (
 the tests of a file stay on one of them (``--dist loadfile``).
 """
 
+import json
 import logging
 import os
 import shutil
@@ -72,6 +73,19 @@ def few_samples(dataset: FixationDataset, tmp_path_factory: pytest.TempPathFacto
 def native_folder(dataset: FixationDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The native archive of ``dataset``. Not to be changed."""
     return native.write_native(dataset, tmp_path_factory.mktemp("data") / "native")
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., Path]:
+    """Write a file, JSON or text as it is, and return its path."""
+
+    def write(content: object, name: str = "boxes.json") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+        return path
+
+    return write
 
 
 @pytest.fixture
