@@ -162,6 +162,7 @@ def test_broken_files_at_any_place_are_skipped_and_maps_keep_their_names(job, tm
     for broken in (0, 5, 6, 11):
         (tmp_path / f"{broken:02}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (tmp_path / "IMG.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    (tmp_path / "paper.pdf").write_bytes(b"%PDF-1.4")  # nobody asked for its map
     assert job([tmp_path], format=("npy",)) == Summary(done=8, failed=5)
     for i in set(range(12)) - {0, 5, 6, 11}:
         assert np.load(tmp_path / "out" / f"{i:02}.npy")[0, 0] == pytest.approx(20 * i / 255)

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from mrsal._extras import optional
 from mrsal.errors import DataError, FileError, InputError, MrsalError
-from mrsal.images import EXTENSIONS, PAGED, PDF, first_page_note, page_count, read_image
+from mrsal.images import EXTENSIONS, PAGED, first_page_note, page_count, read_image
 from mrsal.inference import video
 from mrsal.inference.options import Pages, PredictOptions
 from mrsal.inference.result_names import TAR, of_page, stem, tell_apart, whole, with_suffix
 
-_IMAGES = (*EXTENSIONS, PDF)
-_KNOWN = (*_IMAGES, *video.EXTENSIONS, TAR)
+# what a folder is searched for; a PDF has to be named, since most of those that lie beside images are papers and invoices
+_KNOWN = (*EXTENSIONS, *video.EXTENSIONS, TAR)
 _ENDINGS = {"npy": ".npy", "png": ".png", "overlay": "_overlay.jpg"}
 _VIDEO_ENDINGS = {"npy": ".npy", "png": "", "overlay": "_overlay.mp4"}
 
@@ -143,7 +143,7 @@ class InputFile:
             with tarfile.open(self.path, "r:") as tar:
                 for member in tar:
                     inside = PurePosixPath(member.name)
-                    if not member.isreg() or inside.suffix.lower() not in _IMAGES or inside.name.startswith("."):
+                    if not member.isreg() or inside.suffix.lower() not in EXTENSIONS or inside.name.startswith("."):
                         continue
                     if inside.is_absolute() or ".." in inside.parts:
                         report(
