@@ -58,7 +58,7 @@ def test_its_intervals_hold_what_was_measured_on_osie(predictor, data_root):
             inside = (points.x >= x) & (points.x < x + w) & (points.y >= y) & (points.y < y + h)
             measured = inside[counted].mean()
             for level, results in held.items():
-                study = {"calibration": predictor.calibration, "observers": 1, "fixations": int(counted.sum())}
+                study = {"calibration": predictor.calibration, "observers": 1, "per_observer": int(counted.sum())}
                 [share] = attention_shares(saliency, [Rectangle("box", x, y, w, h)], level=level, **study)
                 low, high = share.interval
                 results.append(low - 1e-9 <= measured <= high + 1e-9)
