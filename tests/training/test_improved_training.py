@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import count
 
@@ -22,6 +23,7 @@ from mrsal.evaluation.report.curves import read_history
 from mrsal.metrics import cc
 from mrsal.model.checkpoint import load_checkpoint, save_checkpoint
 from mrsal.model.improved import level_size
+from mrsal.training import job as training_job
 from mrsal.training.config import ImprovedTrainConfig
 from mrsal.training.features import FROZEN, TrainingImages, resized
 from mrsal.training.improved import ImprovedMethod, correlation, sides_of
@@ -372,6 +374,16 @@ def test_a_new_network_starts_from_imagenet(native_folder, tmp_path):
     network, _ = load_checkpoint(run / "cnn_epoch_4.pth")
     features = [part.std for part in network.readout.standardise]
     assert all(float(std.min()) > 0 and not torch.equal(std, torch.ones_like(std)) for std in features)
+
+
+def test_a_stop_while_features_are_computed_keeps_them(native_folder, start_file, tmp_path, monkeypatch):
+    asked = count(1)
+    monkeypatch.setattr(training_job, "catch_signals", lambda: nullcontext(lambda: 15 * (next(asked) == 3)))
+    with pytest.raises(Stopped) as stopped:
+        job(data_dir=native_folder, out_dir=tmp_path, init=str(start_file))
+    assert stopped.value.signal == 15
+    sides = len(sides_of(ImprovedTrainConfig(model=CONFIG)))
+    assert len(list((tmp_path / "features").rglob("*.safetensors"))) == 3 * sides
 
 
 def test_without_the_weights_of_imagenet_there_is_no_run(native_folder, tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from mrsal.datasets import Example, NativeArchive, PthArchive, open_archive
-from mrsal.errors import FileError, InputError
+from mrsal.errors import FileError, InputError, Stopped
 from mrsal.evaluation import evaluate, read_history, save_curves
 from mrsal.files import new_folder
 from mrsal.inference import predictor_of
@@ -96,7 +96,7 @@ def train_job(options: TrainOptions, *, console: Console) -> Path:
             log.info("add --use_val to be told whether the weights become better than those of %s", options.init)
         with catch_signals() as asked_to_stop:
             if isinstance(config, ImprovedTrainConfig) and isinstance(samples, TrainingImages) and stream is not None:
-                _store_features(samples, config, stream, fabric, bar)
+                _store_features(samples, config, stream, fabric, bar, asked_to_stop)
             best = loop.train(
                 samples,
                 run,
@@ -161,10 +161,20 @@ def _frozen_stream(config: AnyConfig, start: Network | None) -> Stream | None:
 
 
 def _store_features(
-    images: TrainingImages, config: ImprovedTrainConfig, stream: Stream, fabric: Fabric, bar: Progress
+    images: TrainingImages,
+    config: ImprovedTrainConfig,
+    stream: Stream,
+    fabric: Fabric,
+    bar: Progress,
+    asked_to_stop: Callable[[], int],
 ) -> None:
     """Compute what the first stages of the stream give for the images that have not been seen before."""
     from mrsal.training.improved import sides_of
+
+    def progress(images: int) -> None:
+        bar.update(task, advance=images)
+        if number := asked_to_stop():
+            raise Stopped("stopped while computing features, which are kept; the same command continues", number)
 
     task = bar.add_task("features", total=-(-len(images) // fabric.world_size), note=f"stored in {images.folder}")
     log.info("features: %.1f GB in %s, computed once", images.nbytes(sides_of(config)) / 1e9, images.folder)
@@ -174,7 +184,7 @@ def _store_features(
         device=fabric.device,
         bf16=resolve_precision(config.precision, config.device) == "bf16-mixed",
         map_over=shared_map(fabric),
-        progress=lambda n: bar.update(task, advance=n),
+        progress=progress,
     )
     bar.remove_task(task)
 
