@@ -304,6 +304,15 @@ def test_fine_tuning_is_never_worse_than_its_start(images, tmp_path):
     assert load_checkpoint(best)[1]["epoch"] == 0
 
 
+def test_a_run_that_began_without_validation_goes_on_where_it_stopped(images, run, tmp_path):
+    asked = count(1)
+    with pytest.raises(Stopped):
+        train(images, tmp_path, SMALL, start=tiny_improved(), should_stop=lambda: 15 * (next(asked) == 2))
+    train(images, tmp_path, SMALL, start=tiny_improved(), resume=True, validate=lambda network: {"IG": 1.0})
+    assert [row["epoch"] for row in read_history(tmp_path)] == [1, 2, 3]
+    assert_same(tmp_path / "cnn_epoch_3.pth", run / "cnn_epoch_3.pth")
+
+
 def test_early_stopping_counts_from_the_start(images, tmp_path):
     config = replace(SMALL, epochs=9, patience=2)
     train(images, tmp_path, config, start=tiny_improved(), validate=lambda network: {"IG": 0.0})
@@ -316,6 +325,8 @@ def test_settings_and_samples_of_different_networks_are_refused(images, native_f
         train(images, tmp_path)
     with pytest.raises(InputError, match=naming("TrainConfig")):
         train(samples, tmp_path, SMALL)
+    with pytest.raises(InputError, match=naming("model=start.config")):
+        train(images, tmp_path, ImprovedTrainConfig(device="cpu"), start=tiny_improved())
 
 
 # the command

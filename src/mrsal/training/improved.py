@@ -69,7 +69,8 @@ class ImprovedMethod(Method):
             network = new_network(config)
             _measure_features(network, images, bf16=bf16)
         else:
-            network = deepcopy(start)
+            network = ImprovedNetwork(config.model)
+            network.load_state_dict(start.state_dict())
             fixations = sum(len(images.relative_fixations(a)[0]) for a in range(len(images.archives)))
             unknown = _mixed_prior(unknown, start.log_prior, share=fixations / (fixations + _PSEUDO_FIXATIONS))
         network.log_prior.copy_(unknown)

@@ -6,7 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -77,8 +77,8 @@ def train(
     config : TrainConfig or ImprovedTrainConfig, optional
         The settings, whose type says which network is trained.
     start : MrCNN or ImprovedNetwork, optional
-        The network whose weights training starts from, with the architecture in ``config``. With validation it is scored as
-        epoch 0, so that the best checkpoint is never worse. None: start anew.
+        The network whose weights training starts from, with the architecture in ``config``; dropout may differ. With validation
+        it is scored as epoch 0, so that the best checkpoint is never worse. None: start anew.
     validate : callable, optional
         A function from the network to scores by name. It is called after every epoch, on every process.
     resume : bool
@@ -100,7 +100,7 @@ def train(
     Raises
     ------
     InputError
-        If there are no samples, or early stopping is used without validation.
+        If there are no samples, early stopping is used without validation, or ``start`` has another architecture.
     TrainingError
         If the loss is not finite, memory runs out, or another process of the run is lost. Earlier checkpoints are kept.
     Stopped
@@ -133,7 +133,7 @@ def train(
             found = from_first(fabric, _validate(method.saved, validate, config))
             return {f"val_{name}": float(value) for name, value in found.items()}
 
-        if start is not None and validate is not None and not run.history.rows:
+        if start is not None and validate is not None and run.history.is_new:
             run.finish_start({"epoch": 0, **scores()})
             if on_epoch:
                 on_epoch(run.history.rows[0])
@@ -154,6 +154,8 @@ def train(
 
 def method_of(samples: Samples | TrainingImages, config: AnyConfig, start: Network | None, fabric: Fabric) -> Method:
     """How the network of these settings is trained; for the improved network, this computes the features of its images."""
+    if start is not None and replace(start.config, dropout=config.model.dropout) != config.model:
+        raise InputError("expected weights of the architecture in the settings; use model=start.config in them")
     if isinstance(config, TrainConfig):
         from mrsal.training.paper import PaperMethod
 

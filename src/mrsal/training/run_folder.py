@@ -43,6 +43,11 @@ class History:
     best_score: float = float("-inf")
     rows: list[dict[str, float]] = field(default_factory=list)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether no step has been done and nothing has been scored."""
+        return not (self.epoch or self.step or self.rows)
+
     def add(self, row: dict[str, float], *, watch: str) -> bool:
         """Add a complete epoch, and return whether it is the best so far by the validation metric ``watch``."""
         self.epoch, self.step, self.totals, self.seconds = int(row["epoch"]), 0, [0.0, 0.0, 0.0], 0.0
