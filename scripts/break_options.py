@@ -81,9 +81,9 @@ CHANGES = (
     ),
     ("--every", "inference/job.py", "every=options.every", "every=1", PREDICT),
     ("--smoothing", "inference/job.py", "smoothing=options.smoothing", "smoothing=0.0", PREDICT),
-    ("--skip_first", "evaluation/task.py", "skip_first=self.options.skip_first", "skip_first=False", EVALUATE),
+    ("--skip_first", "evaluation/task.py", "skip_first=options.skip_first", "skip_first=False", EVALUATE),
     ("--optimal", "evaluation/task.py", "options.protocol, options.optimal", "options.protocol, False", EVALUATE),
-    ("--adjust", "evaluation/task.py", "if self.adjustment else model", "if False else model", EVALUATE),
+    ("--adjust", "evaluation/task.py", "adjustment=self.adjustment", "adjustment=None", EVALUATE),
 )
 
 

@@ -23,7 +23,7 @@ from mrsal.training.config import AnyConfig, Samples, TrainConfig, as_json
 from mrsal.training.distributed import exchange, from_first, launch, on_first, readable_memory_errors, shared_map
 from mrsal.training.features import TrainingImages
 from mrsal.training.method import Method
-from mrsal.training.run_folder import History, restore, save_average, save_best, save_epoch, save_state
+from mrsal.training.run_folder import History, restore, save_average, save_epoch, save_state
 from mrsal.training.schedule import epoch_batches
 
 Validate = Callable[[Network], dict[str, float]]
@@ -134,7 +134,7 @@ def train(
             return {f"val_{name}": float(value) for name, value in found.items()}
 
         if start is not None and validate is not None and run.history.is_new:
-            run.finish_start({"epoch": 0, **scores()})
+            run.finish_epoch({"epoch": 0, **scores()})
             if on_epoch:
                 on_epoch(run.history.rows[0])
         while run.history.epoch < config.epochs and not _is_enough(run.history, config):
@@ -225,14 +225,8 @@ class _Run:
     def save_state(self) -> None:
         on_first(self.fabric, lambda: save_state(self.out, self.method, self.history, self.settings))
 
-    def finish_start(self, row: dict[str, float]) -> None:
-        """Keep the scores of the network that training starts from, as the best so far."""
-        self.history.add(row, watch=self.config.watch)
-        seed = self.config.seed
-        on_first(self.fabric, lambda: save_best(self.out, self.method.saved, self.history, seed=seed))
-        self.save_state()
-
     def finish_epoch(self, row: dict[str, float]) -> None:
+        """Write what an epoch leaves; epoch 0 is the network that training starts from."""
         best = self.history.add(row, watch=self.config.watch)
         seed = self.config.seed
         on_first(self.fabric, lambda: save_epoch(self.out, self.method.saved, self.history, seed=seed, best=best))

@@ -75,29 +75,20 @@ class History:
 
 
 def save_epoch(out: Path, network: Network, history: History, *, seed: int, best: bool) -> None:
-    """Write the checkpoint of the last complete epoch and the logs. Call :func:`save_state` after this."""
-    about = _about(history, seed)
-    save_checkpoint(network, out / f"cnn_epoch_{history.epoch}.pth", about=about)
+    """Write the checkpoint of the last complete epoch and the logs. Call :func:`save_state` after this.
+
+    Epoch 0 is the network that training starts from, which has no checkpoint but as the best so far.
+    """
+    row = history.rows[-1]
+    about = {"epoch": history.epoch, "scores": row, "seed": seed}
+    if history.epoch:
+        save_checkpoint(network, out / f"cnn_epoch_{history.epoch}.pth", about=about)
     if best:
         save_checkpoint(network, out / "cnn_best.pth", about=about)
-    _write_logs(out, history)
-
-
-def save_best(out: Path, network: Network, history: History, *, seed: int) -> None:
-    """Write the network that training starts from as the best so far, and its scores."""
-    save_checkpoint(network, out / "cnn_best.pth", about=_about(history, seed))
-    _write_logs(out, history)
-
-
-def _about(history: History, seed: int) -> dict[str, Any]:
-    return {"epoch": history.epoch, "scores": history.rows[-1], "seed": seed}
-
-
-def _write_logs(out: Path, history: History) -> None:
     names = list(dict.fromkeys(name for r in history.rows for name in r))  # a resumed run may add validation scores
     lines = [",".join(names), *(",".join(f"{r.get(name, '')}" for name in names) for r in history.rows)]
     write_text(out / "metrics.csv", "\n".join(lines) + "\n")
-    _write_tensorboard(out / "tensorboard", history.rows[-1])
+    _write_tensorboard(out / "tensorboard", row)
 
 
 def save_state(out: Path, method: Method, history: History, settings: dict[str, Any]) -> None:
