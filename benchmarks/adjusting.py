@@ -10,12 +10,10 @@ form of the adjustment was chosen on validation images of OSIE, SUN and EyeCrowd
 """
 
 import argparse
-import os
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
+from improved import data_root
 from numpy.typing import NDArray
 
 from mrsal.datasets import ArchiveImage, Example, FixationDataset, load
@@ -25,13 +23,6 @@ from mrsal.model import Grid, Pyramid
 
 METRICS = ("IG", "sAUC", "NSS", "CC", "KL")
 IMAGES = 50  # to which an adjustment is fitted
-
-
-def data_root() -> Path:
-    root = Path(os.environ.get("MRSAL_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
-    if not root.is_dir():
-        sys.exit(f"no data at {root}; set MRSAL_DATA to the folder that holds mit1003/")
-    return root
 
 
 def example_of(data: FixationDataset, index: int) -> Example:

@@ -11,13 +11,12 @@ set for the network that ships; here a part of it plays the data of a user, and 
 
 import argparse
 import csv
-import os
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from improved import data_root
 from rich.console import Console
 
 import mrsal
@@ -25,13 +24,6 @@ from mrsal.datasets import FixationDataset, NativeArchive, load, write_native
 from mrsal.training import TrainOptions, train_job
 
 METRICS = ("IG", "AUC", "sAUC", "NSS", "CC", "KL", "SIM")
-
-
-def data_root() -> Path:
-    root = Path(os.environ.get("MRSAL_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
-    if not root.is_dir():
-        sys.exit(f"no data at {root}; set MRSAL_DATA to the folder that holds osie/, sun/, crowd/ and mit1003/")
-    return root
 
 
 def parts(data: FixationDataset) -> tuple[np.ndarray, np.ndarray]:

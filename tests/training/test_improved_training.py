@@ -25,7 +25,7 @@ from mrsal.model.checkpoint import load_checkpoint, save_checkpoint
 from mrsal.model.improved import level_size
 from mrsal.training import job as training_job
 from mrsal.training.config import ImprovedTrainConfig
-from mrsal.training.features import FROZEN, TrainingImages, resized
+from mrsal.training.features import FROZEN, TrainingImages, level_of
 from mrsal.training.improved import ImprovedMethod, correlation, sides_of
 from mrsal.training.job import train_job
 from mrsal.training.loop import train
@@ -100,7 +100,7 @@ def test_fixations_of_an_archive_are_found_by_stimulus(images):
 def test_features_are_those_of_the_stream(images, mirrored):
     stream = tiny_improved().stream
     image = images.archives[0].read(images.origins[2][1])
-    level = resized(image[:, ::-1] if mirrored else image, 64)
+    level = level_of(image[:, ::-1] if mirrored else image, 64)
     with torch.inference_mode():
         expected = stream.until(level, FROZEN)[0]
     found = images.features(2, 64, mirrored=mirrored).float()
@@ -183,7 +183,7 @@ def test_the_loss_is_computed_as_documented(images, mirrored, monkeypatch):
     network = tiny_improved(config=model)
     network.log_prior.copy_(own.priors[0].flip(-1) if mirrored else own.priors[0])
     with torch.inference_mode():
-        log_p = network.from_levels([resized(image, side) for side in CONFIG.resolutions], size)[0].double().numpy()
+        log_p = network.from_levels([level_of(image, side) for side in CONFIG.resolutions], size)[0].double().numpy()
     fixated, density = (t.double().numpy() for t in images.targets(i, size))
     if mirrored:
         fixated, density = fixated[:, ::-1], density[:, ::-1]

@@ -14,6 +14,8 @@ from mrsal.errors import InputError
 
 if TYPE_CHECKING:
     from mrsal.aoi import Attention
+    from mrsal.evaluation import ModelOptions
+    from mrsal.inference import SaliencyModel
 
 log = logging.getLogger("mrsal")
 
@@ -39,7 +41,6 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
         write_out,
     )
     from mrsal.images import image_size
-    from mrsal.inference import open_model
 
     image, boxes, compare, compare_boxes = options.image, options.boxes, options.compare, options.compare_boxes
     check_out(options.out, inputs=[path for path in (image, boxes, compare, compare_boxes, options.fixations) if path])
@@ -48,13 +49,7 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
     images = [image, compare] if compare else [image]
     with warnings.catch_warnings(record=json, action="always" if json else None) as caught:
         looks = read_looks(options.fixations, images, options.table) if options.fixations else [None for _ in images]
-        opened = open_model(
-            options.model,
-            mode=options.mode,
-            precision=options.precision,
-            device=options.device,
-            adjustment=options.adjustment,
-        )
+        opened = _opened(options)
         attentions = [measure(image, boxes, opened, study=options.study, looks=looks[0])]
         if compare:
             second_boxes = compare_boxes or [share.area for share in attentions[0].shares]
@@ -64,8 +59,7 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
     differences = compare_shares(*shares, calibration=calibration, **study) if compare else []
     for path in options.out:
         write_out(path, attentions)
-    paths = [image, compare] if compare else [image]
-    notes = [note for path, attention in zip(paths, attentions, strict=True) for note in _notes(path, attention)]
+    notes = [note for path, attention in zip(images, attentions, strict=True) for note in _notes(path, attention)]
     if json:
         settings = {
             "model": options.model,
@@ -104,18 +98,11 @@ def check(options: CheckOptions, *, json: bool) -> None:
     """
     from mrsal.aoi import check_rules, measure, parse_rule, read_areas
     from mrsal.images import image_size
-    from mrsal.inference import open_model
 
     with warnings.catch_warnings(record=json, action="always" if json else None) as caught:
         areas = read_areas(options.boxes, image=options.image, shape=image_size(options.image))
         rules = [parse_rule(text, [area.name for area in areas]) for text in options.rule]
-        opened = open_model(
-            options.model,
-            mode=options.mode,
-            precision=options.precision,
-            device=options.device,
-            adjustment=options.adjustment,
-        )
+        opened = _opened(options)
         attention = measure(options.image, areas, opened)
         outcomes = check_rules(rules, attention.shares)
     notes = _notes(options.image, attention)
@@ -131,6 +118,19 @@ def check(options: CheckOptions, *, json: bool) -> None:
             console.print(str(outcome), style=None if outcome.holds else "red", markup=False, soft_wrap=True)
     if not all(outcome.holds for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _opened(options: "ModelOptions") -> "SaliencyModel":
+    """The model that measures the areas."""
+    from mrsal.inference import open_model
+
+    return open_model(
+        options.model,
+        mode=options.mode,
+        precision=options.precision,
+        device=options.device,
+        adjustment=options.adjustment,
+    )
 
 
 def _notes(path: Path, attention: "Attention") -> list[str]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,12 +91,5 @@ def keep_viewed(stimuli: Sequence[Stimulus], fixations: Fixations) -> tuple[tupl
         return tuple(stimuli), fixations
     log.info("left out %d of %d stimuli, on which there are no fixations", (~viewed).sum(), len(stimuli))
     place = np.cumsum(viewed) - 1
-    kept = Fixations.create(
-        fixations.x,
-        fixations.y,
-        n=place[fixations.n],
-        subject=fixations.subject,
-        order=fixations.order,
-        duration=fixations.duration,
-    )
+    kept = replace(fixations, n=place[fixations.n])
     return tuple(stimulus for stimulus, keep in zip(stimuli, viewed, strict=True) if keep), kept

@@ -25,6 +25,7 @@ from .improved import (
     level_size as level_size,
     load_imagenet_weights as load_imagenet_weights,
     normalised as normalised,
+    resized as resized,
 )
 from .network import (
     RGB as RGB,

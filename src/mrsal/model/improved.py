@@ -310,13 +310,8 @@ class ImprovedNetwork(nn.Module):
 
     def pyramid(self, image: Tensor) -> list[Tensor]:
         """``(B, 3, H, W)`` in [0, 1] resized to each resolution (bicubic, antialiased): S times ``(B, 3, h, w)``."""
-        _, _, H, W = image.shape
-        levels = []
-        for longer in self.config.resolutions:
-            size = level_size(H, W, longer)
-            level = F.interpolate(image, size=size, mode="bicubic", antialias=True, align_corners=False)
-            levels.append(level.clamp(0, 1).contiguous(memory_format=torch.channels_last))
-        return levels
+        levels = [resized(image, longer) for longer in self.config.resolutions]
+        return [level.contiguous(memory_format=torch.channels_last) for level in levels]
 
     def from_levels(self, levels: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """As :meth:`forward`, from the resized pictures of :meth:`pyramid`, for an output of ``size`` (H, W)."""
@@ -370,6 +365,13 @@ def normalised(scores: Tensor) -> Tensor:
     """The logarithm of a density that sums to 1 over each picture, ``(B, H, W)``, from scores of that shape."""
     with torch.autocast(scores.device.type, enabled=False):
         return scores.flatten(1).log_softmax(dim=1).view(scores.shape)
+
+
+def resized(image: Tensor, longer: int) -> Tensor:
+    """Resize ``(B, 3, H, W)`` in [0, 1] to ``longer`` pixels along the longer side (bicubic, antialiased): ``(B, 3, h, w)``."""
+    _, _, H, W = image.shape
+    size = level_size(H, W, longer)
+    return F.interpolate(image, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
 
 
 def level_size(height: int, width: int, longer: int) -> tuple[int, int]:

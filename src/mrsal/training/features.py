@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from mrsal.datasets import NativeArchive, fixation_density, fixation_map, pixels_per_degree_of
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_path, make_folder
-from mrsal.model import Stream, level_size
+from mrsal.model import Stream, level_size, resized
 
 FROZEN = 4  # the stages that are never trained, up to stride 8; they have few of the weights and most of the work
 STRIDE = 8  # of the feature maps that the last of them gives
@@ -134,7 +134,7 @@ class TrainingImages:
             image = self._read(i) if missing else None
             for side in missing:
                 assert image is not None
-                level = resized(image, side).to(device)
+                level = level_of(image, side).to(device)
                 both = torch.cat([level, level.flip(-1)]).contiguous(memory_format=torch.channels_last)
                 with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                     maps = stream.until(both, FROZEN).half().contiguous().cpu()  # (2, C, h, w)
@@ -177,12 +177,9 @@ class TrainingImages:
         return self.folder / self._stream_id / f"{self._archive_ids[a]}-{n}-{side}.safetensors"
 
 
-def resized(image: NDArray[np.uint8], side: int) -> Tensor:
+def level_of(image: NDArray[np.uint8], side: int) -> Tensor:
     """``(H, W, 3)`` uint8, resized to this longer side: ``(1, 3, h, w)`` in [0, 1]."""
-    x = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
-    height, width = image.shape[:2]
-    size = level_size(height, width, side)
-    return F.interpolate(x, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
+    return resized(torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255, side)
 
 
 def _stream_id(stream: Stream) -> str:

@@ -63,7 +63,8 @@ class ImprovedMethod(Method):
         bf16: bool,
     ) -> None:
         self.images, self.config, self.device, self.count = images, config, device, len(images)
-        priors = [_log_prior(*images.relative_fixations(a)) for a in range(len(images.archives))]
+        places = [images.relative_fixations(a) for a in range(len(images.archives))]
+        priors = [_log_prior(x, y) for x, y in places]
         unknown = _mean_prior(priors)
         if start is None:
             network = new_network(config)
@@ -71,7 +72,7 @@ class ImprovedMethod(Method):
         else:
             network = ImprovedNetwork(config.model)
             network.load_state_dict(start.state_dict())
-            fixations = sum(len(images.relative_fixations(a)[0]) for a in range(len(images.archives)))
+            fixations = sum(len(x) for x, _ in places)
             unknown = _mixed_prior(unknown, start.log_prior, share=fixations / (fixations + _PSEUDO_FIXATIONS))
         network.log_prior.copy_(unknown)
         self.network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
