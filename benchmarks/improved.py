@@ -131,11 +131,15 @@ def examples_of(name: str) -> tuple[FixationDataset, list[int]]:
 
 
 @torch.inference_mode()
-def evaluate(work: Path, name: str, sets: list[str]) -> None:
-    """Score a run's weights at the size of the pictures, by the protocol "tuebingen"; one row per picture."""
-    network = load_run(work, name)
+def evaluate(work: Path, name: str, sets: list[str], *, others: list[str], sigma: float | None) -> None:
+    """Score a run's weights at the size of the pictures, by the protocol "tuebingen"; one row per picture.
+
+    With ``others``, the mean of the densities of several runs is scored. ``sigma`` in pixels replaces that of the protocol.
+    """
+    networks = [load_run(work, part) for part in (name, *others)]
+    label = "+".join((name, *others)) + (f"-{sigma:g}px" if sigma else "")
     for part in sets:
-        path = work / "runs" / name / f"scores-{part}.csv"
+        path = work / "runs" / label / f"scores-{part}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         data, members = examples_of(part)
         scored = [
@@ -151,18 +155,18 @@ def evaluate(work: Path, name: str, sets: list[str]) -> None:
             H, W = example.shape
             x = torch.from_numpy(data.stimuli[i].read().copy()).permute(2, 0, 1)[None].float() / 255
             with torch.autocast("cpu", torch.bfloat16):
-                map_ = network(x)[0].exp().numpy().astype(np.float64)
-            others = [relative[m] for m in range(len(scored)) if m != n]
-            sigma = rules.sigma(data.name, degree(data, i))
+                map_ = torch.stack([network(x)[0].exp() for network in networks]).mean(dim=0).numpy().astype(np.float64)
+            elsewhere = [relative[m] for m in range(len(scored)) if m != n]
+            blur = sigma or rules.sigma(data.name, degree(data, i))
             points = example.fixations
             row = score(
                 map_,
                 protocol=rules,
                 x=points.x,
                 y=points.y,
-                target=fixation_density(points.x, points.y, example.shape, sigma=sigma),
-                other_x=np.minimum(np.concatenate([o[0] for o in others]) * W, W - 1e-6),
-                other_y=np.minimum(np.concatenate([o[1] for o in others]) * H, H - 1e-6),
+                target=fixation_density(points.x, points.y, example.shape, sigma=blur),
+                other_x=np.minimum(np.concatenate([o[0] for o in elsewhere]) * W, W - 1e-6),
+                other_y=np.minimum(np.concatenate([o[1] for o in elsewhere]) * H, H - 1e-6),
                 baseline=bias.density(example.shape, leave_out=example.name),
                 density=map_,
             )
@@ -176,7 +180,7 @@ def evaluate(work: Path, name: str, sets: list[str]) -> None:
         values = np.array([[row[metric] for metric in rules.metrics] for row in rows])
         half = 1.96 * values.std(0, ddof=1) / np.sqrt(len(rows))
         line = "  ".join(f"{m} {v:.3f} ±{h:.3f}" for m, v, h in zip(rules.metrics, values.mean(0), half, strict=True))
-        print(f"{name} on {part} ({len(rows)}): {line}", flush=True)
+        print(f"{label} on {part} ({len(rows)}): {line}", flush=True)
 
 
 @torch.inference_mode()
@@ -228,6 +232,10 @@ def main() -> None:
     one.add_argument("--names", nargs="+", required=True, help="of the runs whose weights are averaged")
     one = command("evaluate")
     one.add_argument("--sets", nargs="+", default=["osie-val", "sun-val", "crowd-val"])
+    one.add_argument(
+        "--mean_with", nargs="+", default=[], help="other runs whose densities are averaged with this one's"
+    )
+    one.add_argument("--sigma", type=float, help="of the measured density, in pixels, instead of the protocol's")
     one = command("draw")
     one.add_argument("--part", default="osie-val")
     one.add_argument("--out", type=Path, required=True, help="a .png file")
@@ -243,7 +251,7 @@ def main() -> None:
     elif given["command"] == "average":
         average(work, name, given["names"])
     elif given["command"] == "evaluate":
-        evaluate(work, name, given["sets"])
+        evaluate(work, name, given["sets"], others=given["mean_with"], sigma=given["sigma"])
     else:
         draw(work, name, given["part"], given["out"], given["count"])
 
