@@ -34,7 +34,7 @@ def example_of(data: FixationDataset, index: int) -> Example:
         lambda: data.density(index),
         data.fixations_of(index),
         data.name,
-        data.pixels_per_degree,
+        data.degree_of(index),
     )
 
 

@@ -27,7 +27,7 @@ import torch
 from PIL import Image
 
 import mrsal
-from mrsal.datasets import FixationDataset, NativeArchive, fixation_density, load, pixels_per_degree_of, write_native
+from mrsal.datasets import FixationDataset, NativeArchive, fixation_density, load, write_native
 from mrsal.evaluation import comparison_picture, sheet
 from mrsal.evaluation.baselines import CentreBias
 from mrsal.metrics import protocol, score
@@ -47,10 +47,6 @@ def data_root() -> Path:
     if not root.is_dir():
         sys.exit(f"no data at {root}; set MRSAL_DATA to the folder that holds osie/, sun/, crowd/ and mit1003/")
     return root
-
-
-def degree(data: FixationDataset, i: int) -> float:
-    return pixels_per_degree_of(data.name, data.pixels_per_degree, data.stimuli[i].shape)
 
 
 # ---------------------------------------------------------------------------------------------------------------- training
@@ -157,7 +153,7 @@ def evaluate(work: Path, name: str, sets: list[str], *, others: list[str], sigma
             with torch.autocast("cpu", torch.bfloat16):
                 map_ = torch.stack([network(x)[0].exp() for network in networks]).mean(dim=0).numpy().astype(np.float64)
             elsewhere = [relative[m] for m in range(len(scored)) if m != n]
-            blur = sigma or rules.sigma(data.name, degree(data, i))
+            blur = sigma or rules.sigma(data.name, data.degree_of(i))
             points = example.fixations
             row = score(
                 map_,
@@ -201,7 +197,7 @@ def draw(work: Path, name: str, part: str, out: Path, count: int) -> None:
         x = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
         with torch.autocast("cpu", torch.bfloat16):
             map_ = network(x)[0].exp().numpy()
-        target = fixation_density(points.x, points.y, stimulus.shape, sigma=degree(data, i))
+        target = fixation_density(points.x, points.y, stimulus.shape, sigma=data.degree_of(i))
         caption = f"{stimulus.name}  " + "  ".join(f"{m} {float(row[m]):.2f}" for m in ("CC", "NSS", "IG", "sAUC"))
         drawn.append(comparison_picture(image, map_, target, caption=caption))
     Image.fromarray(sheet(drawn, width=760, columns=3)).save(out)

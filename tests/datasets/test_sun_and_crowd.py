@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from mrsal.datasets import load
+from mrsal.datasets import NativeArchive, load, write_native
 from mrsal.errors import DataError, FileError
 
 
@@ -31,6 +31,20 @@ def test_every_eighth_picture_is_for_validation(published):
 
 def test_a_degree_is_that_of_the_screen(published):
     assert published.pixels_per_degree == {"sun": 0.035 * 256, "crowd": 13}[published.name]
+    for i, stimulus in enumerate(published.stimuli):
+        assert published.degree_of(i) == (0.035 * max(stimulus.shape) if published.name == "sun" else 13)
+
+
+def test_an_archive_keeps_the_degree_of_each_picture(tmp_path):
+    """The same fixations on a picture twice as large, which was shown as large, have a density that is twice as wide."""
+    (tmp_path / "stimuli").mkdir()
+    for name, size in (("1.png", (64, 48)), ("2.png", (128, 96))):
+        Image.new("RGB", size).save(tmp_path / "stimuli" / name)
+    table = "stimulus,subject,x,y\n1.png,a,30,20\n2.png,a,60,40\n"
+    (tmp_path / "fixations.csv").write_text(table)
+    small, large = NativeArchive(write_native(load("sun", tmp_path), tmp_path / "archive")).examples("train")
+    assert (small.pixels_per_degree, large.pixels_per_degree) == (0.035 * 64, 0.035 * 128)
+    assert large.ground_truth()[::2, ::2] * 4 == pytest.approx(small.ground_truth(), abs=2e-3)
 
 
 def write_pictures(folder: Path, names: list[str]) -> None:

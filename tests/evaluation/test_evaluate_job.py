@@ -53,6 +53,16 @@ def test_floor_and_ceiling_stand_around_the_model_and_are_files_to_compare(nativ
     assert {"command", "torch", "split", "data", "first fixation of each trial"} <= set(about)
 
 
+def test_a_ceiling_that_is_asked_for_needs_two_subjects(dataset, tmp_path, caplog):
+    one = replace(dataset, fixations=dataset.fixations.where(dataset.fixations.subject == dataset.fixations.subject[0]))
+    archive = write_native(one, tmp_path / "archive")
+    _, results = job(archive, tmp_path, split="all")
+    assert "observers" not in results and "no ceiling" in caplog.text
+    with pytest.raises(DataError, match=naming("--limits", "one subject")):
+        job(archive, tmp_path / "again", split="all", limits=True)
+    assert not (tmp_path / "again").exists()
+
+
 def test_without_limits_only_the_model_is_scored(native_folder, tmp_path):
     run, results = job(native_folder, tmp_path, split="all", limits=False)
     assert list(results) == ["centre"]

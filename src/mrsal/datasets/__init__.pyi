@@ -8,7 +8,7 @@ from .catalogue_options import (
     ListOptions as ListOptions,
 )
 from .dataset import FixationDataset as FixationDataset, Stimulus as Stimulus
-from .degrees import pixels_per_degree as pixels_per_degree, pixels_per_degree_of as pixels_per_degree_of
+from .degrees import pixels_per_degree as pixels_per_degree
 from .fetching import download as download, download_job as download_job
 from .fixations import (
     Fixations as Fixations,

@@ -34,12 +34,15 @@ class Stimulus:
         The height and width in pixels.
     density_path : Path or None
         The path of the authors' 8-bit density map, if they published one.
+    pixels_per_degree : float or None
+        The number of its pixels per degree of visual angle; None if it is that of the data set.
     """
 
     name: str
     path: Path
     shape: tuple[int, int]
     density_path: Path | None = None
+    pixels_per_degree: float | None = None
 
     @classmethod
     def from_file(cls, path: Path, density_path: Path | None = None) -> "Stimulus":
@@ -64,7 +67,7 @@ class FixationDataset:
     fixations : Fixations
         The fixations on all stimuli. ``fixations.n`` is an index into ``stimuli``; every fixation lies inside its stimulus.
     pixels_per_degree : float
-        The number of pixels per degree of visual angle. It is also the standard deviation of the Gaussian for densities.
+        The number of pixels per degree of visual angle, for stimuli that have none of their own.
     splits : mapping of str to int array
         The indices into ``stimuli`` for ``"train"``, ``"val"`` and ``"test"``.
     info : DatasetInfo, optional
@@ -88,12 +91,17 @@ class FixationDataset:
         """Return the fixations of all observers on one stimulus."""
         return self.fixations.where(self.fixations.n == index)
 
+    def degree_of(self, index: int) -> float:
+        """Return the pixels per degree of a stimulus, which is the standard deviation of the Gaussian for its density."""
+        own = self.stimuli[index].pixels_per_degree
+        return self.pixels_per_degree if own is None else own
+
     def density(self, index: int) -> NDArray[np.float64]:
         """Compute the fixation density of a stimulus: ``(H, W)`` float64 that sums to 1, with a Gaussian of one degree."""
         fixations, stimulus = self.fixations_of(index), self.stimuli[index]
         if not len(fixations):
             raise DataError(f"{self.name}: expected fixations on {stimulus.name}, got none; leave this stimulus out")
-        return fixation_density(fixations.x, fixations.y, stimulus.shape, sigma=self.pixels_per_degree)
+        return fixation_density(fixations.x, fixations.y, stimulus.shape, sigma=self.degree_of(index))
 
     def has_ground_truth(self) -> NDArray[np.bool_]:
         """Tell for each stimulus whether there are fixations on it, or a published map; without, nothing can be scored."""

@@ -2,7 +2,6 @@
 
 import math
 
-from mrsal.datasets import sun
 from mrsal.errors import InputError
 
 
@@ -47,12 +46,3 @@ def pixels_per_degree(
             raise InputError(f"expected a positive number as {name}, got {value}; correct it")
     degree_cm = 2 * distance_cm * math.tan(math.radians(0.5))
     return degree_cm / screen_width_cm * screen_width_px / scale
-
-
-def pixels_per_degree_of(dataset: str, pixels_per_degree: float, shape: tuple[int, int]) -> float:
-    """Return the pixels per degree of a stimulus with this height and width.
-
-    They are ``pixels_per_degree``, those of its data set, except for the SUN scenes: each was shown as large as the screen
-    allows, so that a degree is a share of its longer side.
-    """
-    return sun.SIGMA_SHARE * max(shape) if dataset == "sun" else pixels_per_degree

@@ -3,6 +3,7 @@
 pysaliency can download many published data sets (MIT1003, CAT2000, COCO-Freeview, ...) and stores them in this form.
 """
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ from mrsal.errors import DataError, FileError
 from mrsal.files import atomic_path, decoding, make_folder, write_text
 
 STIMULI, FIXATIONS = "stimuli.hdf5", "fixations.hdf5"
+
+log = logging.getLogger("mrsal")
 
 
 def load(root: Path, *, pixels_per_degree: float = 35.0, seed: int = 0) -> FixationDataset:
@@ -72,7 +75,18 @@ def save(dataset: FixationDataset, root: str | Path, *, embed: bool = False) -> 
         The folder for ``stimuli.hdf5``, ``fixations.hdf5`` and ``pixels_per_degree.txt``.
     embed : bool
         Whether to store the images in ``stimuli.hdf5``. By default it has the paths of the image files.
+
+    Notes
+    -----
+    The file holds one number of pixels per degree for all stimuli. If some have one of their own, a warning says so.
     """
+    if any(stimulus.pixels_per_degree is not None for stimulus in dataset.stimuli):
+        log.warning(
+            "%s: the size of a degree differs between stimuli, which this format cannot hold; %s has %g pixels for all",
+            dataset.name,
+            DEGREE_FILE,
+            dataset.pixels_per_degree,
+        )
     root = make_folder(root)
     write_stimuli(root / STIMULI, [stimulus.path for stimulus in dataset.stimuli], embed=embed)
     write_fixations(root / FIXATIONS, dataset.fixations)

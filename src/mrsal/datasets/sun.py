@@ -3,6 +3,7 @@
 Liang, Hu, Zhao and others, "Scene saliency" (NUS VIP, 2015). MIT licence.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from mrsal.errors import DataError, FileError
 from mrsal.images import find_images
 
 SIGMA_SHARE = 0.035  # standard deviation of a density as a share of a picture's longer side
-PIXELS_PER_DEGREE = SIGMA_SHARE * 256  # more than half of the pictures are 256 x 256
+PIXELS_PER_DEGREE = SIGMA_SHARE * 256  # of the pictures of 256 x 256, which are more than half
 
 INFO = DatasetInfo(
     name="sun",
@@ -50,16 +51,15 @@ def load(root: Path, *, table: TableOptions | None = None) -> FixationDataset:
     Notes
     -----
     Pictures have many sizes, from 256 x 256 up, and were shown as large as the screen allows, so one degree is a share of
-    each picture's longer side and not one number of pixels. ``pixels_per_degree`` is right for 256 x 256;
-    :data:`SIGMA_SHARE` is right for all. Split: ``val`` where the number in the file's name is a multiple of 8, ``train``
-    otherwise; there is no ``test``.
+    each picture's longer side, :data:`SIGMA_SHARE`, and each stimulus has its own ``pixels_per_degree``. Split: ``val``
+    where the number in the file's name is a multiple of 8, ``train`` otherwise; there is no ``test``.
     """
     folder: Path = root / "stimuli"
     theirs: Path | None = None
     for stimuli_folder, file in _AUTHORS:
         if not has_table(root, "fixations") and (root / file).is_file():
             folder, theirs = root / stimuli_folder, root / file
-    stimuli = tuple(Stimulus.from_file(path) for path in find_images(folder))
+    stimuli = tuple(_with_degree(Stimulus.from_file(path)) for path in find_images(folder))
     if not stimuli:
         raise FileError(f"no images in {folder}; unpack the stimuli of the SUN scenes there")
     stems = [stimulus.path.stem for stimulus in stimuli]
@@ -69,6 +69,10 @@ def load(root: Path, *, table: TableOptions | None = None) -> FixationDataset:
         else read_fixations(root, stimuli, table)
     )
     return FixationDataset("sun", stimuli, read.fixations, PIXELS_PER_DEGREE, every_eighth(stems), read.left_out)
+
+
+def _with_degree(stimulus: Stimulus) -> Stimulus:
+    return replace(stimulus, pixels_per_degree=SIGMA_SHARE * max(stimulus.shape))
 
 
 def every_eighth(stems: list[str]) -> dict[str, NDArray[np.int64]]:

@@ -15,7 +15,7 @@ from rich.progress import Progress
 
 from mrsal._version import __version__
 from mrsal.datasets import Example, open_archive
-from mrsal.errors import InputError, MrsalError
+from mrsal.errors import DataError, InputError, MrsalError
 from mrsal.evaluation.adjusting import fit_adjustment, fitting_images
 from mrsal.evaluation.evaluator import NEEDS_NO_FIXATIONS, collect_scores, predict_example
 from mrsal.evaluation.limits import CEILING, FLOOR, limits_of, why_no_ceiling
@@ -63,6 +63,9 @@ def evaluate_job(
     protocol = protocol_called(options.protocol)
     task = ScoringTask.of(options)
     task.model.require(example.name for example in task.examples)
+    no_ceiling = why_no_ceiling(task.examples)
+    if options.limits and no_ceiling:
+        raise DataError(f"--limits: {no_ceiling}; leave --limits out to score the other limits only")
     validation = _validation(options, task.examples) if options.adjust else []
     is_file = shipped_name(options.model_path) is None and Path(options.model_path).exists()
     name = Path(options.model_path).stem if is_file else options.model_path
@@ -90,9 +93,10 @@ def evaluate_job(
         scores.save(run / "scores.csv")
         if options.parquet:
             scores.save(run / "scores.parquet")
-        limits = [limit for limit in limits_of(task.examples) if limit != name] if options.limits else []
-        if options.limits and (reason := why_no_ceiling(task.examples)):
-            log.warning("%s", reason)
+        wanted = options.limits is not False
+        limits = [limit for limit in limits_of(task.examples) if limit != name] if wanted else []
+        if wanted and no_ceiling:
+            log.warning("%s", no_ceiling)
         results = {}
         for limit in limits:
             results[limit] = scored(limit, task.for_limit(limit))

@@ -99,7 +99,14 @@ class EvaluateOptions(RayOptions, MapOptions):
         ),
     ] = False
     adjustment: AdjustmentFile = None
-    limits: Annotated[bool, Option("Also score the uniform map, the centre bias and the inter-observer limit.")] = True
+    limits: Annotated[
+        bool | None,
+        Option(
+            "Also score the uniform map, the centre bias and the inter-observer limit, and stop if the data do not allow all "
+            "of them. Default: score those that the data allow.",
+            negatable=True,
+        ),
+    ] = None
     parquet: Annotated[bool, Option("Also write the scores as scores.parquet.")] = False
     resize_maps: ResizeMaps = False
 

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from mrsal.datasets import NativeArchive, fixation_density, fixation_map, pixels_per_degree_of
+from mrsal.datasets import NativeArchive, fixation_density, fixation_map
 from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_path, make_folder
 from mrsal.model import Stream, level_size, resized
@@ -86,9 +86,8 @@ class TrainingImages:
             density = F.interpolate(whole, size=size, mode="bilinear", antialias=True, align_corners=False)[0, 0]
             return density / density.sum(), density / density.sum()
         x, y = points.x * (size[1] / width), points.y * (size[0] / height)
-        degree = pixels_per_degree_of(archive.name, archive.pixels_per_degree, (height, width))
         fixated = fixation_map(x, y, size) / len(points)
-        blurred = fixation_density(x, y, size, sigma=degree * max(size) / max(height, width))
+        blurred = fixation_density(x, y, size, sigma=archive.degrees[n] * max(size) / max(height, width))
         return torch.from_numpy(fixated).float(), torch.from_numpy(blurred).float()
 
     def relative_fixations(self, archive: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

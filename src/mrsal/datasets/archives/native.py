@@ -126,6 +126,8 @@ class NativeArchive:
             self.name = str(index["dataset"])
             self.pixels_per_degree = float(index["pixels_per_degree"])
             self.names = [str(name) for name in index["names"]]
+            # only in archives of stimuli whose degrees differ
+            self.degrees = np.array(index.get("degrees", [self.pixels_per_degree] * len(self.names)), np.float64)
             self.shapes = np.array(index["shapes"], np.int64).reshape(len(self.names), 2)
             self.splits = {split: np.array(members, np.int64).ravel() for split, members in index["splits"].items()}
             self.maps = {name: int(place) for name, place in index["maps"].items()}
@@ -227,13 +229,13 @@ class NativeArchive:
         return (self._example(int(i), skip_first) for i in members[scored])
 
     def _example(self, i: int, skip_first: bool) -> Example:
-        height, width = (int(side) for side in self.shapes[i])
+        (height, width), degree = (int(side) for side in self.shapes[i]), float(self.degrees[i])
         fixations = self.fixations_of(i)
         fixations = fixations.where(fixations.order >= int(skip_first))
 
         def ground_truth() -> NDArray[np.float64]:
             if len(fixations):
-                return fixation_density(fixations.x, fixations.y, (height, width), sigma=self.pixels_per_degree)
+                return fixation_density(fixations.x, fixations.y, (height, width), sigma=degree)
             if self.names[i] not in self.maps:
                 raise DataError(
                     f"{self.path}: expected fixations on {self.names[i]} or a map, got neither; leave this image out"
@@ -252,7 +254,7 @@ class NativeArchive:
             ground_truth=ground_truth,
             fixations=fixations if len(fixations) else None,
             dataset=self.name,
-            pixels_per_degree=self.pixels_per_degree,
+            pixels_per_degree=degree,
         )
 
     def _original(self, place: int) -> bytes:
@@ -286,6 +288,7 @@ class NativeArchive:
         M, K = len(self.names), len(self.maps)
         members, maps = np.concatenate([[], *self.splits.values()]), np.array(list(self.maps.values()))
         fits = (self.shapes > 0).all() and _within(members, 0, M) and _within(maps, M, M + K)
+        fits = fits and self.degrees.shape == (M,) and ((self.degrees > 0) & (self.degrees < np.inf)).all()
         if not (fits and 0 < self.pixels_per_degree < np.inf):
             raise DataError(f"{self.path / INDEX} has values that do not fit together; prepare the archive again")
         table = self.path / "samples.npy"
@@ -374,6 +377,7 @@ def write_native(
             published = [s for s in dataset.stimuli if s.density_path is not None]
             for stimulus in published:
                 places.append((originals.tell(), originals.write(_read_bytes(stimulus.density_path))))  # type: ignore[arg-type]
+        degrees = [dataset.degree_of(i) for i in range(M)]
         first, second = moments / max(1, len(training))
         spread = np.sqrt(np.maximum(second - first**2, 1e-12)) if training else np.ones(3)
         np.save(folder / "samples.npy", np.concatenate(samples))
@@ -384,6 +388,7 @@ def write_native(
             "version": FORMAT_VERSION,
             "dataset": dataset.name,
             "pixels_per_degree": dataset.pixels_per_degree,
+            **({} if set(degrees) <= {dataset.pixels_per_degree} else {"degrees": degrees}),
             "seed": seed,
             "names": [stimulus.name for stimulus in dataset.stimuli],
             "shapes": [list(stimulus.shape) for stimulus in dataset.stimuli],

@@ -111,7 +111,7 @@ def _pictures(
     height, width, _ = stimulus.shape
     dots = with_fixations(stimulus, found.x, found.y, size=size)
     x, y = found.x * size[0] / width, found.y * size[1] / height
-    sigma = max(_SMALLEST_SIGMA, dataset.pixels_per_degree * size[0] / width)
+    sigma = max(_SMALLEST_SIGMA, dataset.degree_of(index) * size[0] / width)
     density = fixation_density(x, y, size[::-1], sigma=sigma)
     grey = Image.fromarray(stimulus).resize(size, Image.Resampling.LANCZOS).convert("L").convert("RGB")
     return dots, _HEAT.over(np.asarray(grey), min_max_scaled(density).astype(np.float32))

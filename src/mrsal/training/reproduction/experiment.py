@@ -334,7 +334,7 @@ class Experiment:
                 example,
                 fixations=dataset.fixations_of(index[example.name]),
                 dataset=dataset.name,
-                pixels_per_degree=dataset.pixels_per_degree,
+                pixels_per_degree=dataset.degree_of(index[example.name]),
             )
             for example in archive.examples("test")
         ]
