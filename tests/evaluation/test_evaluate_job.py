@@ -53,6 +53,14 @@ def test_floor_and_ceiling_stand_around_the_model_and_are_files_to_compare(nativ
     assert {"command", "torch", "split", "data", "first fixation of each trial"} <= set(about)
 
 
+def test_few_images_are_named_with_the_way_to_score_more(native_folder, tmp_path, caplog):
+    job(native_folder, tmp_path, limits=False)
+    assert mentions(caplog.text, "1 images", "--split all", "10")
+    caplog.clear()
+    job(native_folder, tmp_path, split="all", limits=False)
+    assert "--split all" not in caplog.text
+
+
 def test_a_ceiling_that_is_asked_for_needs_two_subjects(dataset, tmp_path, caplog):
     one = replace(dataset, fixations=dataset.fixations.where(dataset.fixations.subject == dataset.fixations.subject[0]))
     archive = write_native(one, tmp_path / "archive")

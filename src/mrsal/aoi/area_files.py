@@ -112,6 +112,11 @@ def _bytes(path: Path) -> bytes:
         if path.stat().st_size > _MOST_BYTES:
             raise DataError(f"{path} is larger than {_MOST_BYTES // 10**6} MB; export the areas of fewer images")
         return path.read_bytes()
+    except FileNotFoundError as error:
+        raise FileError(
+            f"there is no file {path}; draw the areas with mrsal serve, or write a file such as "
+            '{"button": [60, 370, 230, 60]}, with x, y, width and height in pixels'
+        ) from error
     except OSError as error:
         raise FileError(f"cannot read the areas in {path}: {error.strerror}") from error
 

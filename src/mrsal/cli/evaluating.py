@@ -37,7 +37,7 @@ def evaluate(options: EvaluateOptions, *, json: bool) -> None:
         return
     title = f"{images} images, protocol {options.protocol}"
     console.print(score_table(results, title=title, intervals=True, width=console.width))
-    console.print(str(run), markup=False, soft_wrap=True)
+    console.print(f"the report is {run / 'report.html'}", markup=False, soft_wrap=True)
 
 
 def _means(scores: "Scores") -> dict[str, dict[str, Any]]:

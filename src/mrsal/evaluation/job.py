@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from mrsal._version import __version__
-from mrsal.datasets import Example, open_archive
+from mrsal.datasets import Example, NativeArchive, open_archive
 from mrsal.errors import DataError, InputError, MrsalError
 from mrsal.evaluation.adjusting import fit_adjustment, fitting_images
 from mrsal.evaluation.evaluator import NEEDS_NO_FIXATIONS, collect_scores, predict_example
@@ -35,6 +35,7 @@ from mrsal.progress import log_file, progress_bar
 log = logging.getLogger("mrsal")
 
 _FEW = 20  # images for an adjustment
+_FEW_SCORED = 10
 
 
 def evaluate_job(
@@ -76,6 +77,13 @@ def evaluate_job(
         images = len(task.examples)
         log.info("model %s on %d images (%s) of %s", options.model_path, images, options.split, options.data_dir)
         log.info("first fixation of each trial %s", about["first fixation of each trial"])
+        if images < _FEW_SCORED and images < (there := _images_in(options)):
+            log.warning(
+                "a mean over %d images says little; for a model that was not trained on this data set, --split all scores "
+                "all %d",
+                images,
+                there,
+            )
         if options.adjust:
             if len(validation) < _FEW:
                 log.warning(
@@ -144,6 +152,14 @@ def _validation(options: EvaluateOptions, scored: list[Example]) -> list[Example
             "choose --split test"
         )
     return fitting_images(examples)
+
+
+def _images_in(options: EvaluateOptions) -> int:
+    """The number of images in the archive that can be scored; 0 for ``*.pth.tar`` files, which have no others."""
+    archive = open_archive(options.data_dir)
+    if not isinstance(archive, NativeArchive):
+        return 0
+    return sum(archive.has_ground_truth(i) for i in range(len(archive.names)))
 
 
 def _about(options: EvaluateOptions, model: SaliencyModel) -> dict[str, str]:

@@ -110,7 +110,7 @@ def train_job(options: TrainOptions, *, console: Console) -> Path:
                 on_epoch=_log_epoch,
             )
         on_first(fabric, lambda: save_curves(read_history(run), run / "curves.png"))
-        log.info("finished: %s", best)
+        log.info("finished: %s; predict with it: mrsal predict IMAGE --model %s --out maps", best, best)
     return run
 
 
