@@ -227,6 +227,7 @@ OPTIONS: dict[str, dict[str, To]] = {
         "out": To("elsewhere"),
         "format": To("pth", ANOTHER_JOB),
         "split": To("test=1", {"split": "test=1", "test": 1}),
+        "skip_first": To(True),
         "seed": To(7),
         **TABLE,
         **QUIET,

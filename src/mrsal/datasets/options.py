@@ -100,6 +100,9 @@ class PrepareOptions(TableOptions):
     split: Annotated[
         str, Option("Shares of the images, such as train=0.8,val=0.1,test=0.1; test=1: for evaluation alone.")
     ] = ""
+    skip_first: Annotated[
+        bool, Option("Leave out the first fixation of each trial, where a marker was before the image.")
+    ] = False
     seed: Annotated[int, Option("Random seed for the sampled locations.", minimum=0)] = 0
 
     def __post_init__(self) -> None:

@@ -98,8 +98,10 @@ def test_the_published_number_is_beside_ours_or_not_known(done):
 
 
 def test_a_score_is_that_of_the_last_checkpoint_on_the_test_images(done):
-    for dataset, skip_first in (("mit1003", True), ("folder", False)):
-        examples = list(NativeArchive(done / dataset / "archive").examples("test", skip_first=skip_first))
+    for dataset, first in (("mit1003", 1), ("folder", 0)):
+        archive = NativeArchive(done / dataset / "archive")
+        assert archive.fixations.order.min() == first
+        examples = list(archive.examples("test"))
         for seed in (0, 1):
             model = load_model(checkpoint_of(done / dataset, seed), device="cpu", precision="fp32", mode="exact")
             expected = evaluate(model, examples, protocol="mrcnn")
@@ -158,7 +160,7 @@ def test_in_a_cross_validation_no_network_has_seen_the_images_it_is_scored_on(fo
 def test_in_a_cross_validation_the_negatives_are_from_all_images(folded):
     pools = {fold: NativeArchive(folded / f"mit1003/fold-{fold}/archive") for fold in (1, 2, 3)}
     fold_of = {pool.names[i]: fold for fold, pool in pools.items() for i in pool.members("test")}
-    examples = list(pools[1].examples("all", skip_first=True))
+    examples = list(pools[1].examples("all"))
     models = {
         fold: load_model(checkpoint_of(folded / f"mit1003/fold-{fold}", 1), device="cpu", precision="fp32")
         for fold in pools
@@ -280,7 +282,7 @@ def test_historical_files_are_scored_with_the_fixations_of_the_data_set(done, da
     assert len(PthArchive(tmp_path / "mit1003/archive").samples) == int(report["conditions"]["training samples"])
     checkpoint = checkpoint_of(tmp_path / "mit1003", 0)
     assert load_checkpoint(checkpoint)[0].config.variant == "blur"
-    located = {e.name: e for e in NativeArchive(done / "mit1003/archive").examples("test", skip_first=True)}
+    located = {e.name: e for e in NativeArchive(done / "mit1003/archive").examples("test")}
     examples = [
         replace(example, fixations=located[example.name].fixations)
         for example in PthArchive(tmp_path / "mit1003/archive").examples("test")

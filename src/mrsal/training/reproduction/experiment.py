@@ -39,7 +39,7 @@ from mrsal.progress import progress_bar
 from mrsal.training.job import LAST, train_job
 from mrsal.training.options import TrainOptions
 from mrsal.training.reproduction.options import ReproduceOptions
-from mrsal.training.reproduction.published import FIRST_FIXATION_LEFT_OUT, METRIC, PROTOCOL
+from mrsal.training.reproduction.published import METRIC, PROTOCOL
 
 log = logging.getLogger("mrsal")
 
@@ -170,11 +170,6 @@ class Experiment:
     def folder(self) -> Path:
         """The folder of the data set."""
         return self.options.out_dir / self.name
-
-    @property
-    def skip_first(self) -> bool:
-        """Whether the first fixation of each trial is left out of the scores."""
-        return self.name in FIRST_FIXATION_LEFT_OUT
 
     def how_split(self) -> str:
         """How the images are split, in words."""
@@ -326,8 +321,8 @@ class Experiment:
         """The test images of a fold. Fixations are added to those of ``*.pth.tar`` files, which have none."""
         archive = open_archive(fold.archive)
         if self.options.format == "native":
-            return list(archive.examples("test", skip_first=self.skip_first))
-        dataset = fold.dataset.without_first_fixations() if self.skip_first else fold.dataset
+            return list(archive.examples("test"))
+        dataset = fold.dataset
         index = {stimulus.name: i for i, stimulus in enumerate(dataset.stimuli)}
         examples = [
             replace(

@@ -15,6 +15,7 @@ from mrsal.files import make_folder, write_text
 from mrsal.progress import log_file
 from mrsal.training.reproduction.experiment import Experiment, folds_of
 from mrsal.training.reproduction.options import ReproduceOptions
+from mrsal.training.reproduction.published import FIRST_FIXATION_LEFT_OUT
 from mrsal.training.reproduction.report import Report
 from mrsal.training.reproduction.result import Result
 
@@ -104,6 +105,8 @@ def _how_to_get(name: str, data: Path) -> str:
 
 def _experiment(name: str, options: ReproduceOptions) -> Experiment:
     dataset = datasets.load(name, options.data / name)
+    if name in FIRST_FIXATION_LEFT_OUT:
+        dataset = dataset.without_first_fixations()
     return Experiment(name, dataset, folds_of(dataset, options.out_dir / name, options.folds), options)
 
 

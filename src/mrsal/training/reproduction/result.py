@@ -13,7 +13,13 @@ from mrsal.evaluation import Scores
 from mrsal.evaluation.limits import CEILING
 from mrsal.evaluation.table_text import markdown_table, write_csv
 from mrsal.training.reproduction.experiment import FLOOR, Experiment, Training
-from mrsal.training.reproduction.published import METRIC, PROTOCOL, PUBLISHED_SCORES, PublishedScore
+from mrsal.training.reproduction.published import (
+    FIRST_FIXATION_LEFT_OUT,
+    METRIC,
+    PROTOCOL,
+    PUBLISHED_SCORES,
+    PublishedScore,
+)
 
 NETWORKS = ("Mr-CNN", "Mr-CNN with a learned blur before each stream", "the improved network")
 NOT_KNOWN = "not known to us"
@@ -143,12 +149,14 @@ def conditions_of(experiment: Experiment, trainings: Sequence[Training]) -> dict
         "network": f"{NETWORKS[options.improvements]}, after the last epoch",
         "images": images + (" in each fold" if options.folds else ""),
         "split": experiment.how_split(),
-        "training samples": _range([there["samples"] for there in prepared]),
+        "training samples": _range([there["samples"] for there in prepared])
+        if options.improvements < 2
+        else "whole images",
         "archive": "native" if options.format == "native" else "*.pth.tar files",
         "epochs": f"{options.all_epochs}" + ("" if is_usual(experiment) else f", instead of {options.usual_epochs}"),
         "seeds": ", ".join(map(str, range(options.seeds))),
         "protocol": PROTOCOL,
-        "first fixation of each trial": "left out of the scores" if experiment.skip_first else "kept",
+        "first fixation of each trial": "left out" if experiment.name in FIRST_FIXATION_LEFT_OUT else "kept",
         "maps": _all(about, "mode"),
         "device": f"{_all(about, 'device')}, {_all(about, 'precision')}",
         "time": f"{_duration(seconds)} of training, {per_image:.2f} s to score an image",
