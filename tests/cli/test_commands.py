@@ -16,6 +16,7 @@ from PIL import Image
 from tiny_network import tiny
 
 from mrsal import cli
+from mrsal.datasets import NativeArchive
 from mrsal.evaluation.scores import Scores
 from mrsal.images import read_image
 from mrsal.inference import load_model, video
@@ -170,6 +171,22 @@ def test_prepare_makes_both_kinds_of_archive(run, folder_root, tmp_path):
         out = tmp_path / kind
         assert run("prepare", "folder", "--root", folder_root, "--out", out, "--format", kind)[0] == 0
         assert (out / file).is_file()
+
+
+def test_prepare_leaves_out_first_fixations_and_says_where_a_marker_was(run, folder_root, tmp_path):
+    rows = ["stimulus,subject,x,y"]
+    for i in range(10):
+        for subject in "ab":
+            rows += [f"s{i}.png,{subject},{place}" for place in ("0.5,0.5", f"0.0{i},0.1", f"0.9,0.2{i}")]
+    (folder_root / "fixations.csv").write_text("\n".join(rows) + "\n")
+    table = ("prepare", "folder", "--root", folder_root, "--coordinates", "relative")
+    status, out, _ = run(*table, "--out", tmp_path / "all")
+    assert status == 0 and mentions(out, "100 %", "--skip_first")
+    status, out, _ = run(*table, "--out", tmp_path / "rest", "--skip_first")
+    assert status == 0 and mentions(out, "20 of 60") and "marker" not in out
+    assert len(NativeArchive(tmp_path / "all").fixations) == 60
+    rest = NativeArchive(tmp_path / "rest").fixations
+    assert len(rest) == 40 and rest.order.min() == 1
 
 
 def test_predict_skips_a_broken_file_and_says_so(run, folder_root, checkpoint, tmp_path):

@@ -36,6 +36,9 @@ class Empty:
     def has_ground_truth(self):
         return []
 
+    def without_first_fixations(self):
+        return self
+
     def __len__(self):
         return 0
 

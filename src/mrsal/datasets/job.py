@@ -69,6 +69,8 @@ def prepare_job(options: PrepareOptions, *, console: Console) -> dict[str, Any]:
 
 def _first_in_the_middle(dataset: FixationDataset) -> float:
     """The share of first fixations that are less than a tenth of the diagonal from the middle of their image; 0 without any."""
+    if not len(dataset.fixations):
+        return 0.0
     first = dataset.fixations.where(dataset.fixations.order == 0)
     if not len(first):
         return 0.0

@@ -321,7 +321,7 @@ def test_data_that_have_changed_are_refused(done, data, tmp_path):
     shutil.copytree(done, out)
     shutil.copytree(data, other)
     with (other / "mit1003/fixations.csv").open("a") as file:
-        file.write("s0,o9,1,1,0,0.1\n")
+        file.write("s0,o9,1,1,0,0.1\ns0,o9,2,2,0.2,0.3\n")  # the first of a trial is left out
     with pytest.raises(InputError, match=naming(out / "mit1003", "--out_dir")):
         job(other, out, seeds=2)
     shutil.copy(data / "mit1003/fixations.csv", other / "mit1003")
