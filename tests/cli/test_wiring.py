@@ -167,6 +167,8 @@ OPTIONS: dict[str, dict[str, To]] = {
         "pages": To("all"),
         "opacity": To(0.25),
         "colormap": To("gray"),
+        "pixels_per_degree": To(24.0, besides={"format": "figure"}),
+        "figure_width": To(85.0, besides={"format": "figure"}),
         "smoothing": To(0.5),
         "every": To(4),
         "skip_existing": To(True),

@@ -55,7 +55,8 @@ class Page(HTMLParser):
 def quick(monkeypatch, request):
     """Few resamples, and charts only where a test asks for them: both are tested where they are made."""
     if "drawn" not in request.fixturenames:
-        monkeypatch.setattr("mrsal.evaluation.report.html.svg", lambda draw: "data:image/svg+xml;base64,")
+        no_charts = {"svg": "data:image/svg+xml;base64,", "pdf": "data:application/pdf;base64,"}
+        monkeypatch.setattr("mrsal.evaluation.report.html.embedded", lambda draw: no_charts)
     for function in (scores.Scores.intervals, comparison.compare, charts.save_score_plot):
         monkeypatch.setitem(function.__kwdefaults__, "resamples", 200)
 
