@@ -129,3 +129,6 @@ def save_figure(draw: Callable[[], "Figure"], path: str | Path, *, title: str = 
             for picture in (picture for axes in figure.axes for picture in axes.images):
                 picture.set_interpolation("antialiased")
         figure.savefig(temporary, format=kind[1:], dpi=DPI, metadata=about)
+        if kind == ".svg":  # a browser would leave out pixels of a picture that it shows smaller than it is
+            svg = temporary.read_bytes()
+            temporary.write_bytes(svg.replace(b"image-rendering:crisp-edges;image-rendering:pixelated", b""))

@@ -268,6 +268,7 @@ OPTIONS: dict[str, dict[str, To]] = {
         "out_dir": To("elsewhere"),
         "improvements": To(1),
         "num_saved_images": To(2),
+        "picture_format": To(["pdf", "jpg"]),
         "split": To("val"),
         "mode": To("fast"),
         "skip_first": To(True),

@@ -88,7 +88,7 @@ def test_a_metric_that_is_infinite_does_not_stop_the_others(native_folder, maps_
     folder, comparison = compare_job(CompareOptions(paths=[run, other], out=tmp_path / "compare"))
     assert list(comparison.not_defined) == ["IG"]
     assert comparison.metrics == tuple(metric for metric in scores.values if metric != "IG")
-    assert {path.suffix for path in folder.iterdir()} == {".csv", ".md", ".png"}
+    assert {path.suffix for path in folder.iterdir()} == {".csv", ".md", ".png", ".pdf"}
     assert mentions((folder / "comparison.md").read_text(), "not defined", "s4.png", ".npy")
 
 
@@ -219,8 +219,9 @@ def test_comparisons_of_stimuli_with_one_name_in_two_folders_are_two_files(tmp_p
     row = {"NSS": 1.0}
     for folder in ("action", "art"):
         made = replace(example("001.jpg", [3.0], [4.0]), name=f"{folder}/001.jpg")
-        _draw(tmp_path, frozenset([made.name]), made, np.ones(made.shape), row)
+        _draw(tmp_path, frozenset([made.name]), ("jpg", "pdf"), made, np.ones(made.shape), row)
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.jpg")) == [
         "action/001_comparison.jpg",
         "art/001_comparison.jpg",
     ]
+    assert len(list(tmp_path.rglob("*/001_comparison.pdf"))) == 2

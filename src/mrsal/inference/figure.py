@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mrsal.errors import InputError
 from mrsal.figures import GREY, MM, SMALL_TEXT, WIDTH, new_figure, text_width
 from mrsal.inference.contours import contour_lines
+from mrsal.inference.overlay import Heat
 
 if TYPE_CHECKING:  # a slow import
     from matplotlib.figure import Figure
@@ -169,10 +169,7 @@ def attention_figure(
     width : float
         The width of the figure in millimetres.
     """
-    from matplotlib import colormaps
-
-    if colormap not in colormaps:
-        raise InputError(f"expected a colormap of matplotlib, such as inferno or viridis, got {colormap!r}")
+    Heat(colormap=colormap)  # raises an error if there is no such colormap
     shape = image.shape[:2]
     layout = Layout((shape[0], shape[1]), 2, width)
     figure = new_figure(*layout.size)

@@ -93,7 +93,7 @@ def test_the_score_plot_has_a_row_per_model_with_its_mean_and_its_interval():
             assert spans[row][:2] == pytest.approx(interval)
             assert marks[row][0] == pytest.approx(scores[model].values[metric].mean())
         assert len(spans) == len(marks) == len(scores)
-        assert axes.get_xlabel() == "mean, 80% interval"
+        assert axes.get_xlabel() == "mean, 80 % interval"
         left, right = axes.get_xlim()
         assert all(left <= low < high <= right for low, high, _ in spans.values())
 

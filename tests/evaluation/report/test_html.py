@@ -178,6 +178,12 @@ def test_the_report_holds_the_charts_of_its_scores(tmp_path, drawn):
     for file in files:
         (chart,) = (svg for words, svg in embedded.items() if words.startswith(file.stem))
         assert chart == file.read_bytes(), file.stem
+    offered = {a["download"]: base64.b64decode(a["href"].split(",")[1]) for a in page.all("a") if "download" in a}
+    names = ("means", "differences", "distributions", "training")
+    assert set(offered) == {f"{name}.{kind}" for name in names for kind in ("svg", "pdf")}
+    assert {offered[f"{name}.svg"] for name in names} == {file.read_bytes() for file in files}
+    charts.save_distributions(three(), tmp_path / "distributions.pdf")
+    assert offered["distributions.pdf"] == (tmp_path / "distributions.pdf").read_bytes()
 
 
 def test_nothing_is_asked_of_a_network_and_every_picture_has_words(tmp_path):

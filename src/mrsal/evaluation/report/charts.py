@@ -73,7 +73,7 @@ def score_plot(
             axes.plot([mean], [row], "o", color=BLUE, markersize=4.5)
         for (model, style), colour in zip(lines.items(), (GREY, ORANGE), strict=False):
             axes.axvline(means[model].get(metric, np.nan), color=colour, linestyle=style, linewidth=1.3, label=model)
-        axes.set_xlabel(f"mean, {level:.0%} interval")
+        axes.set_xlabel(f"mean, {_percent(level)} interval")
 
     return _panels(_metrics(results), _labels(models), draw, legend=bool(lines))
 
@@ -165,7 +165,7 @@ def _forest(comparison: Comparison) -> "Figure":
 
     better = f"better than {short[comparison.reference]}" if comparison.reference else "A better"
     handles = _marks(
-        (f"{better} ({comparison.level:.0%}, Holm)", BLUE, BLUE),
+        (f"{better} ({_percent(comparison.level)}, Holm)", BLUE, BLUE),
         ("worse" if comparison.reference else "A worse", ORANGE, ORANGE),
         ("not distinguishable", GREY, "white"),
     )
@@ -197,7 +197,8 @@ def _matrices(comparison: Comparison) -> "Figure":
         bar.outline.set_linewidth(0.4)
         axes.set_xlabel("than model")
 
-    title = f"How much better the model of the row is than that of the column; dot: significant ({comparison.level:.0%}, Holm)"
+    level = _percent(comparison.level)
+    title = f"How much better the model of the row is than that of the column; dot: significant ({level}, Holm)"
     return _panels(
         comparison.metrics, labels, draw, directions=comparison.higher_is_better, columns=2, title=title, rows=1.1
     )
@@ -243,6 +244,10 @@ def _panels(
         if shown:
             figure.legend(handles=shown, loc="outside upper center", ncols=len(shown))
     return figure
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _marks(*marks: tuple[str, str, str]) -> list[Any]:
