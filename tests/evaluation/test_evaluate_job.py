@@ -30,7 +30,8 @@ from mrsal.inference.simple_models import centre
 
 def job(folder, out, model="centre", **options):
     execute = options.pop("execute", execute_here)
-    settings = EvaluateOptions(data_dir=folder, out_dir=out, model_path=model, num_saved_images=0, **options)
+    options = {"num_saved_images": 0, **options}
+    settings = EvaluateOptions(data_dir=folder, out_dir=out, model_path=model, **options)
     return evaluate_job(settings, execute=execute, console=Console(quiet=True))
 
 
@@ -213,6 +214,16 @@ def test_a_narrow_terminal_breaks_no_interval(width):
     console = Console(width=width, record=True, file=io.StringIO())
     console.print(score_table(results, intervals=True, width=width))
     assert console.export_text().count("-1.25 to 0.25") == len(results)
+
+
+def test_comparisons_are_pictures_or_figures_as_asked_for(native_folder, tmp_path):
+    options = {"split": "all", "limits": False, "num_saved_images": 2}
+    run, _ = job(native_folder, tmp_path, picture_format=("svg", "jpg"), **options)
+    drawn = sorted((run / "Comparison images").iterdir())
+    assert [path.suffix for path in drawn] == [".jpg", ".svg"] * 2
+    text = drawn[1].read_text(encoding="utf-8")
+    for said in ("Stimulus, 12 fixations", "Ground truth", "Density (% per square degree)", "NSS"):
+        assert said in text
 
 
 def test_comparisons_of_stimuli_with_one_name_in_two_folders_are_two_files(tmp_path):

@@ -6,6 +6,7 @@ are pixels: contours, bars and text can be edited in the file.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # a slow import
     from matplotlib.figure import Figure
 
 SHARES = (0.25, 0.5, 0.75)
+_SHARES_IN_WORDS = "25, 50 and 75 %"
 
 _EDGE, _GAP, _TITLE, _BELOW = 1.0, 5.0, 5.0, 12.0  # millimetres around, between panels, and above and below a picture
 _CELL = 38.0  # the least width of a panel: the text below a picture needs it
@@ -173,9 +175,9 @@ def attention_figure(
     shape = image.shape[:2]
     layout = Layout((shape[0], shape[1]), 2, width)
     figure = new_figure(*layout.size)
-    percents = ", ".join(f"{100 * share:g}" for share in SHARES[:-1])
-    titles = [f"Image, regions with {percents} and {100 * SHARES[-1]:g} % of attention", "Image"]
-    axes = draw_picture(figure, layout, 0, image, next(t for t in titles if t == "Image" or _fits(t, layout)))
+    long = f"Image, regions with {_SHARES_IN_WORDS} of attention"
+    title = next(filter(partial(_fits, layout), (long, "Image, shares of attention")), "Image")
+    axes = draw_picture(figure, layout, 0, image, title)
     draw_contours(axes, layout, SHARES, density)
     draw_scale(axes, layout, pixels_per_degree)
     colours = Colours.of_density(density, root=root, colormap=colormap, pixels_per_degree=pixels_per_degree)
@@ -185,17 +187,15 @@ def attention_figure(
 
 def describe(*, root: bool, windows: int = 1) -> str:
     """What the figure shows, in words for its properties and for a caption."""
-    percents = ", ".join(f"{100 * share:g}" for share in SHARES[:-1])
     parts = [
-        f"Image with the smallest regions that contain {percents} and {100 * SHARES[-1]:g} % of the predicted attention, "
-        "and the predicted density.",
+        f"Image with the smallest regions that contain {_SHARES_IN_WORDS} of the predicted attention, and the predicted density.",
         "The colours follow the square root of the density." if root else "",
         f"The image was predicted in {windows} windows." if windows > 1 else "",
     ]
     return " ".join(filter(None, parts))
 
 
-def _fits(title: str, layout: Layout) -> bool:
+def _fits(layout: Layout, title: str) -> bool:
     return text_width(title) <= layout.cell[0]
 
 
