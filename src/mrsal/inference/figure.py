@@ -188,7 +188,7 @@ def attention_figure(
 def describe(*, root: bool, windows: int = 1) -> str:
     """What the figure shows, in words for its properties and for a caption."""
     parts = [
-        f"Image with the smallest regions that contain {_SHARES_IN_WORDS} of the predicted attention, and the predicted density.",
+        f"Image with the smallest regions that contain {_SHARES_IN_WORDS} of the attention; predicted density.",
         "The colours follow the square root of the density." if root else "",
         f"The image was predicted in {windows} windows." if windows > 1 else "",
     ]
