@@ -73,7 +73,7 @@ CASES: dict[str, tuple[str, ...]] = {
     "boxes/coco.json": ("aoi image.png --boxes coco.json --model uniform --out out/shares.csv",),
     "boxes/label_studio.json": ("aoi image.png --boxes label_studio.json --model uniform",),
     **{
-        f"images/image{suffix}": (f"{PREDICT} image{suffix} --model centre --format overlay",)
+        f"images/image{suffix}": (f"{PREDICT} image{suffix} --model centre --format overlay --format figure-svg",)
         for suffix in (".png", ".jpg", ".webp", ".gif", ".tif", ".bmp")
     },
     "checkpoints/network.pth": (f"{PREDICT} image.png --model network.pth",),

@@ -14,7 +14,7 @@ PACKAGE = Path(mrsal.__file__).parent
 
 # a package imports only from those that stand before it
 ORDER = """
-    errors progress _version _extras options files images
+    errors progress _version _extras options files images figures
     metrics model datasets inference evaluation training aoi web cli __main__
 """.split()
 PUBLIC = {

@@ -382,7 +382,8 @@ def test_compare_reads_folders_and_files(run, tmp_path):
     assert status == 0
     assert "Mr-CNN −" in out
     written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert written == {"comparison.csv", "comparison.md", "comparison.png", "scores.png", "distributions.png"}
+    charts = {f"{name}.{kind}" for name in ("comparison", "scores", "distributions") for kind in ("png", "pdf")}
+    assert written == {"comparison.csv", "comparison.md", *charts}
     status, out, _ = run(*arguments, "--names", "A,B", "--reference", "B", "--json")
     assert json.loads(out)["pairs"][0]["winner"] == "A"
     assert mentions(run(*arguments, "--names", "A,A")[2], "error:", "A, A", "--names")

@@ -30,7 +30,8 @@ from mrsal.inference.simple_models import centre
 
 def job(folder, out, model="centre", **options):
     execute = options.pop("execute", execute_here)
-    settings = EvaluateOptions(data_dir=folder, out_dir=out, model_path=model, num_saved_images=0, **options)
+    options = {"num_saved_images": 0, **options}
+    settings = EvaluateOptions(data_dir=folder, out_dir=out, model_path=model, **options)
     return evaluate_job(settings, execute=execute, console=Console(quiet=True))
 
 
@@ -106,7 +107,7 @@ def test_a_metric_that_is_infinite_does_not_stop_the_others(native_folder, maps_
     folder, comparison = compare_job(CompareOptions(paths=[run, other], out=tmp_path / "compare"))
     assert list(comparison.not_defined) == ["IG"]
     assert comparison.metrics == tuple(metric for metric in scores.values if metric != "IG")
-    assert {path.suffix for path in folder.iterdir()} == {".csv", ".md", ".png"}
+    assert {path.suffix for path in folder.iterdir()} == {".csv", ".md", ".png", ".pdf"}
     assert mentions((folder / "comparison.md").read_text(), "not defined", "s4.png", ".npy")
 
 
@@ -233,12 +234,23 @@ def test_a_narrow_terminal_breaks_no_interval(width):
     assert console.export_text().count("-1.25 to 0.25") == len(results)
 
 
+def test_comparisons_are_pictures_or_figures_as_asked_for(native_folder, tmp_path):
+    options = {"split": "all", "limits": False, "num_saved_images": 2}
+    run, _ = job(native_folder, tmp_path, picture_format=("svg", "jpg"), **options)
+    drawn = sorted((run / "Comparison images").iterdir())
+    assert [path.suffix for path in drawn] == [".jpg", ".svg"] * 2
+    text = drawn[1].read_text(encoding="utf-8")
+    for said in ("Stimulus, 12 fixations", "Ground truth", "Density (% per square degree)", "NSS"):
+        assert said in text
+
+
 def test_comparisons_of_stimuli_with_one_name_in_two_folders_are_two_files(tmp_path):
     row = {"NSS": 1.0}
     for folder in ("action", "art"):
         made = replace(example("001.jpg", [3.0], [4.0]), name=f"{folder}/001.jpg")
-        _draw(tmp_path, frozenset([made.name]), made, np.ones(made.shape), row)
+        _draw(tmp_path, frozenset([made.name]), ("jpg", "pdf"), made, np.ones(made.shape), row)
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.jpg")) == [
         "action/001_comparison.jpg",
         "art/001_comparison.jpg",
     ]
+    assert len(list(tmp_path.rglob("*/001_comparison.pdf"))) == 2

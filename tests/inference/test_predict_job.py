@@ -18,6 +18,7 @@ from mrsal.inference import job as inference_job
 from mrsal.inference.inputs import find_inputs
 from mrsal.inference.job import Summary, predict_job
 from mrsal.inference.options import PredictOptions
+from mrsal.inference.saliency_map import SaliencyMap
 
 
 @pytest.fixture
@@ -270,6 +271,39 @@ def test_a_damaged_video_counts_as_written_and_as_damaged(job, tmp_path, caplog)
     [message] = summary.failures
     assert mentions(message, path, frames)
     assert message in caplog.messages and any(mentions(text, 1, "damaged") for text in caplog.messages)
+
+
+def test_a_figure_is_drawn_of_each_page_as_asked_for(job, tmp_path):
+    grey = Image.fromarray(grey_ramp())
+    grey.save(tmp_path / "a.tif", save_all=True, append_images=[grey])
+    look = {"colormap": "gray", "pixels_per_degree": 20.0}
+    names = ["a_figure.pdf", "a_figure.png", "a_figure.svg"]
+    names += [name.replace("a_", "a_page2_") for name in names]
+    options = {"format": ("figure", "figure-svg", "figure-png"), "pages": "all", "figure_width": 100.0, **look}
+    assert job(["a.tif"], **options) == Summary(done=2)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
+    map_ = SaliencyMap((grey_ramp().mean(axis=2) / 255).astype(np.float32), grey_ramp())
+    for name in names:
+        expected = map_.save_figure(tmp_path / "expected" / name, width=100, **look)
+        assert (tmp_path / "out" / name).read_bytes() == expected.read_bytes()
+    (tmp_path / "out" / "a_figure.svg").unlink()
+    assert job(["a.tif"], **options, skip_existing=True) == Summary(done=1, skipped=1)
+
+
+def test_a_video_has_no_figure_and_images_beside_it_have(job, tmp_path):
+    write_image(tmp_path / "in" / "b.png")
+    (tmp_path / "in" / "a.mp4").touch()
+    summary = job(["in"], format=("npy", "figure"))
+    assert summary == Summary(done=1, failed=1)
+    assert mentions(summary.failures[0], "in/a.mp4", "--format figure", "--format overlay")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.npy", "b_figure.pdf"]
+
+
+@pytest.mark.parametrize("options", [{"pixels_per_degree": 20.0}, {"figure_width": 85.0}])
+def test_options_of_figures_are_refused_without_a_figure(options):
+    (name,) = options
+    with pytest.raises(InputError, match=naming(f"--{name}", "--format figure")):
+        PredictOptions(paths=("a.png",), out=Path("out"), format=("npy",), **options)
 
 
 def test_skip_existing_goes_on_where_it_stopped(job, photos, tmp_path):

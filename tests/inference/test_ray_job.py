@@ -359,6 +359,20 @@ def test_workers_do_what_one_process_does_with_every_option(in_process, tmp_path
         assert path.suffix == ".mp4" or (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
+def test_workers_draw_the_figures_that_one_process_draws(in_process, tmp_path, monkeypatch):
+    options = {"colormap": "gray", "pixels_per_degree": 20.0, "figure_width": 85.0, "format": ("figure", "figure-svg")}
+    (tmp_path / "in" / "film.mkv").touch()
+    monkeypatch.setattr(inference_job, "open_model", lambda *_, **__: Brightness())
+    local = predict_job(PredictOptions(paths=(str(tmp_path / "in"),), out=tmp_path / "local", **options), console=QUIET)
+    assert in_process(**options) == local == Summary(done=5, failed=1)
+    drawn = sorted((tmp_path / "local").iterdir())
+    assert len(drawn) == 10
+    for path in drawn:
+        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
+    with pytest.raises(InputError, match=naming("figure_width", 85.0, 100.0)):
+        in_process(**options | {"figure_width": 100.0})
+
+
 def test_workers_adjust_maps_as_one_process_does(photos, checkpoint, tmp_path, monkeypatch):
     execute_by(monkeypatch, lambda job, items: execute_here(pickle.loads(pickle.dumps(job)), items))
     monkeypatch.setattr(ray_job, "import_ray", lambda: None)

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mrsal.aoi.contours import contour_lines
 from mrsal.aoi.shapes import Area, Rectangle
 from mrsal.aoi.spots import Spot
-from mrsal.evaluation import FIXATION_COLOUR, GUTTER
+from mrsal.evaluation import GUTTER
+from mrsal.figures import FIXATION_COLOUR
+from mrsal.inference import contour_lines
 
 Box = tuple[float, float, float, float]
 

@@ -14,7 +14,6 @@ from .options import (
 from .report.contact_sheet import contact_sheet as contact_sheet, show_job as show_job
 from .report.curves import read_history as read_history, save_curves as save_curves
 from .report.pictures import (
-    FIXATION_COLOUR as FIXATION_COLOUR,
     GUTTER as GUTTER,
     comparison_picture as comparison_picture,
     sheet as sheet,

@@ -19,7 +19,7 @@ def compare_job(options: CompareOptions) -> tuple[Path, Comparison]:
     -------
     folder : Path
         The folder ``options.out``, by default ``compare/<time>``, with ``comparison.csv``, ``comparison.md`` and the charts
-        ``comparison.png``, ``scores.png`` and ``distributions.png``.
+        ``comparison``, ``scores`` and ``distributions``, each as ``.png`` and ``.pdf``.
     comparison : Comparison
         The comparison.
     """
@@ -40,9 +40,10 @@ def compare_job(options: CompareOptions) -> tuple[Path, Comparison]:
     folder = make_folder(out) if out else new_folder(Path("compare"))
     comparison.save(folder / "comparison.csv")
     write_text(folder / "comparison.md", "\n".join([*comparison.table(), ""]))
-    save_pairwise(comparison, folder / "comparison.png")
-    save_score_plot(results, folder / "scores.png", level=level, resamples=resamples, seed=seed)
-    save_distributions(results, folder / "distributions.png")
+    for suffix in (".png", ".pdf"):
+        save_pairwise(comparison, folder / f"comparison{suffix}")
+        save_score_plot(results, folder / f"scores{suffix}", level=level, resamples=resamples, seed=seed)
+        save_distributions(results, folder / f"distributions{suffix}")
     return folder, comparison
 
 

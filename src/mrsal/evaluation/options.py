@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from mrsal.datasets import DataDir
 from mrsal.errors import InputError
 from mrsal.inference import AdjustmentFile, RayOptions
 from mrsal.model import DEFAULT_MODEL, MapOptions
 from mrsal.options import Option, check
+
+PictureFormat = Literal["jpg", "pdf", "svg"]
 
 ResizeMaps = Annotated[bool, Option("Resize stored maps to the size of the stimulus (bilinear).")]
 
@@ -77,6 +79,10 @@ class EvaluateOptions(RayOptions, MapOptions):
     num_saved_images: Annotated[
         int, Option("Number of pictures that compare maps with the ground truth; -1: all.", minimum=-1)
     ] = -1
+    picture_format: Annotated[
+        Sequence[PictureFormat],
+        Option("Format of these pictures. jpg: all pixels; pdf, svg: a figure for a paper. May be repeated."),
+    ] = ("jpg",)
     split: Annotated[str, Option("Part of the data set: test, val, train, or all (native archives).")] = "test"
     skip_first: Annotated[bool, Option("Leave out the first fixation of each trial.")] = False
     protocol: Annotated[

@@ -1,6 +1,6 @@
 """The scoring of the images of an archive as a task that other processes, or other machines, can do a part of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,8 +13,10 @@ from mrsal.datasets import Example, open_archive
 from mrsal.errors import InputError, MrsalError
 from mrsal.evaluation.evaluator import OnImage, image_scorer
 from mrsal.evaluation.limits import limits_of
-from mrsal.evaluation.options import EvaluateOptions
+from mrsal.evaluation.options import EvaluateOptions, PictureFormat
+from mrsal.evaluation.report.comparison_figure import comparison_figure
 from mrsal.evaluation.report.pictures import comparison_picture
+from mrsal.figures import save_figure
 from mrsal.images import save_jpeg
 from mrsal.inference import BASELINES, TRIES, Adjustment, SaliencyModel, open_model
 from mrsal.model import everywhere
@@ -118,17 +120,42 @@ class ScoringTask:
         if self.pictures is None:
             return None
         count = len(self.examples) if self.options.num_saved_images < 0 else self.options.num_saved_images
-        return partial(_draw, self.pictures, frozenset(example.name for example in self.examples[:count]))
+        names = frozenset(example.name for example in self.examples[:count])
+        return partial(_draw, self.pictures, names, self.options.picture_format)
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields only: each process opens the archive and the model for itself."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def _draw(folder: Path, names: frozenset[str], example: Example, map_: NDArray, row: dict[str, float]) -> None:
+def _draw(
+    folder: Path,
+    names: frozenset[str],
+    formats: Sequence[PictureFormat],
+    example: Example,
+    map_: NDArray,
+    row: dict[str, float],
+) -> None:
     """Draw stimulus, prediction and ground truth side by side, if the example is one of ``names``."""
-    if example.name in names:
-        shown = {metric: row[metric] for metric in ("sAUC", "NSS", "CC") if np.isfinite(row.get(metric, np.nan))}
-        caption = "  ".join(f"{metric} {score:.2f}" for metric, score in shown.items())
-        picture = comparison_picture(example.stimulus(), map_, example.ground_truth(), caption=caption)
-        save_jpeg(picture, folder / f"{Path(example.name).with_suffix('').as_posix()}_comparison.jpg")
+    if example.name not in names:
+        return
+    shown = {metric: row[metric] for metric in ("sAUC", "NSS", "CC") if np.isfinite(row.get(metric, np.nan))}
+    caption = "  ".join(f"{metric} {score:.2f}" for metric, score in shown.items())
+    stimulus, ground_truth = example.stimulus(), example.ground_truth()
+    for format_ in formats:
+        path = folder / f"{Path(example.name).with_suffix('').as_posix()}_comparison.{format_}"
+        if format_ == "jpg":
+            save_jpeg(comparison_picture(stimulus, map_, ground_truth, caption=caption), path)
+            continue
+        fixations, degree = example.fixations, example.pixels_per_degree
+        draw = partial(
+            comparison_figure,
+            stimulus,
+            map_,
+            ground_truth,
+            x=np.empty(0) if fixations is None else fixations.x,
+            y=np.empty(0) if fixations is None else fixations.y,
+            pixels_per_degree=degree if np.isfinite(degree) else None,
+            caption=caption,
+        )
+        save_figure(draw, path, title=example.name, description=caption)

@@ -1,6 +1,7 @@
 from .adjustment import Adjusted as Adjusted, Adjustment as Adjustment, CentrePrior as CentrePrior
 from .any_model import open_model as open_model
 from .calibration import ShareCalibration as ShareCalibration
+from .contours import contour_level as contour_level, contour_lines as contour_lines
 from .density_predictor import DensityPredictor as DensityPredictor
 from .executor import TRIES as TRIES, Execute as Execute, execute_here as execute_here
 from .job import predict_job as predict_job

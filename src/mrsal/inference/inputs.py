@@ -21,12 +21,14 @@ from mrsal._extras import optional
 from mrsal.errors import DataError, FileError, InputError, MrsalError
 from mrsal.images import EXTENSIONS, PAGED, first_page_note, page_count, read_image
 from mrsal.inference import video
-from mrsal.inference.options import Pages, PredictOptions
+from mrsal.inference.options import FIGURES, Pages, PredictOptions
 from mrsal.inference.result_names import TAR, of_page, stem, tell_apart, whole, with_suffix
 
 # what a folder is searched for; a PDF has to be named, since most of those that lie beside images are papers and invoices
 _KNOWN = (*EXTENSIONS, *video.EXTENSIONS, TAR)
-_ENDINGS = {"npy": ".npy", "png": ".png", "overlay": "_overlay.jpg"}
+_ENDINGS = {"npy": ".npy", "png": ".png", "overlay": "_overlay.jpg"} | {
+    figure: f"_figure{suffix}" for figure, suffix in FIGURES.items()
+}
 _VIDEO_ENDINGS = {"npy": ".npy", "png": "", "overlay": "_overlay.mp4"}
 
 
@@ -117,13 +119,23 @@ class InputFile:
             raise DataError(f"{self}: {error}") from error
 
     def images(
-        self, report: Callable[[MrsalError], None], *, pages: Pages = PredictOptions.pages
+        self,
+        report: Callable[[MrsalError], None],
+        *,
+        pages: Pages = PredictOptions.pages,
+        formats: Iterable[str] = PredictOptions.format,
     ) -> "Iterator[InputFile]":
         """The images in a ``.tar``, whose results go to ``<name of the tar>/<name in the tar>``, or any other file itself.
 
         With ``pages="all"``, a document or animation becomes one input for each page: the first keeps its name, and page 2
-        of ``a`` is called ``a_page2``. ``report`` is called with an error for everything that cannot be predicted.
+        of ``a`` is called ``a_page2``. ``report`` is called with an error for everything that cannot be predicted, such as a
+        video if one of the formats is a figure.
         """
+        if self.is_video and not FIGURES.keys().isdisjoint(formats):
+            report(
+                InputError(f"expected an image for --format figure, got the video {self.path}; use --format overlay")
+            )
+            return
         for file in self._members(report, pages) if self.is_tar else (self,):
             if pages == "first" or not file.has_pages:
                 yield file

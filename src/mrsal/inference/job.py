@@ -20,7 +20,7 @@ from mrsal.images import save_jpeg
 from mrsal.inference import video
 from mrsal.inference.any_model import open_model
 from mrsal.inference.inputs import InputFile, find_inputs
-from mrsal.inference.options import PredictOptions
+from mrsal.inference.options import FIGURES, PredictOptions
 from mrsal.inference.overlay import Heat
 from mrsal.inference.saliency_map import SaliencyMap
 from mrsal.inference.saliency_model import SaliencyModel, predict_stream
@@ -90,7 +90,8 @@ class Summary:
 def predict_job(options: PredictOptions, *, console: Console) -> Summary:
     """Predict images and videos; :func:`mrsal.inference.inputs.find_inputs` explains the paths and the names of results.
 
-    An image ``a.jpg`` becomes ``a.npy``, ``a.png`` and ``a_overlay.jpg``; a video ``b.mov`` becomes ``b.npy`` with
+    An image ``a.jpg`` becomes ``a.npy``, ``a.png`` and ``a_overlay.jpg``, and as a figure ``a_figure.pdf``,
+    ``a_figure.svg`` or ``a_figure.png``; a video ``b.mov`` becomes ``b.npy`` with
     ``b_times.npy``, a folder ``b`` of PNG files, and ``b_overlay.mp4``. With ``pages="all"``, the second page of ``c.pdf``
     becomes ``c_page2.npy`` and so on. Of a damaged video, the frames that can be decoded are predicted and written.
     """
@@ -99,7 +100,9 @@ def predict_job(options: PredictOptions, *, console: Console) -> Summary:
     files, errors = find_inputs(
         options.paths, recursive=options.recursive, out=out, column=options.column, pages=options.pages
     )
-    inputs = [image for file in files for image in file.images(errors.append, pages=options.pages)]
+    inputs = [
+        image for file in files for image in file.images(errors.append, pages=options.pages, formats=options.format)
+    ]
     for error in errors:
         log.error("skipped: %s", error)
     results: dict[str, dict[str, str]] = {}
@@ -167,6 +170,13 @@ def _save(file: InputFile, map_: SaliencyMap, options: PredictOptions) -> Outcom
         for format_, path in file.results(options.out, options.format).items():
             if format_ == "overlay":
                 save_jpeg(map_.overlay(opacity=options.opacity, colormap=options.colormap), path)
+            elif format_ in FIGURES:
+                map_.save_figure(
+                    path,
+                    colormap=options.colormap,
+                    pixels_per_degree=options.pixels_per_degree,
+                    width=options.figure_width,
+                )
             else:
                 map_.save(path)
     except MrsalError as error:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from mrsal.errors import InputError
+from mrsal.figures import WIDTH
 from mrsal.model import DEFAULT_MODEL, DeviceOptions, Mode
 from mrsal.options import Option, check
 
-Format = Literal["npy", "png", "overlay"]
+Format = Literal["npy", "png", "overlay", "figure", "figure-svg", "figure-png"]
+FIGURES = {"figure": ".pdf", "figure-svg": ".svg", "figure-png": ".png"}  # the file of each format that is a figure
 Pages = Literal["first", "all"]
 Runtime = Literal["auto", "torch", "onnx"]
 
@@ -27,6 +29,25 @@ class Look:
 
     opacity: Annotated[float, Option("Opacity of the heatmap at its highest value.", minimum=0, maximum=1)] = 0.6
     colormap: Annotated[str, Option("Name of a Matplotlib colormap for the heatmap.")] = "inferno"
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureOptions:
+    """How the figure of a map is drawn, besides its colours."""
+
+    pixels_per_degree: Annotated[
+        float | None,
+        Option(
+            "figure: pixels of the image per degree of visual angle, for a scale in degrees and a density per square degree.",
+            above=0,
+        ),
+    ] = None
+    figure_width: Annotated[
+        float, Option("figure: width in millimetres; 85 or so is a column of a journal.", minimum=40, maximum=1000)
+    ] = WIDTH
 
     def __post_init__(self) -> None:
         check(self)
@@ -57,7 +78,7 @@ class RayOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(Look, RayOptions, DeviceOptions):
+class PredictOptions(Look, FigureOptions, RayOptions, DeviceOptions):
     """Options of ``mrsal predict``."""
 
     paths: Annotated[
@@ -80,7 +101,10 @@ class PredictOptions(Look, RayOptions, DeviceOptions):
     adjustment: AdjustmentFile = None
     format: Annotated[
         Sequence[Format],
-        Option("npy: numbers; png: 16-bit grey; overlay: heatmap on the image. May be repeated."),
+        Option(
+            "npy: numbers; png: 16-bit grey; overlay: heatmap on the image; figure: PDF for a paper, with contours, scale "
+            "and colour bar, or figure-svg, figure-png. May be repeated."
+        ),
     ] = ("overlay",)
     mode: Annotated[
         Mode | None,
@@ -116,6 +140,10 @@ class PredictOptions(Look, RayOptions, DeviceOptions):
         super().__post_init__()
         if self.engine == "ray" and self.runtime == "onnx":
             raise InputError("--engine ray predicts with torch; leave --runtime onnx out")
+        drawn = {"--pixels_per_degree": self.pixels_per_degree is None, "--figure_width": self.figure_width == WIDTH}
+        unused = [flag for flag, is_default in drawn.items() if not is_default]
+        if unused and FIGURES.keys().isdisjoint(self.format):
+            raise InputError(f"{', '.join(unused)} would have no effect without --format figure; add it")
 
 
 @dataclass(frozen=True, kw_only=True)

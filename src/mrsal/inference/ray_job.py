@@ -23,7 +23,7 @@ from mrsal.inference.adjustment import Adjustment, with_adjustment
 from mrsal.inference.executor import TRIES
 from mrsal.inference.inputs import InputFile, list_inputs
 from mrsal.inference.job import Summary, log_notes, predict_inputs
-from mrsal.inference.options import PredictOptions
+from mrsal.inference.options import FIGURES, PredictOptions
 from mrsal.inference.overlay import Heat
 from mrsal.inference.predictor import load_model
 from mrsal.inference.ray_pool import import_ray, on_ray
@@ -77,6 +77,8 @@ def predict_on_ray(options: PredictOptions, *, console: Console) -> Summary:
         "model": _digest(network),
         **{name: getattr(options, name) for name in _DECISIVE},
     }
+    if not FIGURES.keys().isdisjoint(options.format):
+        settings |= {name: getattr(options, name) for name in ("pixels_per_degree", "figure_width")}
     if adjustment:
         settings["adjustment"] = adjustment.to_dict()
     failures: list[str] = []
@@ -181,6 +183,7 @@ class _PredictShards:
             inputs += file.images(
                 lambda error, file=file: failed.append(_failure(file, error)),  # type: ignore[misc]
                 pages=self.options.pages,
+                formats=self.options.format,
             )
         failed_before = {name for name, *_ in before.failed} if before else set()
         if any((file.is_tar or file.has_pages) and str(file.name) in failed_before for file in files):

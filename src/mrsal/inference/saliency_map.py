@@ -1,19 +1,23 @@
 """The saliency map of an image, which every model gives, with its pictures and files. Needs no torch."""
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from mrsal.errors import InputError
+from mrsal.figures import figure_style, save_figure
 from mrsal.files import atomic_path
 from mrsal.images import min_max_scaled
-from mrsal.inference.options import Look
+from mrsal.inference.options import FigureOptions, Look
 from mrsal.inference.overlay import Heat
+
+if TYPE_CHECKING:  # a slow import
+    from matplotlib.figure import Figure
 
 _DENSITY_TOLERANCE = 1e-3  # how far the sum of a density may be from 1
 
@@ -122,11 +126,91 @@ class SaliencyMap:
         """The map scaled to [0, 1] by its own minimum and maximum; 0 everywhere if it is constant."""
         return min_max_scaled(self.values, dtype=np.float32)
 
+    def figure(
+        self,
+        *,
+        colormap: str = Look.colormap,
+        pixels_per_degree: float | None = None,
+        width: float = FigureOptions.figure_width,
+    ) -> "Figure":
+        """A figure for a paper: the image with contours and a scale, and the density with a bar of colours.
+
+        The contours enclose the smallest regions with 25, 50 and 75 % of the density. Of a map with ``log_density``, the
+        colours follow the square root of the density, as in :meth:`overlay`.
+
+        Parameters
+        ----------
+        colormap : str
+            The name of a colormap of matplotlib.
+        pixels_per_degree : float, optional
+            The size of a degree of visual angle in pixels of the image; :func:`mrsal.datasets.pixels_per_degree` computes
+            it. With it, the scale is in degrees and the density in percent per square degree. None: the scale is in pixels,
+            and the density is relative to the uniform density, so that 1 is as likely as anywhere.
+        width : float
+            The width in millimetres. A figure of a tall image is narrower.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A figure that pyplot does not know, in which axes 0 has the image and axes 1 the map. To save it as it is,
+            :meth:`save_figure` is shorter.
+
+        Raises
+        ------
+        InputError
+            If the map has negative values, there is no such colormap, or a number is out of range.
+
+        Examples
+        --------
+        >>> values = np.random.default_rng(0).random((30, 40))
+        >>> figure = SaliencyMap(values, np.zeros((30, 40, 3), np.uint8)).figure(pixels_per_degree=10)
+        >>> figure.axes[0].set_title("Stimulus 12", loc="left")
+        Text(0.0, 1.0, 'Stimulus 12')
+        >>> figure.savefig("figure.pdf")  # doctest: +SKIP
+        """
+        from mrsal.inference.figure import attention_figure
+
+        options = FigureOptions(pixels_per_degree=pixels_per_degree, figure_width=width)
+        with figure_style():
+            return attention_figure(
+                self.image,
+                self.density,
+                root=self.log_density is not None,
+                colormap=colormap,
+                pixels_per_degree=options.pixels_per_degree,
+                width=options.figure_width,
+            )
+
+    def save_figure(
+        self,
+        path: str | Path,
+        *,
+        colormap: str = Look.colormap,
+        pixels_per_degree: float | None = None,
+        width: float = FigureOptions.figure_width,
+    ) -> Path:
+        """Write :meth:`figure` as ``.pdf``, ``.svg`` or ``.png``, which has 300 dots per inch; returns the path.
+
+        The same map gives the same file, byte for byte.
+        """
+        from mrsal.inference.figure import describe
+
+        draw = partial(self.figure, colormap=colormap, pixels_per_degree=pixels_per_degree, width=width)
+        caption = describe(root=self.log_density is not None, windows=self.windows)
+        save_figure(draw, path, title="Predicted attention", description=caption)
+        return Path(path)
+
     def save(self, path: str | Path) -> Path:
-        """Write ``values`` as ``.npy``, or ``unit_values`` times 65535 as a 16-bit grey ``.png``; returns the path."""
+        """Write the map; the ending of the file name decides how. Returns the path.
+
+        ``.npy`` has ``values``. ``.png`` has ``unit_values`` times 65535 in 16-bit grey. ``.pdf`` and ``.svg`` are
+        :meth:`save_figure`.
+        """
         path = Path(path)
+        if path.suffix in (".pdf", ".svg"):
+            return self.save_figure(path)
         if path.suffix not in (".npy", ".png"):
-            raise InputError(f"expected a file name that ends in .npy or .png, got {path.name!r}")
+            raise InputError(f"expected a file name that ends in .npy, .png, .pdf or .svg, got {path.name!r}")
         with atomic_path(path) as temporary:
             if path.suffix == ".npy":
                 with temporary.open("wb") as file:

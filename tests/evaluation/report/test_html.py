@@ -55,7 +55,8 @@ class Page(HTMLParser):
 def quick(monkeypatch, request):
     """Few resamples, and charts only where a test asks for them: both are tested where they are made."""
     if "drawn" not in request.fixturenames:
-        monkeypatch.setattr("mrsal.evaluation.report.html.svg", lambda draw: "data:image/svg+xml;base64,")
+        no_charts = {"svg": "data:image/svg+xml;base64,", "pdf": "data:application/pdf;base64,"}
+        monkeypatch.setattr("mrsal.evaluation.report.html.embedded", lambda draw: no_charts)
     for function in (scores.Scores.intervals, comparison.compare, charts.save_score_plot):
         monkeypatch.setitem(function.__kwdefaults__, "resamples", 200)
 
@@ -177,6 +178,12 @@ def test_the_report_holds_the_charts_of_its_scores(tmp_path, drawn):
     for file in files:
         (chart,) = (svg for words, svg in embedded.items() if words.startswith(file.stem))
         assert chart == file.read_bytes(), file.stem
+    offered = {a["download"]: base64.b64decode(a["href"].split(",")[1]) for a in page.all("a") if "download" in a}
+    names = ("means", "differences", "distributions", "training")
+    assert set(offered) == {f"{name}.{kind}" for name in names for kind in ("svg", "pdf")}
+    assert {offered[f"{name}.svg"] for name in names} == {file.read_bytes() for file in files}
+    charts.save_distributions(three(), tmp_path / "distributions.pdf")
+    assert offered["distributions.pdf"] == (tmp_path / "distributions.pdf").read_bytes()
 
 
 def test_nothing_is_asked_of_a_network_and_every_picture_has_words(tmp_path):

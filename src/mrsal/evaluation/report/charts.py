@@ -1,8 +1,7 @@
 """Charts of scores: means with intervals, distributions over images, differences between models.
 
-For each chart there are two functions: one returns a matplotlib figure for a page about 900 pixels wide, the other saves this
-figure as PNG or SVG. The colours are from Okabe and Ito's set, which colour-blind readers can distinguish; no information is in
-colour alone.
+For each chart there are two functions: one returns a matplotlib figure as wide as a page of a journal, the other saves it as
+PDF, SVG or PNG. Fonts and colours are those of all figures (:mod:`mrsal.figures`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,21 +14,18 @@ import numpy as np
 from mrsal.errors import InputError
 from mrsal.evaluation.comparison import Comparison
 from mrsal.evaluation.options import Bootstrap
-from mrsal.evaluation.report.figures import save_figure
 from mrsal.evaluation.scores import Scores
 from mrsal.evaluation.table_text import metric_title
+from mrsal.figures import BLUE, GREY, ORANGE, SMALL_TEXT, TEXT, WIDTH, figure_style, new_figure, save_figure
 from mrsal.metrics import HIGHER_IS_BETTER
 
 if TYPE_CHECKING:  # a slow import
     from matplotlib.figure import Figure
 
-_WIDTH = 9.0  # inches, so that one point is about 1.4 pixels on the page
-_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#595959"
-_ROW = 0.24  # height of a model's row in inches
-_HEAD = 0.75  # height of the title and the axis of a panel in inches
+_ROW = 5.2  # height of a model's row in millimetres
+_HEAD = 16.0  # height of the title and the axis of a panel in millimetres
+_LEGEND = 7.5  # height of the line above all panels in millimetres
 _FOREST = 6  # number of pairs; with more, a matrix is easier to read
-_DPI = 200
-_STYLE: dict[Any, Any] = {"font.size": 9, "axes.titlesize": 10, "axes.linewidth": 0.6}
 
 
 def score_plot(
@@ -73,11 +69,11 @@ def score_plot(
             low, high = intervals[model].get(metric, (np.nan, np.nan))
             if np.isinf(mean):
                 continue
-            axes.plot([low, high], [row, row], color=_BLUE, linewidth=1.6, solid_capstyle="butt")
-            axes.plot([mean], [row], "o", color=_BLUE, markersize=4.5)
-        for (model, style), colour in zip(lines.items(), (_GREY, _ORANGE), strict=False):
+            axes.plot([low, high], [row, row], color=BLUE, linewidth=1.6, solid_capstyle="butt")
+            axes.plot([mean], [row], "o", color=BLUE, markersize=4.5)
+        for (model, style), colour in zip(lines.items(), (GREY, ORANGE), strict=False):
             axes.axvline(means[model].get(metric, np.nan), color=colour, linestyle=style, linewidth=1.3, label=model)
-        axes.set_xlabel(f"mean, {level:.0%} interval")
+        axes.set_xlabel(f"mean, {_percent(level)} interval")
 
     return _panels(_metrics(results), _labels(models), draw, legend=bool(lines))
 
@@ -92,9 +88,9 @@ def save_score_plot(
     resamples: int = Bootstrap.resamples,
     seed: int = Bootstrap.seed,
 ) -> None:
-    """Save :func:`score_plot` as ``.png`` or ``.svg``."""
+    """Save :func:`score_plot` as ``.pdf``, ``.svg`` or ``.png``."""
     options: dict[str, Any] = {"level": level, "resamples": resamples, "seed": seed}
-    _save(lambda: score_plot(results, floor=floor, ceiling=ceiling, **options), path)
+    save_figure(lambda: score_plot(results, floor=floor, ceiling=ceiling, **options), path)
 
 
 def distribution_plot(results: Mapping[str, Scores]) -> "Figure":
@@ -114,9 +110,9 @@ def distribution_plot(results: Mapping[str, Scores]) -> "Figure":
             if np.ptp(column) > 1e-9 * max(1, float(np.abs(column).max())):
                 parts = axes.violinplot([column], [row], orientation="horizontal", widths=0.85, showextrema=False)
                 for body in parts["bodies"]:
-                    body.set(facecolor=_BLUE, edgecolor=_BLUE, alpha=0.3, linewidth=0.6)
+                    body.set(facecolor=BLUE, edgecolor=BLUE, alpha=0.3, linewidth=0.6)
                 low, median, high = np.quantile(column, [0.25, 0.5, 0.75])
-                axes.plot([low, high], [row, row], color=_BLUE, linewidth=3, solid_capstyle="butt")
+                axes.plot([low, high], [row, row], color=BLUE, linewidth=3, solid_capstyle="butt")
                 axes.plot([median, median], [row - 0.3, row + 0.3], color="black", linewidth=1.2)
             axes.plot([column.mean()], [row], "o", color="white", markeredgecolor="black", markersize=3.6, zorder=4)
         axes.set_xlabel("per image")
@@ -124,7 +120,7 @@ def distribution_plot(results: Mapping[str, Scores]) -> "Figure":
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=_BLUE, linewidth=3, label="quartiles"),
+        Line2D([], [], color=BLUE, linewidth=3, label="quartiles"),
         Line2D([], [], color="black", marker="|", markersize=9, linestyle="", markeredgewidth=1.2, label="median"),
         Line2D([], [], color="black", marker="o", markersize=4, markerfacecolor="white", linestyle="", label="mean"),
     ]
@@ -132,8 +128,8 @@ def distribution_plot(results: Mapping[str, Scores]) -> "Figure":
 
 
 def save_distributions(results: Mapping[str, Scores], path: str | Path) -> None:
-    """Save :func:`distribution_plot` as ``.png`` or ``.svg``."""
-    _save(lambda: distribution_plot(results), path)
+    """Save :func:`distribution_plot` as ``.pdf``, ``.svg`` or ``.png``."""
+    save_figure(lambda: distribution_plot(results), path)
 
 
 def pairwise_plot(comparison: Comparison) -> "Figure":
@@ -149,8 +145,8 @@ def pairwise_plot(comparison: Comparison) -> "Figure":
 
 
 def save_pairwise(comparison: Comparison, path: str | Path) -> None:
-    """Save :func:`pairwise_plot` as ``.png`` or ``.svg``."""
-    _save(lambda: pairwise_plot(comparison), path)
+    """Save :func:`pairwise_plot` as ``.pdf``, ``.svg`` or ``.png``."""
+    save_figure(lambda: pairwise_plot(comparison), path)
 
 
 def _forest(comparison: Comparison) -> "Figure":
@@ -159,9 +155,9 @@ def _forest(comparison: Comparison) -> "Figure":
     labels = [short[pair.a] + ("" if comparison.reference else f"\n− {short[pair.b]}") for pair in first]
 
     def draw(axes: Any, metric: str) -> None:
-        axes.axvline(0, color=_GREY, linewidth=0.9)
+        axes.axvline(0, color=GREY, linewidth=0.9)
         for row, pair in enumerate(comparison.of(metric)):
-            colour = (_BLUE if pair.winner == pair.a else _ORANGE) if pair.winner else _GREY
+            colour = (BLUE if pair.winner == pair.a else ORANGE) if pair.winner else GREY
             axes.plot([pair.low, pair.high], [row, row], color=colour, linewidth=1.6, solid_capstyle="butt")
             face = colour if pair.winner else "white"
             axes.plot([pair.difference], [row], "o", color=colour, markerfacecolor=face, markersize=5)
@@ -169,9 +165,9 @@ def _forest(comparison: Comparison) -> "Figure":
 
     better = f"better than {short[comparison.reference]}" if comparison.reference else "A better"
     handles = _marks(
-        (f"{better} ({comparison.level:.0%}, Holm)", _BLUE, _BLUE),
-        ("worse" if comparison.reference else "A worse", _ORANGE, _ORANGE),
-        ("not distinguishable", _GREY, "white"),
+        (f"{better} ({_percent(comparison.level)}, Holm)", BLUE, BLUE),
+        ("worse" if comparison.reference else "A worse", ORANGE, ORANGE),
+        ("not distinguishable", GREY, "white"),
     )
     rows = 1.0 if comparison.reference else 1.7
     return _panels(comparison.metrics, labels, draw, directions=comparison.higher_is_better, rows=rows, handles=handles)
@@ -181,7 +177,7 @@ def _matrices(comparison: Comparison) -> "Figure":
     from matplotlib.colors import LinearSegmentedColormap
 
     models = comparison.models
-    colours = LinearSegmentedColormap.from_list("worse to better", [_ORANGE, "#F7F7F7", _BLUE])
+    colours = LinearSegmentedColormap.from_list("worse to better", [ORANGE, "#F7F7F7", BLUE])
     labels = [f"{label}  {i}" for i, label in enumerate(_labels(models), 1)]
 
     def draw(axes: Any, metric: str) -> None:
@@ -197,11 +193,12 @@ def _matrices(comparison: Comparison) -> "Figure":
         axes.set_xticks(range(len(models)), [str(i) for i in range(1, len(models) + 1)])
         axes.grid(visible=False)
         bar = axes.figure.colorbar(image, ax=axes, shrink=0.9, aspect=14, pad=0.03)
-        bar.ax.tick_params(labelsize=7)
+        bar.ax.tick_params(labelsize=SMALL_TEXT)
         bar.outline.set_linewidth(0.4)
         axes.set_xlabel("than model")
 
-    title = f"How much better the model of the row is than that of the column; dot: significant ({comparison.level:.0%}, Holm)"
+    level = _percent(comparison.level)
+    title = f"How much better the model of the row is than that of the column; dot: significant ({level}, Holm)"
     return _panels(
         comparison.metrics, labels, draw, directions=comparison.higher_is_better, columns=2, title=title, rows=1.1
     )
@@ -220,27 +217,21 @@ def _panels(
     handles: Sequence[Any] = (),
 ) -> "Figure":
     """Draw a grid of panels, one per metric, with a labelled row per model; the first model is at the top."""
-    from matplotlib import rc_context  # slow imports; no display is needed
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import MaxNLocator  # a slow import
 
     columns = min(columns, len(metrics))
     lines = ceil(len(metrics) / columns)
-    height = lines * (_HEAD + rows * _ROW * len(labels)) + (0.35 if legend or handles or title else 0)
-    with rc_context(_STYLE):
-        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-        FigureCanvasAgg(figure)
+    height = lines * (_HEAD + rows * _ROW * len(labels)) + (_LEGEND if legend or handles or title else 0)
+    with figure_style():
+        figure = new_figure(WIDTH, height, layout="constrained")
         grid = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
         for i, (axes, metric) in enumerate(zip(grid, metrics, strict=False)):
-            axes.grid(axis="x", alpha=0.35, linewidth=0.6)
-            axes.set_axisbelow(True)
+            axes.grid(axis="x")
             draw(axes, metric)
             axes.set_title(metric_title(metric, directions))
             if not axes.images:
                 axes.xaxis.set_major_locator(MaxNLocator(4, min_n_ticks=2))
                 axes.spines[["top", "right"]].set_visible(False)
-            axes.tick_params(axis="x", labelsize=8)
             axes.tick_params(axis="y", length=0)
             if i == 0:
                 axes.set_yticks(range(len(labels)), labels)
@@ -248,15 +239,15 @@ def _panels(
         for axes in grid[len(metrics) :]:
             axes.set_visible(False)
         if title:
-            figure.suptitle(title, fontsize=9)
+            figure.suptitle(title, fontsize=TEXT)
         shown = list(handles) or (grid[0].get_legend_handles_labels()[0] if legend else [])
         if shown:
-            figure.legend(handles=shown, loc="outside upper center", ncols=len(shown), frameon=False, fontsize=9)
+            figure.legend(handles=shown, loc="outside upper center", ncols=len(shown))
     return figure
 
 
-def _save(draw: Callable[[], "Figure"], path: str | Path) -> None:
-    save_figure(draw, path, dpi=_DPI, style=_STYLE)
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _marks(*marks: tuple[str, str, str]) -> list[Any]:

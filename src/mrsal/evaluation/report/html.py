@@ -245,22 +245,30 @@ def _charts(
     *,
     floor: str | None,
     ceiling: str | None,
-) -> dict[str, str | None]:
-    """The charts as addresses that contain them; None if there is nothing to draw."""
+) -> dict[str, dict[str, str] | None]:
+    """The charts, as :func:`embedded` gives them; None if there is nothing to draw."""
     return {
-        "distributions": svg(partial(save_distributions, results)),
-        "means": svg(partial(save_score_plot, results, floor=floor, ceiling=ceiling)) if len(results) > 1 else None,
-        "pairs": svg(partial(save_pairwise, comparison)) if comparison else None,
-        "curves": svg(partial(save_curves, history)) if history else None,
+        "distributions": embedded(partial(save_distributions, results)),
+        "means": embedded(partial(save_score_plot, results, floor=floor, ceiling=ceiling))
+        if len(results) > 1
+        else None,
+        "pairs": embedded(partial(save_pairwise, comparison)) if comparison else None,
+        "curves": embedded(partial(save_curves, history)) if history else None,
     }
 
 
-def svg(draw: Callable[[Path], None]) -> str:
-    """A chart as the address of an image, which contains all of it. So identifiers in two charts do not collide."""
+def embedded(draw: Callable[[Path], None]) -> dict[str, str]:
+    """A chart as the addresses of an SVG, which the page shows, and of a PDF, both to download. They contain all of it.
+
+    An SVG that is an image of its own has its own identifiers, so those of two charts do not collide.
+    """
+    addresses = {}
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "chart.svg"
-        draw(path)
-        return "data:image/svg+xml;base64," + b64encode(path.read_bytes()).decode()
+        for kind, media in (("svg", "image/svg+xml"), ("pdf", "application/pdf")):
+            path = Path(folder) / f"chart.{kind}"
+            draw(path)
+            addresses[kind] = f"data:{media};base64,{b64encode(path.read_bytes()).decode()}"
+    return addresses
 
 
 def _direction(metric: str) -> str:

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from mrsal.figures import FIXATION_COLOUR
 from mrsal.images import resize
 from mrsal.inference import colour_map
 
 GUTTER = 8
-FIXATION_COLOUR = "#E69F00"  # Okabe and Ito's orange
 
 
 def comparison_picture(

@@ -11,8 +11,8 @@ import numpy as np
 
 from mrsal._version import __version__
 from mrsal.evaluation.limits import CEILING
-from mrsal.evaluation.report.figures import save_figure
-from mrsal.evaluation.report.html import svg, template
+from mrsal.evaluation.report.html import embedded, template
+from mrsal.figures import BLUE, GREY, ORANGE, WIDTH, figure_style, new_figure, save_figure
 from mrsal.files import write_text
 from mrsal.metrics import PROTOCOLS
 from mrsal.training.reproduction.experiment import FLOOR
@@ -30,8 +30,6 @@ from mrsal.training.reproduction.result import (
 
 if TYPE_CHECKING:  # a slow import
     from matplotlib.figure import Figure
-
-_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#595959"
 
 
 @dataclass(frozen=True)
@@ -136,7 +134,7 @@ class Report:
             legend=_legend(header),
             notes=self.notes(),
             missing=self.missing,
-            chart=svg(partial(save_figure, partial(chart, self.results), dpi=200)),
+            numbers=embedded(partial(save_figure, partial(chart, self.results))),
             protocol_description=PROTOCOLS[PROTOCOL].description,
             metric=METRIC,
             written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
@@ -177,18 +175,13 @@ def _sentence(result: Result) -> dict[str, str]:
 
 def chart(results: Sequence[Result]) -> "Figure":
     """Draw a row for each data set: our number with its interval, each seed, the published number, floor and ceiling."""
-    from matplotlib import rc_context  # slow imports; no display is needed
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with rc_context({"font.size": 9, "axes.linewidth": 0.6}):
-        figure = Figure(figsize=(9, 1.15 + 0.42 * len(results)), layout="constrained")
-        FigureCanvasAgg(figure)
+    with figure_style():
+        figure = new_figure(WIDTH, 24 + 9 * len(results), layout="constrained")
         axes = figure.subplots()
         for row, result in enumerate(results):
             low, high = result.interval
             label = {name: name if row == 0 else "" for name in ("ours, 95 % interval", "one seed", FLOOR, CEILING)}
-            for name, colour, style in ((FLOOR, _GREY, ":"), (CEILING, _ORANGE, "--")):
+            for name, colour, style in ((FLOOR, GREY, ":"), (CEILING, ORANGE, "--")):
                 value = result.limit(name)
                 axes.plot(
                     [value, value],
@@ -198,11 +191,11 @@ def chart(results: Sequence[Result]) -> "Figure":
                     linewidth=1.6,
                     label=label[name],
                 )
-            axes.plot([low, high], [row, row], color=_BLUE, linewidth=2, solid_capstyle="butt")
-            axes.plot([result.score], [row], "o", color=_BLUE, markersize=6, label=label["ours, 95 % interval"])
+            axes.plot([low, high], [row, row], color=BLUE, linewidth=2, solid_capstyle="butt")
+            axes.plot([result.score], [row], "o", color=BLUE, markersize=6, label=label["ours, 95 % interval"])
             seeds = list(result.by_seed().values())
             if len(seeds) > 1:
-                axes.plot(seeds, [row + 0.2] * len(seeds), "|", color=_BLUE, markersize=7, label=label["one seed"])
+                axes.plot(seeds, [row + 0.2] * len(seeds), "|", color=BLUE, markersize=7, label=label["one seed"])
         published = [(result.published.value, row) for row, result in enumerate(results) if result.published]
         if published:
             axes.plot(
@@ -217,12 +210,12 @@ def chart(results: Sequence[Result]) -> "Figure":
         axes.set_yticks(range(len(results)), [result.title for result in results])
         axes.set_ylim(len(results) - 0.5, -0.5)
         axes.set_xlabel("shuffled AUC (chance is 0.5)")
-        axes.axvline(0.5, color=_GREY, linewidth=0.6)
-        axes.grid(axis="x", alpha=0.35, linewidth=0.6)
+        axes.axvline(0.5, color=GREY, linewidth=0.6)
+        axes.grid(axis="x")
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
         handles, _ = axes.get_legend_handles_labels()
-        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     return figure
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from messages import naming
 
-from mrsal.aoi.contours import contour_level, contour_lines
 from mrsal.errors import InputError
+from mrsal.inference.contours import contour_level, contour_lines
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
