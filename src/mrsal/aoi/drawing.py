@@ -20,7 +20,12 @@ _MOST_FINE_PIXELS = 100_000_000
 
 
 def with_areas(
-    picture: NDArray[np.uint8], areas: Sequence[Area], labels: Sequence[str], *, scale: float = 1.0
+    picture: NDArray[np.uint8],
+    areas: Sequence[Area],
+    labels: Sequence[str],
+    *,
+    scale: float = 1.0,
+    font_size: float | None = None,
 ) -> NDArray[np.uint8]:
     """Draw the outline of each area and a label at it.
 
@@ -35,6 +40,8 @@ def with_areas(
         too long is cut at the border of the picture.
     scale : float
         Pixels of the picture for each pixel of the image.
+    font_size : float, optional
+        The size of the labels in pixels. By default it grows with the picture.
 
     Returns
     -------
@@ -50,7 +57,7 @@ def with_areas(
             _draw_box(pen, lines[0], line)
         else:
             _draw_outlines(page, lines, line)
-    font = _font(float(np.clip(max(page.size) / 55, 10, 36)))
+    font = _font(font_size or float(np.clip(max(page.size) / 55, 10, 36)))
     taken: list[Box] = []
     for lines, label in zip(outlines, labels, strict=True):  # after the outlines, which would cross them
         if not label:

@@ -48,7 +48,10 @@ class AoiOptions(StudySize, ModelOptions, TableOptions):
         Path | None,
         Option("Table of measured fixations; each area then gets its measured share beside the predicted one."),
     ] = None
-    out: Annotated[Sequence[Path], Option("Picture (.png, .jpg) or table (.csv) to write. May be repeated.")] = ()
+    out: Annotated[
+        Sequence[Path],
+        Option("Report (.html, .pdf), picture (.png, .jpg) or table (.csv) to write. May be repeated."),
+    ] = ()
 
     def __post_init__(self) -> None:
         TableOptions.__post_init__(self)

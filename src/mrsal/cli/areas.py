@@ -30,9 +30,12 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
     predicted ones.
     """
     from mrsal.aoi import (
+        Report,
         check_out,
+        clear_text,
         compare_shares,
         difference_table,
+        interval_text,
         json_dict,
         measure,
         measured_table,
@@ -57,19 +60,28 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
     study, calibration = asdict(options.study), opened.calibration
     shares = [attention.shares for attention in attentions]
     differences = compare_shares(*shares, calibration=calibration, **study) if compare else []
-    for path in options.out:
-        write_out(path, attentions)
     notes = [note for path, attention in zip(images, attentions, strict=True) for note in _notes(path, attention)]
+    report = Report(
+        attentions,
+        differences,
+        study=options.study,
+        model=options.model,
+        mode=opened.mode or None,
+        is_calibrated=calibration is not None,
+        notes=notes,
+    )
+    for path in options.out:
+        write_out(path, report)
     if json:
         settings = {
             "model": options.model,
-            "mode": opened.mode or None,
+            "mode": report.mode,
             **study,
             "calibration": calibration and asdict(calibration),
             "warnings": [str(c.message) for c in caught or []],
             "notes": notes,
         }
-        print_json({**json_dict(attentions, differences), **settings})
+        print_json({**json_dict(attentions, differences), "summary": report.summary, **settings})
         return
     for attention in attentions:
         console.print(share_table(attention, level=options.level))
@@ -77,15 +89,13 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
             console.print(table)
     if compare:
         console.print(difference_table(attentions[0], attentions[1], differences, level=options.level))
+        console.print(report.summary, markup=False, soft_wrap=True)
     if calibration is None:
         console.print("no intervals: this model is not calibrated")
     else:
-        console.print(
-            f"{100 * options.level:g} %: the interval in which a study with {options.observers} observers and "
-            f"{options.per_observer} fixations each would measure the share; it covers the error of the model and the chance "
-            "in such a sample",
-            soft_wrap=True,
-        )
+        console.print(interval_text(options.study), soft_wrap=True)
+        if compare:
+            console.print(clear_text(options.level, len(differences)), soft_wrap=True)
     for path in options.out:
         console.print(str(path), markup=False, soft_wrap=True)
 
