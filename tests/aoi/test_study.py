@@ -119,7 +119,7 @@ def test_two_designs_and_their_difference(run):
     ]
     _, out, _ = run("aoi", "a.png", *LIGHT, "--compare", "b.png", "--json")
     assert json.loads(out)["differences"][0] == pytest.approx(
-        {"area": "cta", "difference": -1 / 3, "low": None, "high": None}, abs=1e-6
+        {"area": "cta", "difference": -1 / 3, "low": None, "high": None, "clear": None}, abs=1e-6
     )
 
 
@@ -194,7 +194,7 @@ def test_each_design_has_its_own_fixations(run, tmp_path):
         (("a.png", *LIGHT, "--offset", "1,1"), ("--offset", "--fixations")),
         (("gone.png", *LIGHT), ("gone.png",)),
         (("a.png", "--boxes", "gone.json"), ("gone.json",)),
-        (("a.png", *LIGHT, "--out", "a.pdf"), ("--out", "a.pdf", ".png")),
+        (("a.png", *LIGHT, "--out", "a.gif"), ("--out", "a.gif", ".png", ".html", ".pdf")),
         (("a.png", *LIGHT, "--out", "./a.png"), ("--out", "a.png")),
         (("a.png", *LIGHT, "--compare", "b.png", "--out", "both.csv", "--out", "b.png"), ("--out", "b.png")),
         (("a.png", *LIGHT, "--compare_boxes", "boxes.json"), ("--compare_boxes", "--compare")),

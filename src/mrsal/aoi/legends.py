@@ -23,7 +23,8 @@ DIVERGING = "RdBu_r"  # blue, white and red, which can be told apart with any ki
 _STEPS = 97  # colours of a legend
 _PAPER = 240  # grey level of a legend, which is like a faded design
 _FADED = 0.4  # contrast of the design under the colours of a difference
-_OPACITY = 0.9
+_OPACITY = 0.9  # at the ends of the scale of differences
+_OPACITY_POWER = 0.65  # below 1, so that small differences can be seen
 _LEAST_LIMIT = 1.0  # end of the smallest scale of differences, so that small ones look small
 _PERCENTILE = 99.5  # of the differences; the few places beyond it have the last colour
 _FONT = 12.0  # size of labels in pixels, and what is added to it for each pixel of width
@@ -156,7 +157,7 @@ def _tinted(grey: NDArray[np.float32], values: NDArray) -> NDArray[np.uint8]:
     from matplotlib import colormaps  # a slow import
 
     values = values.clip(-1, 1)
-    alpha = _OPACITY * np.sqrt(np.abs(values))[..., None]
+    alpha = _OPACITY * np.abs(values) ** _OPACITY_POWER[..., None]
     shades = np.where(values < 0, 0.3 + 0.3 * values, 0.7 + 0.3 * values)
     colours = 255 * colormaps[DIVERGING](shades)[..., :3]
     return np.round((1 - alpha) * grey[..., None] + alpha * colours).astype(np.uint8)

@@ -13,7 +13,7 @@ from mrsal.aoi.drawing import side_by_side
 from mrsal.aoi.measured import Measured
 from mrsal.aoi.overlaps import Overlaps
 from mrsal.aoi.report import Report, write_html
-from mrsal.aoi.report_pages import write_pdf
+from mrsal.aoi.report_pdf import write_pdf
 from mrsal.aoi.study import COLUMNS, MEASURED_COLUMNS, Attention
 from mrsal.errors import InputError
 from mrsal.files import atomic_path, write_text

@@ -1,4 +1,4 @@
-"""The report of ``mrsal aoi`` to hand on: what it says, and its HTML page. ``report_pages.py`` makes the PDF.
+"""The report of ``mrsal aoi`` to hand on: what it says, and its HTML page. ``report_pdf.py`` makes the PDF.
 
 The page contains everything that it shows. It has no scripts and loads nothing from a network, and its security policy forbids
 both.

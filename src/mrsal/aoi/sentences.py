@@ -38,7 +38,7 @@ def summary(
     >>> from mrsal.aoi import Rectangle, attention_shares, compare_shares
     >>> button = [Rectangle("button", 0, 0, 2, 2)]
     >>> a, b = attention_shares([[1, 1, 2]], button), attention_shares([[1, 2, 1]], button)
-    >>> print(summary(compare_shares(a, b)))
+    >>> print(summary(compare_shares(a, b)))  # doctest: +NORMALIZE_WHITESPACE
     "button" is predicted to get 75.0 % of the attention in B instead of 50.0 % (+25.0 points). The model is not calibrated, so
     it is not known whether this is a clear difference.
     """

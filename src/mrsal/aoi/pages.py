@@ -1,78 +1,30 @@
-"""The report of ``mrsal aoi`` as PDF, on pages of A4. Texts are text, which can be searched and copied."""
+"""Pages of A4 in a PDF, which are filled with texts, pictures, legends and tables from top to bottom."""
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mrsal._version import __version__
 from mrsal.aoi.legends import Legend
-from mrsal.aoi.report import LABELS_TEXT, MOVED, MOVED_TEXT, Report
 from mrsal.aoi.tables import TextTable
-from mrsal.files import atomic_path
+
+Picture = NDArray[np.uint8]
 
 # lengths are in millimetres, sizes of letters in points
 _WIDTH, _HEIGHT, _MARGIN = 210.0, 297.0, 16.0
+INSIDE = _WIDTH - 2 * _MARGIN
+TALLEST = 150.0  # of a picture
 _POINT = 25.4 / 72
 _LEADING = 1.35  # distance of lines, in sizes of letters
-_INSIDE = _WIDTH - 2 * _MARGIN
 _GAP = 5.0
 _ROUNDING = 0.01
-_TALLEST = 150.0  # of a picture
-_MOVED_WIDTH = (
-    155.0  # of the picture that shows where attention moved; with it, all pictures of a screen fit on one page
-)
-_SOFT = "#555555"
+SOFT = "#555555"
 _CELL, _CELL_GAP = 8.0, 4.0  # size of letters in tables, and the distance of columns
 
 
-def write_pdf(path: Path, report: Report) -> None:
-    """Write the report as a PDF file."""
-    from matplotlib import rc_context  # a slow import
-    from matplotlib.backends.backend_pdf import PdfPages
-
-    about = {"Title": report.title, "Creator": f"mrsal {__version__}"}
-    with (
-        rc_context({"pdf.fonttype": 42, "font.family": "DejaVu Sans"}),
-        atomic_path(path) as temporary,
-        PdfPages(temporary, metadata=about) as file,
-    ):
-        pages = _Pages(file)
-        _write(pages, report)
-        pages.end()
-
-
-def _write(pages: "_Pages", report: Report) -> None:
-    pages.text(report.title, size=17, weight="bold")
-    pages.text(report.origin(), colour=_SOFT)
-    pages.space(3)
-    pages.text(report.summary, size=11.5)
-    for note in report.notes:
-        pages.text(f"Note: {note}", colour=_SOFT)
-    pages.space(3)
-    pictures, legend = report.heat()
-    pages.pictures(pictures, report.captions(), legend)
-    moved = report.moved()
-    if isinstance(moved, str):
-        pages.heading(MOVED, room=20)
-        pages.text(moved)
-    elif moved:
-        picture, legend = moved
-        pages.heading(MOVED, room=42 + pages.height_of([picture], _MOVED_WIDTH))
-        pages.text(f"{MOVED_TEXT} {LABELS_TEXT}" if report.differences else MOVED_TEXT)
-        pages.pictures([picture], [""], legend, _MOVED_WIDTH)
-    pages.heading("Numbers", room=30)
-    for table in report.tables():
-        pages.table(table)
-    pages.heading("How it was computed", room=30)
-    for text in report.explanations():
-        pages.text(text)
-
-
-class _Pages:
+class Pages:
     """Writes from the top of a page to its bottom, and goes on with the next page."""
 
     def __init__(self, file: Any) -> None:
@@ -90,7 +42,7 @@ class _Pages:
         self._y = _MARGIN
 
     def _finish(self) -> None:
-        self._put(f"{self._number}", _WIDTH - _MARGIN, _HEIGHT - _MARGIN + 4, size=8, colour=_SOFT, align="right")
+        self._put(f"{self._number}", _WIDTH - _MARGIN, _HEIGHT - _MARGIN + 4, size=8, colour=SOFT, align="right")
         self._file.savefig(self._figure)
 
     def end(self) -> None:
@@ -103,7 +55,7 @@ class _Pages:
 
     def _need(self, height: float) -> None:
         """Begin a new page if there is less room than this on the page."""
-        if self._y + height > _HEIGHT - _MARGIN and self._y > _MARGIN:
+        if height > self.room() and self._y > _MARGIN:
             self._new()
 
     def _put(
@@ -140,27 +92,22 @@ class _Pages:
     def text(self, text: str, *, size: float = 9.0, weight: str = "normal", colour: str = "black") -> None:
         """A paragraph."""
         line = size * _POINT * _LEADING
-        for part in _lines(text, _INSIDE, size, weight):
+        for part in _lines(text, INSIDE, size, weight):
             self._need(line)
             self._put(part, _MARGIN, self._y + size * _POINT, size=size, weight=weight, colour=colour)
             self._y += line
         self.space(1.5)
 
-    def height_of(self, pictures: Sequence[NDArray[np.uint8]], width: float = _INSIDE) -> float:
-        """The height of pictures beside each other."""
-        wide = (width - _GAP * (len(pictures) - 1)) / len(pictures)
-        return min(max(wide * p.shape[0] / p.shape[1] for p in pictures), _TALLEST)
+    def room(self) -> float:
+        """The height that is left on the page."""
+        return _HEIGHT - _MARGIN - self._y
 
     def pictures(
-        self,
-        pictures: Sequence[NDArray[np.uint8]],
-        captions: Sequence[str],
-        legend: Legend,
-        width: float = _INSIDE,
+        self, pictures: Sequence[Picture], captions: Sequence[str], legend: Legend, *, tallest: float = TALLEST
     ) -> None:
-        """Pictures beside each other, with captions above and a legend below."""
-        wide = (width - _GAP * (len(pictures) - 1)) / len(pictures)
-        height = self.height_of(pictures, width)
+        """Pictures beside each other, with captions above and a legend below, at most as high as ``tallest``."""
+        wide = (INSIDE - _GAP * (len(pictures) - 1)) / len(pictures)
+        height = min(max(wide * picture.shape[0] / picture.shape[1] for picture in pictures), tallest)
         lines = [_lines(caption, wide, 9.0, "normal") if caption else [] for caption in captions]
         above = max(len(each) for each in lines) * 9 * _POINT * _LEADING
         self._need(above + height + 20)
@@ -174,7 +121,7 @@ class _Pages:
         self._y += above + height + 4
         self._legend(legend)
 
-    def _image(self, picture: NDArray[np.uint8], x: float, y: float, width: float, height: float) -> None:
+    def _image(self, picture: Picture, x: float, y: float, width: float, height: float) -> None:
         place = (x / _WIDTH, 1 - (y + height) / _HEIGHT, width / _WIDTH, height / _HEIGHT)
         axes = self._figure.add_axes(place)
         axes.imshow(picture, aspect="auto", interpolation="none")
@@ -182,7 +129,7 @@ class _Pages:
 
     def _legend(self, legend: Legend) -> None:
         wide, left = 90.0, _MARGIN + 4
-        self._put(legend.title, _MARGIN, self._y + 8 * _POINT, size=8, colour=_SOFT)
+        self._put(legend.title, _MARGIN, self._y + 8 * _POINT, size=8, colour=SOFT)
         self._image(legend.colours[None], left, self._y + 4.5, wide, 3)
         for at, label in legend.ticks:
             self._put(label, left + at * wide, self._y + 11, size=8, align="center")
@@ -200,7 +147,7 @@ class _Pages:
             for k, heading in enumerate(table.headings[1:], start=1)
         ]
         names = [_width(row[0], _CELL) for row in table.rows]
-        first = max(30.0, min(max(names), _INSIDE - sum(numbers)))
+        first = max(30.0, min(max(names), INSIDE - sum(numbers)))
         widths = [first, *numbers]
         rights = [_MARGIN + sum(widths[: k + 1]) for k in range(len(widths))]
         headings = [
@@ -230,7 +177,7 @@ class _Pages:
             row_of(cells, "normal")
         self.space(1.5)
         if table.caption:
-            self.text(table.caption, size=8, colour=_SOFT)
+            self.text(table.caption, size=8, colour=SOFT)
         self.space(3)
 
     def _rule(self, right: float, colour: str) -> None:
