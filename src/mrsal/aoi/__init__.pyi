@@ -22,9 +22,15 @@ from .output import (
     json_dict as json_dict,
     write_out as write_out,
 )
-from .report import Report as Report
+from .report import Report as Report, legend_html as legend_html
 from .rules import check_rules as check_rules, parse_rule as parse_rule
-from .sentences import clear_text as clear_text, interval_text as interval_text, summary as summary
+from .sentences import (
+    MOVED as MOVED,
+    clear_text as clear_text,
+    interval_text as interval_text,
+    moved_text as moved_text,
+    summary as summary,
+)
 from .shapes import (
     Area as Area,
     Ellipse as Ellipse,

@@ -157,7 +157,7 @@ def _tinted(grey: NDArray[np.float32], values: NDArray) -> NDArray[np.uint8]:
     from matplotlib import colormaps  # a slow import
 
     values = values.clip(-1, 1)
-    alpha = _OPACITY * np.abs(values) ** _OPACITY_POWER[..., None]
+    alpha = (_OPACITY * np.abs(values) ** _OPACITY_POWER)[..., None]
     shades = np.where(values < 0, 0.3 + 0.3 * values, 0.7 + 0.3 * values)
     colours = 255 * colormaps[DIVERGING](shades)[..., :3]
     return np.round((1 - alpha) * grey[..., None] + alpha * colours).astype(np.uint8)

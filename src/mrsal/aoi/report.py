@@ -21,7 +21,7 @@ from mrsal.aoi.areas import AreaDifference
 from mrsal.aoi.difference import change_elsewhere
 from mrsal.aoi.legends import Legend, difference_picture, heat_pictures
 from mrsal.aoi.options import StudySize
-from mrsal.aoi.sentences import clear_text, interval_text, share_summary, summary
+from mrsal.aoi.sentences import MOVED, clear_text, interval_text, moved_text, share_summary, summary
 from mrsal.aoi.study import Attention
 from mrsal.aoi.tables import TextTable, difference_table, measured_table, share_table
 from mrsal.errors import InputError
@@ -151,14 +151,6 @@ class Report:
         return f"Made by mrsal {__version__} on {datetime.now().astimezone().strftime('%Y-%m-%d %H:%M %Z')}"
 
 
-MOVED = "Where attention moved"
-MOVED_TEXT = (
-    "Red places get more attention in B than in A, blue places less, and places without colour the same. At +2, a patch that "
-    "covers 1 % of the picture gets 2 percentage points more of the attention. The picture is B, faded."
-)
-LABELS_TEXT = "The label of an area has the change of its share in percentage points."
-
-
 def write_html(path: Path, report: Report) -> None:
     """Write the report as one HTML file."""
     pictures, heat_legend = report.heat()
@@ -168,12 +160,17 @@ def write_html(path: Path, report: Report) -> None:
         pictures=list(zip(report.captions(), map(address, pictures), [p.shape for p in pictures], strict=True)),
         heat_legend=heat_legend,
         moved_title=MOVED,
-        moved_text=f"{MOVED_TEXT} {LABELS_TEXT}" if report.differences else MOVED_TEXT,
+        moved_text=moved_text(report.differences),
         moved=None if moved is None or isinstance(moved, str) else (address(moved[0]), moved[0].shape, moved[1]),
         moved_missing=moved if isinstance(moved, str) else "",
         version=__version__,
     )
     write_text(path, page)
+
+
+def legend_html(legend: Legend) -> str:
+    """A legend as part of a page in HTML."""
+    return str(template("legend.html", "mrsal.aoi").module.legend(legend))
 
 
 def address(picture: NDArray[np.uint8]) -> str:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from mrsal._version import __version__
 from mrsal.aoi.pages import SOFT, TALLEST, Pages
-from mrsal.aoi.report import LABELS_TEXT, MOVED, MOVED_TEXT, Report
+from mrsal.aoi.report import Report
+from mrsal.aoi.sentences import MOVED, moved_text
 from mrsal.files import atomic_path
 
 _MOVED_WIDTH = 155.0  # largest width in millimetres of the picture that shows where attention moved
@@ -58,7 +59,7 @@ def _write(pages: "Pages", report: Report) -> None:
         smaller = pages.room() - _AROUND
         height = smaller if _SMALLEST * height < smaller < height else height  # rather than on a new page
         pages.heading(MOVED, room=height + _AROUND)
-        pages.text(f"{MOVED_TEXT} {LABELS_TEXT}" if report.differences else MOVED_TEXT)
+        pages.text(moved_text(report.differences))
         pages.pictures([picture], [""], legend, tallest=height)
     pages.heading("Numbers", room=30)
     for table in report.tables():

@@ -7,6 +7,8 @@ from mrsal.aoi.measured import Measured
 from mrsal.aoi.options import StudySize
 from mrsal.aoi.overlaps import Overlaps
 
+MOVED = "Where attention moved"  # the title of the picture of a difference
+
 _SHOWN_SHARE = 0.0005  # of the attention; less is 0.0 %
 _PAIRS = 5  # of overlapping areas that are named
 _NAMED = 3  # of clearly different areas that are named
@@ -131,6 +133,16 @@ def points(change: float) -> str:
     """A change of a share in percentage points, with its sign."""
     text = f"{100 * change:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text
+
+
+def moved_text(differences: Sequence[AreaDifference]) -> str:
+    """Explain the picture that shows where attention moved."""
+    labels = " The label of an area has the change of its share in percentage points." if differences else ""
+    return (
+        "Red places get more attention in B than in A, blue places less, and places without colour the same. At +2, a patch "
+        "that covers 1 % of the picture gets 2 percentage points more of the attention. The picture is B, faded."
+        + labels
+    )
 
 
 def clear_text(level: float, count: int) -> str:
