@@ -121,6 +121,7 @@ def test_two_designs_and_their_difference(run):
     assert json.loads(out)["differences"][0] == pytest.approx(
         {"area": "cta", "difference": -1 / 3, "low": None, "high": None, "clear": None}, abs=1e-6
     )
+    assert mentions(json.loads(out)["summary"], "cta", "16.7 %", "50.0 %", "-33.3")
 
 
 def test_the_picture_has_the_boxes_and_nothing_else_changed_far_from_them(run):

@@ -29,6 +29,7 @@ from .sentences import (
     clear_text as clear_text,
     interval_text as interval_text,
     moved_text as moved_text,
+    points as points,
     summary as summary,
 )
 from .shapes import (

@@ -107,7 +107,12 @@ def measure(
         level=size.level,
     )
     measured = measured_shares(looks, shares, saliency.density.shape, level=size.level) if looks else None
-    return Attention(image.name, saliency, shares, measured)
+    return Attention(_printable(image.name), saliency, shares, measured)
+
+
+def _printable(name: str) -> str:
+    """The name of a file with a mark for what cannot be written to a table or report: a byte that is no letter, a new line."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
 
 
 def _box(area: Area, shape: tuple[int, ...]) -> dict[str, float]:

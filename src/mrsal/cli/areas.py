@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mrsal.aoi import AoiOptions, CheckOptions
-from mrsal.cli._options import command, console, print_json
+from mrsal.cli._options import command, console, print_json, readable
 from mrsal.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,21 +57,21 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
         if compare:
             second_boxes = compare_boxes or [share.area for share in attentions[0].shares]
             attentions.append(measure(compare, second_boxes, opened, study=options.study, looks=looks[1]))
-    study, calibration = asdict(options.study), opened.calibration
-    shares = [attention.shares for attention in attentions]
-    differences = compare_shares(*shares, calibration=calibration, **study) if compare else []
-    notes = [note for path, attention in zip(images, attentions, strict=True) for note in _notes(path, attention)]
-    report = Report(
-        attentions,
-        differences,
-        study=options.study,
-        model=options.model,
-        mode=opened.mode or None,
-        is_calibrated=calibration is not None,
-        notes=notes,
-    )
-    for path in options.out:
-        write_out(path, report)
+        study, calibration = asdict(options.study), opened.calibration
+        shares = [attention.shares for attention in attentions]
+        differences = compare_shares(*shares, calibration=calibration, **study) if compare else []
+        notes = [note for path, attention in zip(images, attentions, strict=True) for note in _notes(path, attention)]
+        report = Report(
+            attentions,
+            differences,
+            study=options.study,
+            model=readable(options.model),
+            mode=opened.mode or None,
+            is_calibrated=calibration is not None,
+            notes=notes,
+        )
+        for path in options.out:
+            write_out(path, report)
     if json:
         settings = {
             "model": options.model,
@@ -147,7 +147,7 @@ def _notes(path: Path, attention: "Attention") -> list[str]:
     """Log and return what the user should know about the map: that it is of the first page, or was predicted in windows."""
     from mrsal.images import first_page_note
 
-    notes = [f"{path}: {note}" for note in (first_page_note(path), attention.saliency.note()) if note]
+    notes = [f"{readable(str(path))}: {note}" for note in (first_page_note(path), attention.saliency.note()) if note]
     for note in notes:
         log.info("%s", note)
     return notes

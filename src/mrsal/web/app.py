@@ -243,7 +243,7 @@ def _designs_tab(studio: Studio, model: Any, mode: Any) -> None:
     summary = gr.HTML("", elem_id="summary_AB")
     table = _table(DIFFERENCE_HEADINGS, "Share of the attention in each design", "differences")
     gr.Markdown(_INTERVAL)
-    moved, legend = _picture("Where attention moved", "moved_AB"), gr.HTML("", elem_id="legend_AB")
+    legend, moved = gr.HTML("", elem_id="legend_AB"), _picture("Where attention moved", "moved_AB")
     make = gr.Button("Make a report to download", size="sm", variant="primary", elem_id="make_AB")
     made = gr.File(label="Report as HTML and PDF", visible=False, elem_id="made_AB")
     with gr.Row():

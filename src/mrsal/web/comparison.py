@@ -43,10 +43,9 @@ def comparison_view(report: Report | None) -> tuple[str, NDArray[np.uint8] | Non
     moved = report.moved() if report else None
     if report is None or moved is None:
         return "", None, ""
-    words = [report.summary]
+    summary = f"<p><b>{escape(report.summary)}</b></p>" if report.differences else ""
     if report.differences and report.is_calibrated:
-        words.append(clear_text(report.study.level, len(report.differences)))
-    summary = f"<p><b>{escape(words[0])}</b></p>" + "".join(f"<p>{escape(text)}</p>" for text in words[1:])
+        summary += f"<p>{clear_text(report.study.level, len(report.differences))}</p>"
     if isinstance(moved, str):
         return summary, None, f"<p>{escape(moved)}</p>"
     picture, legend = moved

@@ -25,6 +25,7 @@ from mrsal.aoi import (
     Rectangle,
     attention_shares,
     csv_text,
+    points,
     strongest_spots,
     with_areas,
     with_contours,
@@ -40,7 +41,7 @@ from mrsal.web.session import read_upload
 
 SHOWN = ("overlay", "heatmap", "image")
 SHARE_HEADINGS = ("area", "rank", "attention %", "95 % from", "to", "surface %", "per surface")
-DIFFERENCE_HEADINGS = ("area", "A %", "B %", "difference", "95 % from", "to")
+DIFFERENCE_HEADINGS = ("area", "A %", "B %", "difference", "95 % from", "to", "clearly different")
 
 _LONGEST = 1400  # side of a picture on the page in pixels; files have the full size
 _MAPS = 6  # maps in memory
@@ -217,8 +218,9 @@ def difference_rows(differences: Iterable[AreaDifference]) -> list[list[str]]:
         [
             pair.a.area.name,
             *(f"{100 * value:.1f}" for value in (pair.a.attention, pair.b.attention)),
-            f"{100 * pair.difference:+.1f}",
+            points(pair.difference),
             *_interval_cells(pair.interval, sign="+"),
+            {True: "yes", False: "no", None: "–"}[pair.is_clear],
         ]
         for pair in differences
     ]
