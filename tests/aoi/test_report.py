@@ -96,6 +96,26 @@ def test_two_designs(run):
         assert text in " ".join(pages)
 
 
+def test_a_report_may_have_a_title(run):
+    arguments = ("aoi", "a.png", *LIGHT, "--boxes", "boxes.json", "--title", f"Spring offer {HOSTILE}")
+    status, _, _ = run(*arguments, "--out", "report.html", "--out", "report.PDF")
+    assert status == 0
+    assert page().text.count(f"Spring offer {HOSTILE}") == 2  # of the window and of the page
+    assert texts("report.PDF")[0].startswith(f"Spring offer {HOSTILE}")
+
+
+def test_the_rank_is_that_of_the_shares_in_each_design(run, tmp_path):
+    (tmp_path / "boxes.json").write_text(
+        '{"left": [0, 0, 100, 50], "right": [100, 0, 100, 50], "low": [0, 50, 200, 20]}'
+    )
+    arguments = ("aoi", "a.png", *LIGHT, "--boxes", "boxes.json", "--compare", "b.png")
+    status, out, _ = run(*arguments)
+    assert status == 0
+    for row in (r"left\W+50\.0 %\W+16\.7 %\W+-33\.3\W+1 to 2\b", r"right\W+16\.7 %\W+50\.0 %\W+\+33\.3\W+2 to 1\b"):
+        assert re.search(row, out)
+    assert re.search(r"low\W+13\.3 %\W+13\.3 %\W+0\.0\W+3\b", out)
+
+
 def test_one_image_with_measured_shares(run, tmp_path):
     (tmp_path / "study.csv").write_text("image,subject,x,y\na.png,ann,50,20\na.png,bob,150,80\na.png,bob,20,20\n")
     (tmp_path / "boxes.json").write_text('{"cta": [0, 0, 100, 50], "half": [0, 0, 100, 100]}')

@@ -11,6 +11,7 @@ from PIL import Image
 from mrsal.aoi.areas import AreaDifference
 from mrsal.aoi.drawing import side_by_side
 from mrsal.aoi.measured import Measured
+from mrsal.aoi.options import REPORTS
 from mrsal.aoi.overlaps import Overlaps
 from mrsal.aoi.report import Report, write_html
 from mrsal.aoi.report_pdf import write_pdf
@@ -18,7 +19,7 @@ from mrsal.aoi.study import COLUMNS, MEASURED_COLUMNS, Attention
 from mrsal.errors import InputError
 from mrsal.files import atomic_path, write_text
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".csv", ".html", ".pdf")
+ENDINGS = (*REPORTS, ".png", ".jpg", ".jpeg", ".csv")
 
 
 def csv_text(attentions: Sequence[Attention]) -> str:

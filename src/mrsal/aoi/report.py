@@ -52,6 +52,8 @@ class Report:
         Whether the shares have intervals.
     notes : sequence of str
         What the reader should know about the maps, such as that only the first page of a document was used.
+    title : str
+        The title. Empty: the names of the images.
     """
 
     attentions: Sequence[Attention]
@@ -61,6 +63,7 @@ class Report:
     mode: str | None = None
     is_calibrated: bool = True
     notes: Sequence[str] = ()
+    title: str = ""
 
     @property
     def is_comparison(self) -> bool:
@@ -68,8 +71,10 @@ class Report:
         return len(self.attentions) == 2
 
     @property
-    def title(self) -> str:
-        """The title of the report."""
+    def heading(self) -> str:
+        """What stands above the report."""
+        if self.title:
+            return self.title
         names = [attention.name for attention in self.attentions]
         return (
             f"Attention on two designs: {names[0]} and {names[1]}" if self.is_comparison else f"Attention on {names[0]}"
@@ -123,8 +128,15 @@ class Report:
             f'The model "{self.model}"{mode} predicts how the fixations of observers are distributed over an image. The '
             "attention of an area is the share of all fixations that the model expects there. Attention per surface is this "
             "share divided by the area's share of the surface: 1 is the average of the image.",
-            f"{interval_text(self.study)}." if self.is_calibrated else "No intervals: this model is not calibrated.",
+            f"{interval_text(self.study, is_comparison=self.is_comparison)}."
+            if self.is_calibrated
+            else "No intervals: this model is not calibrated.",
         ]
+        if self.differences:
+            texts.append(
+                "The difference is B minus A in percentage points, from shares that are not rounded yet. The rank says which "
+                "place the area has by its share in A and in B; 1 is the largest."
+            )
         if self.differences and self.is_calibrated:
             texts.append(
                 f"{clear_text(self.study.level, len(self.differences))} The interval of a difference assumes that different "

@@ -20,7 +20,7 @@ def write_pdf(path: Path, report: Report) -> None:
     from matplotlib import rc_context  # a slow import
     from matplotlib.backends.backend_pdf import PdfPages
 
-    about = {"Title": report.title, "Creator": f"mrsal {__version__}"}
+    about = {"Title": report.heading, "Creator": f"mrsal {__version__}"}
     with (
         warnings.catch_warnings(record=True, action="always") as caught,
         rc_context({"pdf.fonttype": 42, "font.family": "DejaVu Sans"}),
@@ -40,7 +40,7 @@ def write_pdf(path: Path, report: Report) -> None:
 
 
 def _write(pages: "Pages", report: Report) -> None:
-    pages.text(report.title, size=17, weight="bold")
+    pages.text(report.heading, size=17, weight="bold")
     pages.text(report.origin(), colour=SOFT)
     pages.space(3)
     pages.text(report.summary, size=11.5)

@@ -155,9 +155,9 @@ def clear_text(level: float, count: int) -> str:
     )
 
 
-def interval_text(study: StudySize, *, is_difference: bool = False) -> str:
+def interval_text(study: StudySize, *, is_comparison: bool = False) -> str:
     """Say what an interval is for."""
-    what = "difference" if is_difference else "share"
+    what = "share or the difference" if is_comparison else "share"
     return (
         f"{100 * study.level:g} %: the interval in which a study with {study.observers} observers and {study.per_observer} "
         f"fixations each would measure the {what}; it covers the error of the model and the chance in such a sample"

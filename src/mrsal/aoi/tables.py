@@ -86,7 +86,7 @@ def measured_table(attention: Attention, *, level: float) -> TextTable | None:
 
 
 def difference_table(a: Attention, b: Attention, differences: Sequence[AreaDifference], *, level: float) -> TextTable:
-    """A table of the shares in two designs, in the order of the areas.
+    """A table of the shares and ranks in two designs, in the order of the areas.
 
     If the differences have intervals, it has a column for them and one that says which differences are clear.
     """
@@ -98,11 +98,12 @@ def difference_table(a: Attention, b: Attention, differences: Sequence[AreaDiffe
             f"{100 * pair.b.attention:.1f} %",
             points(pair.difference),
             *([_span(pair.interval, sign="+"), "yes" if pair.is_clear else "no"] if pair.interval else []),
+            str(pair.a.rank) if pair.a.rank == pair.b.rank else f"{pair.a.rank} to {pair.b.rank}",
         )
         for pair in differences
     ]
     more = (f"{100 * level:g} %", "clearly different") if has_intervals else ()
-    return TextTable(f"A: {a.name}, B: {b.name}", ("area", "A", "B", "difference", *more), rows)
+    return TextTable(f"A: {a.name}, B: {b.name}", ("area", "A", "B", "difference", *more, "rank"), rows)
 
 
 def _span(interval: tuple[float, float], *, sign: str = "") -> str:

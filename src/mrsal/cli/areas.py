@@ -69,6 +69,7 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
             mode=opened.mode or None,
             is_calibrated=calibration is not None,
             notes=notes,
+            title=readable(options.title or ""),
         )
         for path in options.out:
             write_out(path, report)
@@ -93,7 +94,7 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
     if calibration is None:
         console.print("no intervals: this model is not calibrated")
     else:
-        console.print(interval_text(options.study), soft_wrap=True)
+        console.print(interval_text(options.study, is_comparison=report.is_comparison), soft_wrap=True)
         if compare:
             console.print(clear_text(options.level, len(differences)), soft_wrap=True)
     for path in options.out:
