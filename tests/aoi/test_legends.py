@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mrsal.aoi import legends
 from mrsal.aoi.areas import attention_shares, compare_shares
 from mrsal.aoi.difference import difference_map
 from mrsal.aoi.legends import difference_picture, heat_pictures
@@ -61,6 +62,23 @@ def test_areas_are_labelled_on_the_picture():
     labelled, _ = difference_picture(a, b, compare_shares(a.shares, b.shares), width=100)
     assert (plain != labelled).any()
     assert (plain[:15, :50] == labelled[:15, :50]).all()
+
+
+def test_of_many_areas_those_that_change_most_have_labels_and_names_are_shortened(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(legends, "with_areas", lambda picture, areas, labels, **_: drawn.append(labels) or picture)
+    areas = [Rectangle(f"{'long ' * 9}{k}", 3 * k, 0, 3, 60) for k in range(33)]
+    gain = np.linspace(1, 2, 100)
+    b = SaliencyMap(np.ones(SHAPE) * gain, np.zeros((*SHAPE, 3), np.uint8))
+    a = attention(areas=areas)
+    differences = compare_shares(a.shares, attention_shares(b, areas))
+    difference_picture(a, Attention("b", b, attention_shares(b, areas)), differences, width=100)
+    (labels,) = drawn
+    sizes = [abs(pair.difference) for pair in differences]
+    shown = [size for label, size in zip(labels, sizes, strict=True) if label]
+    hidden = [size for label, size in zip(labels, sizes, strict=True) if not label]
+    assert len(shown) == 25 and min(shown) >= max(hidden)
+    assert max(map(len, labels)) < 40
 
 
 def test_pictures_are_at_most_as_wide_as_asked_for_and_areas_move_with_them():

@@ -41,7 +41,7 @@ def with_areas(
     scale : float
         Pixels of the picture for each pixel of the image.
     font_size : float, optional
-        The size of the labels in pixels. By default it grows with the picture.
+        The size of the labels in pixels; lines are a tenth as wide. By default both grow with the picture.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def with_areas(
     """
     page = Image.fromarray(picture)
     pen = ImageDraw.Draw(page)
-    line = max(1, round(max(page.size) / 500))
+    line = max(1, round(font_size / 10 if font_size else max(page.size) / 500))
     outlines = [[outline * scale for outline in area.outlines()] for area in areas]
     for area, lines in zip(areas, outlines, strict=True):
         if isinstance(area, Rectangle) and area.is_upright:

@@ -29,6 +29,8 @@ _LEAST_LIMIT = 1.0  # end of the smallest scale of differences, so that small on
 _PERCENTILE = 99.5  # of the differences; the few places beyond it have the last colour
 _FONT = 12.0  # size of labels in pixels, and what is added to it for each pixel of width
 _FONT_GROWTH = 0.0108
+_LABELS = 25  # areas with a label, since more of them would cover the picture
+_LONGEST = 28  # letters of a name in a label
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,9 @@ def heat_pictures(attentions: Sequence[Attention], *, width: int) -> tuple[list[
     heat = Heat()
     pictures = []
     for attention, map_, size in zip(attentions, maps, sizes, strict=True):
-        labels = [f"{share.area.name} {100 * share.attention:.1f}%" for share in attention.shares]
-        areas = [share.area for share in attention.shares]
+        marks = [(share.area, share.attention, f"{100 * share.attention:.1f}%") for share in attention.shares]
         picture = heat.over(resize(attention.saliency.image, size[1], size[0]), scaled(map_))
-        pictures.append(_with_labels(picture, areas, labels, scale=size[0] / attention.saliency.density.shape[1]))
+        pictures.append(_with_labels(picture, marks, scale=size[0] / attention.saliency.density.shape[1]))
     paper = np.full((1, _STEPS, 3), _PAPER, np.uint8)
     colours = heat.over(paper, np.linspace(0, 1, _STEPS, dtype=np.float32)[None])[0]
     chosen = [value for value in (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500) if low <= value <= high]
@@ -140,9 +141,8 @@ def difference_picture(
     grey = np.asarray(Image.fromarray(design).convert("L"), np.float32)
     faded = np.round(_PAPER - (255 - grey) * _FADED).clip(0, 255)
     picture = _tinted(faded, values / limit)
-    areas = [pair.b.area for pair in differences]
-    labels = [f"{pair.b.area.name} {points(pair.difference)}" for pair in differences]
-    drawn = _with_labels(picture, areas, labels, scale=size[0] / difference.shape[1])
+    marks = [(pair.b.area, abs(pair.difference), points(pair.difference)) for pair in differences]
+    drawn = _with_labels(picture, marks, scale=size[0] / difference.shape[1])
     colours = _tinted(np.full((1, _STEPS), _PAPER, np.float32), np.linspace(-1, 1, _STEPS)[None])[0]
     ticks = tuple((0.5 + 0.5 * part, f"{part * limit:+g}" if part else "0") for part in (-1, -0.5, 0, 0.5, 1))
     title = "Change from A to B, in percentage points of attention on 1 % of the surface"
@@ -164,11 +164,19 @@ def _tinted(grey: NDArray[np.float32], values: NDArray) -> NDArray[np.uint8]:
 
 
 def _with_labels(
-    picture: NDArray[np.uint8], areas: Sequence[Area], labels: Sequence[str], *, scale: float
+    picture: NDArray[np.uint8], marks: Sequence[tuple[Area, float, str]], *, scale: float
 ) -> NDArray[np.uint8]:
-    if not areas:
+    """Draw areas, of which the most important ones have labels: each is an area, its importance, and its number."""
+    if not marks:
         return picture
-    return with_areas(picture, areas, labels, scale=scale, font_size=_FONT + _FONT_GROWTH * picture.shape[1])
+    least = sorted((importance for _, importance, _ in marks), reverse=True)[:_LABELS][-1]
+    labels = [f"{_short(area.name)} {number}" if importance >= least else "" for area, importance, number in marks]
+    size = _FONT + _FONT_GROWTH * picture.shape[1]
+    return with_areas(picture, [area for area, *_ in marks], labels, scale=scale, font_size=size)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 def _size(attention: Attention, width: int) -> tuple[int, int]:
