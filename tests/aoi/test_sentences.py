@@ -1,10 +1,11 @@
 """What is said about differences, in each case that there is."""
 
+import numpy as np
 import pytest
 
 from mrsal.aoi.areas import AreaDifference, AreaShare, attention_shares, clear_level, compare_shares
 from mrsal.aoi.sentences import clear_text, moved_text, points, share_summary, summary
-from mrsal.aoi.shapes import Rectangle
+from mrsal.aoi.shapes import Mask, Rectangle
 from mrsal.inference import ShareCalibration
 
 
@@ -116,6 +117,15 @@ def test_of_many_clear_differences_the_three_largest_are_named(count, more):
     first, second, third = (f'"area {count - k}"' for k in (1, 2, 3))
     assert text.index(first) < text.index(f", {second}") < text.index(f" and {third}")
     assert text.count('"') == 6 and more in text
+
+
+def test_areas_of_every_kind_are_summarised():
+    masks = [Mask(name, np.ones((2, 2)), 1, 1) for name in ("blot", "stain")]
+    found = [
+        AreaDifference(AreaShare(mask, 0.1, 0.1, 1, None), AreaShare(mask, b, 0.1, 1, None), (0.0, 0.2), is_clear)
+        for mask, b, is_clear in zip(masks, (0.3, 0.05), (True, False), strict=True)
+    ]
+    assert summary(found).startswith('In B, "blot"') and summary(found).endswith('"stain" does not differ clearly.')
 
 
 def test_the_level_of_the_intervals_is_named():

@@ -95,10 +95,12 @@ class Report:
         names = [attention.name for attention in self.attentions]
         return [f"{letter}: {name}" for letter, name in zip("AB", names, strict=True)] if self.is_comparison else names
 
+    @cached_property
     def heat(self) -> tuple[list[NDArray[np.uint8]], Legend]:
         """The heatmaps with areas, and their legend."""
         return heat_pictures(self.attentions, width=_HALF if self.is_comparison else _WIDE)
 
+    @cached_property
     def moved(self) -> tuple[NDArray[np.uint8], Legend] | str | None:
         """Where attention moved, with the legend; a text if this cannot be shown; None for one image."""
         if not self.is_comparison:
@@ -165,8 +167,8 @@ class Report:
 
 def write_html(path: Path, report: Report) -> None:
     """Write the report as one HTML file."""
-    pictures, heat_legend = report.heat()
-    moved = report.moved()
+    pictures, heat_legend = report.heat
+    moved = report.moved
     page = template("areas.html", "mrsal.aoi").render(
         report=report,
         pictures=list(zip(report.captions(), map(address, pictures), [p.shape for p in pictures], strict=True)),

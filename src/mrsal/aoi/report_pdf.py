@@ -47,9 +47,9 @@ def _write(pages: "Pages", report: Report) -> None:
     for note in report.notes:
         pages.text(f"Note: {note}", colour=SOFT)
     pages.space(3)
-    pictures, legend = report.heat()
+    pictures, legend = report.heat
     pages.pictures(pictures, report.captions(), legend)
-    moved = report.moved()
+    moved = report.moved
     if isinstance(moved, str):
         pages.heading(MOVED, room=20)
         pages.text(moved)

@@ -90,7 +90,7 @@ def _clear_summary(
             + f" {_change(pair, level, short=bool(parts))}"
         )
     text = f"In B, {_joined(parts)}"
-    others = [pair for pair in every if pair not in clear]
+    others = [pair for pair in every if not pair.is_clear]
     total = sum(pair.difference for pair in clear)
     if all(pair.difference * total > 0 for pair in clear):
         text += _source(total, others, elsewhere)

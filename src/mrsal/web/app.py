@@ -14,7 +14,6 @@ from mrsal.aoi import Report, read_areas
 from mrsal.errors import FileError, InputError, MrsalError
 from mrsal.images import EXTENSIONS, PDF
 from mrsal.web.address import addresses, bare, free_port
-from mrsal.web.comparison import comparison_report, comparison_view, write_reports
 from mrsal.web.options import ServeOptions
 from mrsal.web.session import Designs, Workspace, is_to_replace, rows_of_areas
 from mrsal.web.studio import (
@@ -30,6 +29,7 @@ from mrsal.web.studio import (
     view,
     write_files,
 )
+from mrsal.web.two_designs import comparison_report, comparison_view, write_reports
 
 if TYPE_CHECKING:
     import gradio as gr

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from mrsal.aoi import Rectangle
-from mrsal.web.comparison import comparison_report, comparison_view, write_reports
 from mrsal.web.studio import Studio
+from mrsal.web.two_designs import comparison_report, comparison_view, write_reports
 
 HOSTILE = "<script>alert(1)</script>"
 

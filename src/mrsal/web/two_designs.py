@@ -40,7 +40,7 @@ def comparison_report(
 
 def comparison_view(report: Report | None) -> tuple[str, NDArray[np.uint8] | None, str]:
     """The summary as HTML, the picture that shows where attention moved, and its legend as HTML, or why there is none."""
-    moved = report.moved() if report else None
+    moved = report.moved if report else None
     if report is None or moved is None:
         return "", None, ""
     summary = f"<p><b>{escape(report.summary)}</b></p>" if report.differences else ""
