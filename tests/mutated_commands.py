@@ -69,7 +69,10 @@ CASES: dict[str, tuple[str, ...]] = {
         "check image.png --boxes plain.json --model uniform --rule a>b",
         "aoi image.png --boxes plain.json --model uniform --out out/shares.csv --out out/shares.png",
     ),
-    "boxes/list.json": ("aoi image.png --boxes list.json --model centre --json",),
+    "boxes/list.json": (
+        "aoi image.png --boxes list.json --model centre --json",
+        "aoi image.png --boxes list.json --model centre --compare image.png --out out/report.html --out out/report.pdf",
+    ),
     "boxes/coco.json": ("aoi image.png --boxes coco.json --model uniform --out out/shares.csv",),
     "boxes/label_studio.json": ("aoi image.png --boxes label_studio.json --model uniform",),
     **{

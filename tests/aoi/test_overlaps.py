@@ -8,8 +8,8 @@ from messages import mentions
 
 from mrsal.aoi import overlaps as module
 from mrsal.aoi.overlaps import overlaps
+from mrsal.aoi.sentences import overlap_text
 from mrsal.aoi.shapes import Ellipse, Mask, Polygon, Rectangle
-from mrsal.aoi.study import overlap_text
 
 
 @pytest.fixture

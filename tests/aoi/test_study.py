@@ -108,7 +108,7 @@ def test_a_warning_is_given_once(run, tmp_path):
 def test_two_designs_and_their_difference(run):
     status, out, _ = run("aoi", "a.png", *LIGHT, "--compare", "b.png", "--out", "both.png", "--out", "both.csv")
     assert status == 0
-    assert re.search(r"cta\W+50\.0 %\W+16\.7 %\W+-33\.3\W*$", out, re.MULTILINE)
+    assert re.search(r"cta\W+50\.0 %\W+16\.7 %\W+-33\.3\W+1\W*$", out, re.MULTILINE)
     assert image_size("both.png") == (100, 408)
     rows = list(csv.DictReader(Path("both.csv").read_text(encoding="utf-8").splitlines()))
     assert [(row["image"], row["area"], row["attention"]) for row in rows] == [
@@ -119,8 +119,9 @@ def test_two_designs_and_their_difference(run):
     ]
     _, out, _ = run("aoi", "a.png", *LIGHT, "--compare", "b.png", "--json")
     assert json.loads(out)["differences"][0] == pytest.approx(
-        {"area": "cta", "difference": -1 / 3, "low": None, "high": None}, abs=1e-6
+        {"area": "cta", "difference": -1 / 3, "low": None, "high": None, "clear": None}, abs=1e-6
     )
+    assert mentions(json.loads(out)["summary"], "cta", "16.7 %", "50.0 %", "-33.3")
 
 
 def test_the_picture_has_the_boxes_and_nothing_else_changed_far_from_them(run):
@@ -194,10 +195,11 @@ def test_each_design_has_its_own_fixations(run, tmp_path):
         (("a.png", *LIGHT, "--offset", "1,1"), ("--offset", "--fixations")),
         (("gone.png", *LIGHT), ("gone.png",)),
         (("a.png", "--boxes", "gone.json"), ("gone.json",)),
-        (("a.png", *LIGHT, "--out", "a.pdf"), ("--out", "a.pdf", ".png")),
+        (("a.png", *LIGHT, "--out", "a.gif"), ("--out", "a.gif", ".png", ".html", ".pdf")),
         (("a.png", *LIGHT, "--out", "./a.png"), ("--out", "a.png")),
         (("a.png", *LIGHT, "--compare", "b.png", "--out", "both.csv", "--out", "b.png"), ("--out", "b.png")),
         (("a.png", *LIGHT, "--compare_boxes", "boxes.json"), ("--compare_boxes", "--compare")),
+        (("a.png", *LIGHT, "--title", "Ours", "--out", "a.csv"), ("--title", "--out", "report.html")),
         (("a.png", *LIGHT, "--level", "95"), (95.0,)),
         (("a.png", "--boxes", "boxes.json", "--model", "own_light:gone"), ("own_light", "gone")),
     ],

@@ -209,6 +209,7 @@ OPTIONS: dict[str, dict[str, To]] = {
             besides={"compare": "b.png"},
         ),
         "out": To(["c.png"], {"paths": ["c.png"], "path": "c.png"}, besides={"out": ["c.csv"]}),
+        "title": To("Our shop", besides={"out": ["c.html"]}),
         "fixations": To(
             "d.csv", {"table": "d.csv", "inputs": ["a.png", "a.json", "d.csv"]}, besides={"fixations": "c.csv"}
         ),

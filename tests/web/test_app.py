@@ -237,6 +237,26 @@ def test_two_designs_are_compared(page, folder):
     until(lambda: "area 2" in page.inner_text("#differences"), "an area drawn on B")
 
 
+def test_two_designs_have_a_summary_a_picture_of_what_moved_and_a_report(page, folder, tmp_path):
+    page.get_by_role("tab", name="Compare two designs").click()
+    page.locator("#make_AB").click()
+    says(page, "body", "drop both designs first")
+    give(page, "#file_A", folder / "a.png")
+    page.locator("#view_A img").wait_for()
+    assert not page.locator("#moved_AB img").is_visible()
+    give(page, "#file_B", folder / "b.png")
+    page.locator("#moved_AB img").wait_for()
+    says(page, "#legend_AB", "percentage points")
+    draw(page, "#view_A", 0, 0, 119, 59)
+    says(page, "#summary_AB", "of the attention in B instead of")
+    page.locator("#make_AB").click()
+    for at, begin in ((0, b"<!DOCTYPE html>"), (1, b"%PDF-")):
+        with page.expect_download() as loading:
+            page.locator("#made_AB a").nth(at).click()
+        loading.value.save_as(tmp_path / "report")
+        assert (tmp_path / "report").read_bytes().strip().startswith(begin)
+
+
 def test_a_design_that_is_replaced_keeps_the_areas(page, folder):
     page.get_by_role("tab", name="Compare two designs").click()
     give(page, "#file_B", folder / "a.png")

@@ -153,8 +153,9 @@ def test_two_designs_in_rows():
     [[name, *numbers]] = difference_rows(compare_shares(a, b))
     assert name == "cta"
     assert numbers[:3] == ["25.0", "75.0", "+50.0"]
-    assert numbers[3:] == ["–", "–"]
+    assert numbers[3:] == ["–", "–", "–"]
     calibration = ShareCalibration(1, 12)
-    [[_, *numbers]] = difference_rows(compare_shares(a, b, calibration=calibration))
+    [[_, *numbers, clear]] = difference_rows(compare_shares(a, b, calibration=calibration))
     expected = [f"{100 * end:+.1f}" for end in calibration.difference_interval(0.25, 0.75, 90, 0.95)]
     assert numbers[3:] == expected and expected[0] != expected[1]
+    assert clear == ("yes" if float(expected[0]) > 0 or float(expected[1]) < 0 else "no")

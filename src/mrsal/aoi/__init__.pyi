@@ -5,7 +5,9 @@ from .areas import (
     attention_shares as attention_shares,
     compare_shares as compare_shares,
 )
+from .difference import change_elsewhere as change_elsewhere, difference_map as difference_map
 from .drawing import with_areas as with_areas, with_contours as with_contours, with_spots as with_spots
+from .legends import Legend as Legend, difference_picture as difference_picture
 from .measured import (
     Looks as Looks,
     Measured as Measured,
@@ -14,7 +16,22 @@ from .measured import (
     read_looks as read_looks,
 )
 from .options import AoiOptions as AoiOptions, CheckOptions as CheckOptions
+from .output import (
+    check_out as check_out,
+    csv_text as csv_text,
+    json_dict as json_dict,
+    write_out as write_out,
+)
+from .report import Report as Report, legend_html as legend_html
 from .rules import check_rules as check_rules, parse_rule as parse_rule
+from .sentences import (
+    MOVED as MOVED,
+    clear_text as clear_text,
+    interval_text as interval_text,
+    moved_text as moved_text,
+    points as points,
+    summary as summary,
+)
 from .shapes import (
     Area as Area,
     Ellipse as Ellipse,
@@ -23,14 +40,5 @@ from .shapes import (
     Rectangle as Rectangle,
 )
 from .spots import strongest_spots as strongest_spots
-from .study import (
-    Attention as Attention,
-    check_out as check_out,
-    csv_text as csv_text,
-    difference_table as difference_table,
-    json_dict as json_dict,
-    measure as measure,
-    measured_table as measured_table,
-    share_table as share_table,
-    write_out as write_out,
-)
+from .study import Attention as Attention, measure as measure
+from .tables import difference_table as difference_table, measured_table as measured_table, share_table as share_table

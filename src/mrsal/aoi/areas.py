@@ -61,11 +61,15 @@ class AreaDifference:
     interval : (float, float), optional
         The interval for the difference that a study would measure; see :func:`compare_shares`. None if the model is not
         calibrated.
+    is_clear : bool, optional
+        Whether the area is clearly different: its interval at :func:`clear_level` excludes 0. None if the model is not
+        calibrated.
     """
 
     a: AreaShare
     b: AreaShare
     interval: tuple[float, float] | None
+    is_clear: bool | None = None
 
     @property
     def difference(self) -> float:
@@ -175,6 +179,9 @@ def compare_shares(
     The interval treats the two measured shares as independent: different observers see each design, and the error of the model
     on one design says nothing about its error on the other. On two versions of one image the errors of the model are similar,
     and the interval is wider than necessary. If it contains 0, such a study may measure no difference, or the opposite one.
+
+    Of many areas, some differ by chance. So with K areas, a difference is clear only if its interval at the level
+    ``1 - (1 - level) / K`` excludes 0, which is Bonferroni's correction.
     """
     StudySize(observers=observers, per_observer=per_observer, level=level)  # refuses values out of range
     others = {share.area.name: share for share in b}
@@ -184,15 +191,21 @@ def compare_shares(
         raise InputError(
             f"expected areas with the same names in both designs, got {names_a} and {names_b}; rename them"
         )
-    trials = observers * per_observer
-    return [
-        AreaDifference(
-            before,
-            after,
-            calibration.difference_interval(before.attention, after.attention, trials, level) if calibration else None,
+    if calibration is None:
+        return [AreaDifference(before, after, None) for before, after in pairs]
+    differences = []
+    for before, after in pairs:
+        interval, strict = (
+            calibration.difference_interval(before.attention, after.attention, observers * per_observer, each)
+            for each in (level, clear_level(level, len(pairs)))
         )
-        for before, after in pairs
-    ]
+        differences.append(AreaDifference(before, after, interval, strict[0] > 0 or strict[1] < 0))
+    return differences
+
+
+def clear_level(level: float, count: int) -> float:
+    """The level at which the interval of each of ``count`` differences has to exclude 0 for the difference to be clear."""
+    return 1 - (1 - level) / count
 
 
 def numbered(areas: Iterable[Area]) -> list[Area]:

@@ -21,7 +21,12 @@ _MOST_FINE_PIXELS = 100_000_000
 
 
 def with_areas(
-    picture: NDArray[np.uint8], areas: Sequence[Area], labels: Sequence[str], *, scale: float = 1.0
+    picture: NDArray[np.uint8],
+    areas: Sequence[Area],
+    labels: Sequence[str],
+    *,
+    scale: float = 1.0,
+    font_size: float | None = None,
 ) -> NDArray[np.uint8]:
     """Draw the outline of each area and a label at it.
 
@@ -36,6 +41,8 @@ def with_areas(
         too long is cut at the border of the picture.
     scale : float
         Pixels of the picture for each pixel of the image.
+    font_size : float, optional
+        The size of the labels in pixels; lines are a tenth as wide. By default both grow with the picture.
 
     Returns
     -------
@@ -44,14 +51,14 @@ def with_areas(
     """
     page = Image.fromarray(picture)
     pen = ImageDraw.Draw(page)
-    line = max(1, round(max(page.size) / 500))
+    line = max(1, round(font_size / 10 if font_size else max(page.size) / 500))
     outlines = [[outline * scale for outline in area.outlines()] for area in areas]
     for area, lines in zip(areas, outlines, strict=True):
         if isinstance(area, Rectangle) and area.is_upright:
             _draw_box(pen, lines[0], line)
         else:
             _draw_outlines(page, lines, line)
-    font = _font(float(np.clip(max(page.size) / 55, 10, 36)))
+    font = _font(font_size or float(np.clip(max(page.size) / 55, 10, 36)))
     taken: list[Box] = []
     for lines, label in zip(outlines, labels, strict=True):  # after the outlines, which would cross them
         if not label:

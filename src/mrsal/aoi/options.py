@@ -10,6 +10,7 @@ from mrsal.errors import InputError
 from mrsal.evaluation import ModelOptions
 from mrsal.options import Option, check
 
+REPORTS = (".html", ".pdf")
 Boxes = Annotated[
     Path,
     Option(
@@ -48,7 +49,11 @@ class AoiOptions(StudySize, ModelOptions, TableOptions):
         Path | None,
         Option("Table of measured fixations; each area then gets its measured share beside the predicted one."),
     ] = None
-    out: Annotated[Sequence[Path], Option("Picture (.png, .jpg) or table (.csv) to write. May be repeated.")] = ()
+    out: Annotated[
+        Sequence[Path],
+        Option("Report (.html, .pdf), picture (.png, .jpg) or table (.csv) to write. May be repeated."),
+    ] = ()
+    title: Annotated[str | None, Option("Title of the report. Default: the names of the images.")] = None
 
     def __post_init__(self) -> None:
         TableOptions.__post_init__(self)
@@ -63,6 +68,8 @@ class AoiOptions(StudySize, ModelOptions, TableOptions):
             )
         if self.compare_boxes and not self.compare:
             raise InputError("--compare_boxes needs a second design; give its image with --compare")
+        if self.title is not None and not any(path.suffix.lower() in REPORTS for path in self.out):
+            raise InputError("--title is for a report; write one with --out report.html or --out report.pdf")
 
     @property
     def table(self) -> TableOptions:

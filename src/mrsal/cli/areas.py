@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mrsal.aoi import AoiOptions, CheckOptions
-from mrsal.cli._options import command, console, print_json
+from mrsal.cli._options import command, console, print_json, readable
 from mrsal.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,9 +30,12 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
     predicted ones.
     """
     from mrsal.aoi import (
+        Report,
         check_out,
+        clear_text,
         compare_shares,
         difference_table,
+        interval_text,
         json_dict,
         measure,
         measured_table,
@@ -54,22 +57,32 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
         if compare:
             second_boxes = compare_boxes or [share.area for share in attentions[0].shares]
             attentions.append(measure(compare, second_boxes, opened, study=options.study, looks=looks[1]))
-    study, calibration = asdict(options.study), opened.calibration
-    shares = [attention.shares for attention in attentions]
-    differences = compare_shares(*shares, calibration=calibration, **study) if compare else []
-    for path in options.out:
-        write_out(path, attentions)
-    notes = [note for path, attention in zip(images, attentions, strict=True) for note in _notes(path, attention)]
+        study, calibration = asdict(options.study), opened.calibration
+        shares = [attention.shares for attention in attentions]
+        differences = compare_shares(*shares, calibration=calibration, **study) if compare else []
+        notes = [note for path, attention in zip(images, attentions, strict=True) for note in _notes(path, attention)]
+        report = Report(
+            attentions,
+            differences,
+            study=options.study,
+            model=readable(options.model),
+            mode=opened.mode or None,
+            is_calibrated=calibration is not None,
+            notes=notes,
+            title=readable(options.title or ""),
+        )
+        for path in options.out:
+            write_out(path, report)
     if json:
         settings = {
             "model": options.model,
-            "mode": opened.mode or None,
+            "mode": report.mode,
             **study,
             "calibration": calibration and asdict(calibration),
             "warnings": [str(c.message) for c in caught or []],
             "notes": notes,
         }
-        print_json({**json_dict(attentions, differences), **settings})
+        print_json({**json_dict(attentions, differences), "summary": report.summary, **settings})
         return
     for attention in attentions:
         console.print(share_table(attention, level=options.level))
@@ -77,15 +90,13 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
             console.print(table)
     if compare:
         console.print(difference_table(attentions[0], attentions[1], differences, level=options.level))
+        console.print(report.summary, markup=False, soft_wrap=True)
     if calibration is None:
         console.print("no intervals: this model is not calibrated")
     else:
-        console.print(
-            f"{100 * options.level:g} %: the interval in which a study with {options.observers} observers and "
-            f"{options.per_observer} fixations each would measure the share; it covers the error of the model and the chance "
-            "in such a sample",
-            soft_wrap=True,
-        )
+        console.print(interval_text(options.study, is_comparison=report.is_comparison), soft_wrap=True)
+        if compare:
+            console.print(clear_text(options.level, len(differences)), soft_wrap=True)
     for path in options.out:
         console.print(str(path), markup=False, soft_wrap=True)
 
@@ -137,7 +148,7 @@ def _notes(path: Path, attention: "Attention") -> list[str]:
     """Log and return what the user should know about the map: that it is of the first page, or was predicted in windows."""
     from mrsal.images import first_page_note
 
-    notes = [f"{path}: {note}" for note in (first_page_note(path), attention.saliency.note()) if note]
+    notes = [f"{readable(str(path))}: {note}" for note in (first_page_note(path), attention.saliency.note()) if note]
     for note in notes:
         log.info("%s", note)
     return notes

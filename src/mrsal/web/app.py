@@ -10,7 +10,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from mrsal._extras import optional
-from mrsal.aoi import compare_shares, read_areas
+from mrsal.aoi import Report, read_areas
 from mrsal.errors import FileError, InputError, MrsalError
 from mrsal.images import EXTENSIONS, PDF
 from mrsal.web.address import addresses, bare, free_port
@@ -29,6 +29,7 @@ from mrsal.web.studio import (
     view,
     write_files,
 )
+from mrsal.web.two_designs import comparison_report, comparison_view, write_reports
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -239,8 +240,12 @@ def _designs_tab(studio: Studio, model: Any, mode: Any) -> None:
                 )
                 pictures.append(_picture(f"{letter}: click two opposite corners of an area", f"view_{letter}"))
     status = gr.Markdown("", elem_id="status_AB")
+    summary = gr.HTML("", elem_id="summary_AB")
     table = _table(DIFFERENCE_HEADINGS, "Share of the attention in each design", "differences")
     gr.Markdown(_INTERVAL)
+    legend, moved = gr.HTML("", elem_id="legend_AB"), _picture("Where attention moved", "moved_AB")
+    make = gr.Button("Make a report to download", size="sm", variant="primary", elem_id="make_AB")
+    made = gr.File(label="Report as HTML and PDF", visible=False, elem_id="made_AB")
     with gr.Row():
         boxes = []
         for letter in "AB":
@@ -248,10 +253,14 @@ def _designs_tab(studio: Studio, model: Any, mode: Any) -> None:
                 boxes.append(_box_table(f"Areas of {letter} in pixels: edit, rename, add", f"areas_{letter}"))
     clear = gr.Button("Remove all areas", size="sm", elem_id="clear_AB")
     controls = [model, mode, same, opacity]
-    inputs, outputs = [state, *controls], [state, *pictures, *boxes, table, status]
+    inputs, outputs = [state, *controls], [state, *pictures, *boxes, table, status, summary, moved, legend]
 
     def predicted(designs: Designs, model: str, mode: str) -> list[Prediction | None]:
         return [studio.predict(side.path, model, mode) if side.path else None for side in designs.sides]
+
+    def reported(designs: Designs, predictions: list[Prediction | None], model: str) -> Report | None:
+        areas = [designs.areas(side, found.shape) if found else [] for side, found in enumerate(predictions)]
+        return comparison_report(predictions, areas, model)
 
     def drawn(designs: Designs, model: str, mode: str, same: bool, opacity: float) -> list[Any]:
         designs = designs.sharing(same)
@@ -263,14 +272,20 @@ def _designs_tab(studio: Studio, model: Any, mode: Any) -> None:
             shares.append(shares_on(prediction, areas) if prediction else [])
             display, corner = Display(opacity=opacity), designs.corner(side)
             views.append(view(prediction, shares[side], display, corner=corner) if prediction else None)
-        in_both = {share.area.name for share in shares[0]} & {share.area.name for share in shares[1]}
-        # one model predicts both, so its calibration is the same
-        calibration = next((prediction.calibration for prediction in predictions if prediction), None)
-        differences = difference_rows(compare_shares(*shares, calibration=calibration)) if in_both else []
+        report = reported(designs, predictions, model)
+        summary, moved, legend = comparison_view(report)
         notes = [
             f"Design {letter}{_noted(found)}." for letter, found in zip("AB", predictions, strict=True) if _noted(found)
         ]
-        return [designs, *views, *rows, differences, "\n\n".join(notes)]
+        differences = difference_rows(report.differences) if report else []
+        picture = gr.Image(moved, visible=moved is not None)
+        return [designs, *views, *rows, differences, "\n\n".join(notes), summary, picture, legend]
+
+    def on_make(designs: Designs, model: str, mode: str, same: bool, _: float) -> Any:
+        report = reported(designs.sharing(same), predicted(designs, model, mode), model)
+        if report is None:
+            raise InputError("drop both designs first")
+        return gr.File([str(path) for path in write_reports(studio.new_folder(), report)], visible=True)
 
     def on_file(side: int) -> Callable[..., list[Any]]:
         def handle(path: str | None, designs: Designs, *settings: Any) -> list[Any]:
@@ -305,6 +320,7 @@ def _designs_tab(studio: Studio, model: Any, mode: Any) -> None:
         _listen(pictures[side].select, on_click(side), inputs, outputs, trigger_mode="multiple")
         _listen(boxes[side].input, on_edit(side), [boxes[side], *inputs], outputs, trigger_mode="multiple")
     _listen(clear.click, lambda designs, *rest: drawn(designs.cleared(), *rest), inputs, outputs)
+    _listen(make.click, on_make, inputs, made)
     for control in controls:
         _listen(control.change, drawn, inputs, outputs, trigger_mode="always_last")
 

@@ -25,6 +25,7 @@ from mrsal.aoi import (
     Rectangle,
     attention_shares,
     csv_text,
+    points,
     strongest_spots,
     with_areas,
     with_contours,
@@ -40,7 +41,7 @@ from mrsal.web.session import read_upload
 
 SHOWN = ("overlay", "heatmap", "image")
 SHARE_HEADINGS = ("area", "rank", "attention %", "95 % from", "to", "surface %", "per surface")
-DIFFERENCE_HEADINGS = ("area", "A %", "B %", "difference", "95 % from", "to")
+DIFFERENCE_HEADINGS = ("area", "A %", "B %", "difference", "95 % from", "to", "clearly different")
 
 _LONGEST = 1400  # side of a picture on the page in pixels; files have the full size
 _MAPS = 6  # maps in memory
@@ -87,6 +88,8 @@ class Prediction:
         The calibration of the model, if it has one.
     notes : tuple of str
         What the visitor should know about the map, such as that only the first page of a document was used.
+    mode : str, optional
+        The mode in which the network predicted, if it has several.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Prediction:
     factor: float
     calibration: ShareCalibration | None = None
     notes: tuple[str, ...] = ()
+    mode: str | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -177,7 +181,8 @@ class Studio:
     def _predicted(self, path: Path, model: str, mode: str) -> Prediction:
         pixels = read_upload(path, self.limits)
         opened = self._open(model)
-        predicted = opened.with_mode(mode if mode in opened.modes else None).predict(pixels, name=path.name)
+        used = mode if mode in opened.modes else None
+        predicted = opened.with_mode(used).predict(pixels, name=path.name)
         full = SaliencyMap(predicted.unit_values, pixels, log_density=predicted.log_density)
         calibration = opened.calibration
         notes = tuple(filter(None, (first_page_note(path), predicted.note())))
@@ -185,11 +190,11 @@ class Studio:
         factor = min(1.0, _LONGEST / max(height, width))
         size = max(1, round(width * factor)), max(1, round(height * factor))
         if factor == 1:
-            return Prediction(path.name, full, full, factor, calibration, notes)
+            return Prediction(path.name, full, full, factor, calibration, notes, used)
         values = np.asarray(Image.fromarray(full.values).resize(size, Image.Resampling.BOX))
         log_density = None if full.log_density is None else np.log(values / values.sum())
         small = SaliencyMap(values, resize(pixels, size[1], size[0]), log_density=log_density)
-        return Prediction(path.name, full, small, factor, calibration, notes)
+        return Prediction(path.name, full, small, factor, calibration, notes, used)
 
 
 def share_rows(shares: Iterable[AreaShare]) -> list[list[str]]:
@@ -213,8 +218,9 @@ def difference_rows(differences: Iterable[AreaDifference]) -> list[list[str]]:
         [
             pair.a.area.name,
             *(f"{100 * value:.1f}" for value in (pair.a.attention, pair.b.attention)),
-            f"{100 * pair.difference:+.1f}",
+            points(pair.difference),
             *_interval_cells(pair.interval, sign="+"),
+            {True: "yes", False: "no", None: "–"}[pair.is_clear],
         ]
         for pair in differences
     ]
