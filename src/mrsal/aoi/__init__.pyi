@@ -5,6 +5,7 @@ from .areas import (
     attention_shares as attention_shares,
     compare_shares as compare_shares,
 )
+from .curve import share_curve as share_curve
 from .drawing import with_areas as with_areas, with_contours as with_contours, with_spots as with_spots
 from .measured import (
     Looks as Looks,
@@ -13,6 +14,8 @@ from .measured import (
     measured_shares as measured_shares,
     read_looks as read_looks,
 )
+from .moving import MovingArea as MovingArea
+from .moving_files import read_moving_areas as read_moving_areas
 from .options import AoiOptions as AoiOptions, CheckOptions as CheckOptions
 from .rules import check_rules as check_rules, parse_rule as parse_rule
 from .shapes import (
@@ -33,4 +36,20 @@ from .study import (
     measured_table as measured_table,
     share_table as share_table,
     write_out as write_out,
+)
+from .video_shares import (
+    AreaSummary as AreaSummary,
+    FrameShare as FrameShare,
+    FrameShares as FrameShares,
+    VideoShares as VideoShares,
+    shares_over_video as shares_over_video,
+)
+from .video_study import (
+    check_video_out as check_video_out,
+    is_video as is_video,
+    measure_video as measure_video,
+    video_csv_text as video_csv_text,
+    video_json as video_json,
+    video_shape as video_shape,
+    video_table as video_table,
 )

@@ -17,7 +17,8 @@ Boxes = Annotated[
         "or a PNG mask; or a folder with a mask for each area."
     ),
 ]
-Image = Annotated[Path, Option("Image file.", argument=True)]
+ImageOrVideo = Annotated[Path, Option("Image file, or video.", argument=True)]
+Every = Annotated[int, Option("Videos: predict every n-th frame and interpolate the others.", minimum=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ class StudySize:
 class AoiOptions(StudySize, ModelOptions, TableOptions):
     """Options of ``mrsal aoi``."""
 
-    image: Image
+    image: ImageOrVideo
     boxes: Boxes
     compare: Annotated[Path | None, Option("Image of a second design to compare with.")] = None
     compare_boxes: Annotated[
@@ -48,7 +49,14 @@ class AoiOptions(StudySize, ModelOptions, TableOptions):
         Path | None,
         Option("Table of measured fixations; each area then gets its measured share beside the predicted one."),
     ] = None
-    out: Annotated[Sequence[Path], Option("Picture (.png, .jpg) or table (.csv) to write. May be repeated.")] = ()
+    out: Annotated[
+        Sequence[Path],
+        Option(
+            "Picture (.png, .jpg) or table (.csv) to write; for a video, a curve (.png, .svg, .pdf), a table (.csv), or the "
+            "video with its areas (.mp4). May be repeated."
+        ),
+    ] = ()
+    every: Every = 1
 
     def __post_init__(self) -> None:
         TableOptions.__post_init__(self)
@@ -79,9 +87,10 @@ class AoiOptions(StudySize, ModelOptions, TableOptions):
 class CheckOptions(ModelOptions):
     """Options of ``mrsal check``."""
 
-    image: Image
+    image: ImageOrVideo
     boxes: Boxes
     rule: Annotated[
         Sequence[str],
         Option("Rule with >=, >, <= or <, such as 'cta>=0.15', 'cta>=15%' or 'cta>logo'. May be repeated."),
     ]
+    every: Every = 1
