@@ -65,9 +65,8 @@ class MovingArea:
         before = -math.inf
         for moment, _ in self.key_frames:
             if not isinstance(moment, int | float | np.number) or not (math.isfinite(moment) and moment >= 0):
-                raise InputError(
-                    f"area {self.name!r}: expected key frames at {self.unit} of at least 0, got {moment!r}"
-                )
+                got = f"{moment:g}" if isinstance(moment, int | float) else repr(moment)
+                raise InputError(f"area {self.name!r}: expected key frames with {self.unit} of at least 0, got {got}")
             if moment <= before:
                 said = "twice" if moment == before else f"after the one at {before:g}"
                 raise InputError(

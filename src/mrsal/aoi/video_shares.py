@@ -118,14 +118,14 @@ def shares_over_video(
     ...     print(frame.time, {share.name: share.attention for share in frame.shares})
     """
     waiting: tuple[Frame, int, tuple[FrameShare, ...]] | None = None
-    count, time = 0, 0.0
+    count = 0
     with Video(Path(path), sound=False) as source:
         for frame, _, shares in measured_frames(source.frames(), list(areas), model, every=every):
             if waiting is not None:
                 yield FrameShares(waiting[1], waiting[0].time, frame.time - waiting[0].time, waiting[2])
             waiting = frame, count, shares
-            count, time = count + 1, frame.time
-        source.check_end(count, time)
+            count += 1
+        source.check_end(count, waiting and waiting[0])
         assert waiting is not None
         yield FrameShares(waiting[1], waiting[0].time, waiting[0].seconds, waiting[2])
         if source.damage:

@@ -54,7 +54,7 @@ def video_shape(path: Path) -> tuple[int, int]:
     with Video(path, sound=False) as source:
         first = next(source.frames(), None)
         if first is None:
-            source.check_end(0, 0.0)
+            source.check_end(0, None)
         assert first is not None
         return first.image.shape[0], first.image.shape[1]
 
@@ -97,7 +97,7 @@ def measure_video(
         others = {file: stack.enter_context(atomic_path(file)) for file in out if file not in films}
         writers = [stack.enter_context(mp4_writer(file, source)) for file in films]
         heat = MovingHeat(root=model.gives_density)
-        collected, last = Collected(), 0.0
+        collected, last = Collected(), None
         for frame, values, shares in measured_frames(source.frames(), areas, model, every=every):
             collected.add(frame, shares)
             if writers:
@@ -106,7 +106,7 @@ def measure_video(
                 write(frame, picture)
             if on_frame is not None:
                 on_frame(len(collected), source.total)
-            last = frame.time
+            last = frame
         source.check_end(len(collected), last)
         result = collected.result(path.name, [area.name for area in areas], source.damage)
         for file, temporary in others.items():

@@ -145,7 +145,7 @@ def predict_video(
     if every < 1:
         raise InputError(f"expected every to be at least 1, got {every}")
     heat = MovingHeat(opacity, colormap, root=model.gives_density)
-    count, time = 0, 0.0
+    count, last = 0, None
     with Video(Path(path), sound=any(file.suffix.lower() == ".mp4" for file in outs)) as source, ExitStack() as stack:
         writers = [stack.enter_context(_writer(file, source, heat)) for file in outs]
         maps = predicted(source.frames(), model, on_grid, every=every)
@@ -153,11 +153,12 @@ def predict_video(
         for frame, values in _smoothed(pairs, smoothing):
             for write in writers:
                 write(frame, values)
-            count, time = count + 1, frame.time
+            count, last = count + 1, frame
             if on_frame is not None:
                 on_frame(count, source.total)
-        source.check_end(count, time)
-    return VideoResult(count, time, source.damage)
+        source.check_end(count, last)
+        assert last is not None
+    return VideoResult(count, last.time, source.damage)
 
 
 def predicted(
@@ -290,8 +291,8 @@ class Video(AbstractContextManager["Video"]):
         self.rate: Fraction = self.video.average_rate or self.video.guessed_rate or Fraction(25)
         self.start = Fraction(max(self.container.start_time or 0, 0), self.av.time_base)  # seconds
         duration = self.video.duration and self.video.duration * self.time_base
-        duration = duration or Fraction(self.container.duration or 0, self.av.time_base)
-        self.total: int | None = self.video.frames or round(duration * self.rate) or None
+        self.duration: Fraction = duration or Fraction(self.container.duration or 0, self.av.time_base)
+        self.total: int | None = self.video.frames or round(self.duration * self.rate) or None
 
     def __exit__(self, *_: object) -> None:
         self.container.close()
@@ -339,11 +340,14 @@ class Video(AbstractContextManager["Video"]):
                 self.note(time, error.strerror)
         yield from self.video.decode(None)
 
-    def check_end(self, count: int, time: float) -> None:
+    def check_end(self, count: int, last: Frame | None) -> None:
         """Note it as damage if there were too few frames, and raise an error if there was none."""
         total = self.total or 0
-        if count < _WHOLE * total - 1:
-            self.note(time, f"it ends after {count} of about {total} frames")
+        end = last.time + last.seconds if last else 0.0
+        # an estimated number of frames says nothing about a video with a variable frame rate
+        is_long_enough = not self.video.frames and end >= _WHOLE * self.duration
+        if count < _WHOLE * total - 1 and not is_long_enough:
+            self.note(last.time if last else 0.0, f"it ends after {count} of about {total} frames")
         if not count:
             raise DataError(f"{self.path} is damaged: no frame can be decoded; {self.damage or 'it is empty'}")
 

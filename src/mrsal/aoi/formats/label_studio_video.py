@@ -33,31 +33,34 @@ def _add(label: str, value: dict[str, Any], tracks: Tracks) -> None:
     sequence = sorted(value["sequence"], key=lambda key: number(key["frame"], f"the frame of {label!r}"))
     if (first := float(sequence[0]["frame"])) < 1:
         raise DataError(f"expected frames from 1 on for {label!r}, got {first:g}")
-    step = _seconds_per_frame(value, sequence[0])
+    step, has_true_times = _clock(value, sequence[0])
     unit: Unit = "seconds" if step else "frames"
     key_frames: list[tuple[float, Area | None]] = []
     for key, following in zip(sequence, [*sequence[1:], None], strict=True):
         frame = float(key["frame"])
-        key_frames.append(((frame - 1) * (step or 1), _rectangle(label, key, tracks)))
+        moment = number(key.get("time"), f"a time of {label!r}") if has_true_times else (frame - 1) * (step or 1)
+        key_frames.append((moment, _rectangle(label, key, tracks)))
         is_next = following is not None and float(following["frame"]) <= frame + 1
         if not key.get("enabled", True) and not is_next:
-            key_frames.append((frame * (step or 1), None))
+            key_frames.append((moment + (step or 1), None))
     tracks.add(label, key_frames, unit)
 
 
-def _seconds_per_frame(value: dict[str, Any], key: dict[str, Any]) -> float | None:
-    """The time from one frame to the next; None if the file does not say.
+def _clock(value: dict[str, Any], key: dict[str, Any]) -> tuple[float, bool]:
+    """The time from one frame to the next, 0 if the file does not say; and whether the times of key frames are true.
 
-    Label Studio writes the number of a key frame over the frame rate as its time, so that of frame 1 is not 0; versions that
-    know the times of all frames write their true times.
+    They are true if Label Studio knew the times of all frames. Otherwise the time of a key frame is its number over the frame
+    rate, so that of frame 1 is not 0.
     """
     frame = number(key["frame"], "the frame")
     time = number(key.get("time") or 0, "the time")
     count = number(value.get("framesCount") or 0, "framesCount")
     duration = number(value.get("duration") or 0, "the duration")
-    step = duration / count if count else 0
-    is_number_over_rate = time > 0 and abs(time - frame * step) <= abs(time - (frame - 1) * step)
-    return (time / frame if is_number_over_rate else step) or None
+    step = duration / count if count else 0.0
+    if key.get("time") is None:
+        return step, False
+    has_true_times = abs(time - frame * step) > abs(time - (frame - 1) * step)
+    return (step, True) if has_true_times else (time / frame, False)
 
 
 def _rectangle(label: str, key: dict[str, Any], tracks: Tracks) -> Rectangle:
