@@ -5,6 +5,7 @@ import pytest
 
 from mrsal.aoi import VideoShares, share_curve
 from mrsal.aoi.curve import _spread, save_curve
+from mrsal.aoi.film_strip import MOST, FilmStrip
 
 
 def shares(attention, *, step=0.5, names=None):
@@ -77,3 +78,30 @@ def test_labels_are_apart_in_their_order():
     assert np.diff(found).min() >= 0.06 - 1e-9
     assert found.min() >= -1e-9 and found.max() <= 1 + 1e-9
     np.testing.assert_allclose(_spread(np.array([0.1, 0.5, 0.9]), 0.1), [0.1, 0.5, 0.9])
+
+
+def test_the_pictures_below_are_of_the_middle_of_their_time():
+    """Grey frames that get brighter, so that the brightness of a picture says its time."""
+    film = [(time, np.full((90, 160, 3), 25 * time, np.uint8)) for time in np.arange(0, 10, 0.5)]
+    figure = share_curve(shares(np.full((20, 1), 0.1)), film=film)
+    images = figure.axes[1].images
+    assert len(images) > 4
+    for image in images:
+        left, right, *_ = image.get_extent()
+        assert image.get_array().mean() / 25 == pytest.approx((left + right) / 2, abs=0.3)
+    assert (images[0].get_extent()[0], images[-1].get_extent()[1]) == (0, 10)
+
+
+@pytest.mark.parametrize("count", [1, MOST, 1000, 12345])
+def test_a_strip_has_few_pictures_at_equal_distances(count):
+    strip = FilmStrip()
+    for i in range(count):
+        strip.add(i / 25, np.full((4, 300, 3), i % 256, np.uint8))
+    times = [time for time, _ in strip.pictures]
+    assert min(count, MOST / 2) <= len(times) <= MOST
+    assert times[0] == 0
+    if count > 1:
+        assert np.diff(times).max() <= 1.2 * np.diff(times).min()
+        assert (count - 1) / 25 - times[-1] <= np.diff(times).max()
+    assert all(picture.shape[1] <= 240 for _, picture in strip.pictures)
+    assert all(picture[0, 0, 0] == round(time * 25) % 256 for time, picture in strip.pictures)

@@ -3,6 +3,8 @@
 So the attention of an area is the part of the square that it covers, which is computed here for upright rectangles.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from known_films import SQUARE, overlap, square_at, timed_film
@@ -77,6 +79,21 @@ def test_with_every_the_densities_are_interpolated_and_the_areas_move_on(film):
         assert frame.shares[0].attention == pytest.approx(np.interp(frame.time, TIMES[[before, after]], ends))
 
 
+@pytest.mark.parametrize("every", [1, 4])
+def test_smoothing_is_a_time_constant(film, every):
+    """The average of a moving square is a sum of squares, with weights that follow from the times."""
+    frames = list(shares_over_video(film, [LEFT], BRIGHTNESS, smoothing=0.2, every=every))
+    known = TIMES[[0, 4, 6]] if every == 4 else TIMES
+    shares = [overlap((2 + 5 * i, 10), (0, 0, 20.5, H)) for i in ([0, 4, 6] if every == 4 else range(7))]
+    expected = [shares[0]]
+    for before, time in pairwise(TIMES):
+        expected.append(
+            np.interp(time, known, shares)
+            + np.exp((before - time) / 0.2) * (expected[-1] - np.interp(time, known, shares))
+        )
+    np.testing.assert_allclose([frame.shares[0].attention for frame in frames], expected)
+
+
 def test_areas_are_cut_at_the_border_and_hidden_outside(film):
     box = MovingArea("box", [(0, Rectangle("box", -20, 0, 20, H)), (2, Rectangle("box", 20, 0, 20, H))], "frames")
     first, second, third, *_ = (frame.shares[0] for frame in shares_over_video(film, [box], BRIGHTNESS))
@@ -108,14 +125,19 @@ def test_summaries_count_frames_by_the_time_for_which_they_are_shown(film):
     durations = np.append(np.diff(TIMES), result.durations[-1])
     left, late, never = result.summaries()
     assert result.seconds == pytest.approx(durations.sum())
+    assert left.dwell == pytest.approx((shares * durations).sum())
+    assert left.per_surface == pytest.approx(left.mean / (20.5 / W))
     assert left.mean == left.while_visible == pytest.approx((shares * durations).sum() / durations.sum())
     assert (left.highest, left.highest_at, left.visible) == (1, 0, pytest.approx(durations.sum()))
     seen = slice(2, 5)  # at 0.1, 0.4 and 0.45 s
     assert late.visible == pytest.approx(0.9)
     assert late.mean == pytest.approx((shares * durations)[seen].sum() / durations.sum())
     assert late.while_visible == pytest.approx((shares * durations)[seen].sum() / 0.9)
+    assert late.dwell == pytest.approx(late.mean * durations.sum())
+    assert late.per_surface == pytest.approx(late.while_visible / (20.5 / W))
     assert (late.highest, late.highest_at) == (pytest.approx(shares[2]), pytest.approx(0.1))
     assert (never.mean, never.while_visible, never.highest, never.highest_at, never.visible) == (0, None, None, None, 0)
+    assert (never.dwell, never.per_surface) == (0, None)
     np.testing.assert_allclose(result.boxes[3, 0], [0, 0, 20.5, H])
     assert np.isnan(result.boxes[0, 1]).all()
 
@@ -135,6 +157,8 @@ def test_wrong_areas_are_refused_before_the_model_runs(film, areas, named):
 
     with pytest.raises(InputError, match=naming(*named)):
         next(shares_over_video(film, areas, FunctionModel(never)))
+    with pytest.raises(InputError, match=naming("smoothing", -1)):
+        next(shares_over_video(film, [LEFT], FunctionModel(never), smoothing=-1))
     with pytest.raises(InputError, match=naming("every", 0)):
         next(shares_over_video(film, [LEFT], FunctionModel(never), every=0))
 

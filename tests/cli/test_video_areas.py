@@ -97,11 +97,12 @@ def test_options_without_a_meaning_for_a_video_are_refused(run, film, tmp_path, 
 
 
 @pytest.mark.parametrize("command", [("aoi",), ("check", "--rule", "cta>1%")])
-def test_every_is_refused_for_an_image_and_key_frames_are_too(run, written, tmp_path, command):
+def test_what_is_for_videos_is_refused_for_an_image(run, written, tmp_path, command):
     Image.new("RGB", (W, H)).save(tmp_path / "a.gif", save_all=True, append_images=[Image.new("RGB", (W, H), "red")])
     written({"cta": [0, 0, 30, H]})
-    status, _, err = run(*command, "a.gif", "--boxes", "boxes.json", *MODEL, "--every", 2)
-    assert (status, mentions(err, "--every", "a.gif")) == (2, True)
+    for option, value in (("--every", 2), ("--smoothing", 0.5)):
+        status, _, err = run(*command, "a.gif", "--boxes", "boxes.json", *MODEL, option, value)
+        assert (status, mentions(err, option, "a.gif")) == (2, True)
     written({"cta": [{"time": 0, "area": [0, 0, 30, H]}]})
     status, _, err = run(*command, "a.gif", "--boxes", "boxes.json", *MODEL)
     assert (status, mentions(err, "'cta'", "video")) == (2, True)

@@ -218,6 +218,7 @@ OPTIONS: dict[str, dict[str, To]] = {
         **MODEL,
         "model": To("centre", {"name": "centre"}),
         "every": To(4, besides={"image": "a.mp4"}),
+        "smoothing": To(0.5, besides={"image": "a.mp4"}),
         "json": To(True, ANOTHER_JOB),
     },
     "check": {
@@ -227,6 +228,7 @@ OPTIONS: dict[str, dict[str, To]] = {
         **MODEL,
         "model": To("centre", {"name": "centre"}),
         "every": To(4, besides={"image": "a.mp4"}),
+        "smoothing": To(0.5, besides={"image": "a.mp4"}),
         **JSON,
     },
     "prepare": {

@@ -1,11 +1,14 @@
 """The curve of the shares of areas over a video."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mrsal.aoi.film_strip import Picture
 from mrsal.aoi.video_shares import VideoShares
 
 if TYPE_CHECKING:  # a slow import
@@ -20,33 +23,46 @@ _POINTS = 4_000  # of a line; with more, the lowest and highest shares of each p
 _DPI = 150
 _MINUTES = 180  # seconds from which times have minutes
 _SIZE = (9.0, 4.2)  # inches
+_AXES = 7.6  # inches that the axes are wide, about
+_STRIP = 0.62  # inches that the pictures below are high
 _LABEL = 8.5  # points
 _STYLE: dict[Any, Any] = {"font.size": 9, "axes.linewidth": 0.6, "svg.hashsalt": "mrsal", "pdf.fonttype": 42}
 
 
-def save_curve(result: VideoShares, path: Path, *, kind: str) -> None:
+def save_curve(result: VideoShares, path: Path, *, kind: str, film: Sequence[Picture] = ()) -> None:
     """Draw the shares over time and save them as ``png``, ``svg`` or ``pdf``; the same numbers give the same file."""
     from matplotlib import rc_context  # a slow import
 
     without_date = {"Software": None} if kind == "png" else {"Date": None} if kind == "svg" else {"CreationDate": None}
     with rc_context(_STYLE):
-        share_curve(result).savefig(path, format=kind, dpi=_DPI, metadata=without_date)
+        share_curve(result, film=film).savefig(path, format=kind, dpi=_DPI, metadata=without_date)
 
 
-def share_curve(result: VideoShares) -> "Figure":
+def share_curve(result: VideoShares, *, film: Sequence[Picture] = ()) -> "Figure":
     """Draw the share of each area over time: a line for each, with its name at the right, and a dot at its highest share.
 
     A line is interrupted while the area is hidden.
+
+    Parameters
+    ----------
+    result : VideoShares
+        The shares.
+    film : sequence of (float, array)
+        Times and small pictures of the frames at these times; those that have room are drawn below the curve.
     """
     # slow imports; no display is needed
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, PercentFormatter
+    from matplotlib.ticker import FuncFormatter
 
-    count = len(result.names)
-    figure = Figure(figsize=(_SIZE[0], max(_SIZE[1], 0.9 + 0.16 * count)), layout="constrained", facecolor="white")
+    high, strip = max(_SIZE[1], 0.9 + 0.16 * len(result.names)), _STRIP if film else 0
+    figure = Figure(figsize=(_SIZE[0], high + strip), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    axes = figure.subplots()
+    if film:
+        ratios = {"height_ratios": [high - 0.6, strip]}
+        axes, below = figure.subplots(2, 1, sharex=True, gridspec_kw=ratios)
+    else:
+        axes = below = figure.subplots()
     end = float(result.times[-1] + result.durations[-1])
     for k, summary in enumerate(result.summaries()):
         x, y = _steps(result, k)
@@ -55,16 +71,34 @@ def share_curve(result: VideoShares) -> "Figure":
             axes.plot([summary.highest_at], [summary.highest], "o", color=_colour(k), markersize=4)
     axes.set_xlim(0, end)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("time in the video" if end >= _MINUTES else "time in the video (s)")
+    below.set_xlabel("time in the video" if end >= _MINUTES else "time in the video (s)")
     axes.set_ylabel("share of attention")
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g} %"))
     if end >= _MINUTES:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{int(value) // 60}:{int(value) % 60:02}"))
     axes.grid(alpha=0.3, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(result.name, loc="left", fontsize=10, color=_INK)
-    _label(axes, result, end)
+    _label(axes, result, end, (high - 0.9) * 72)
+    if film:
+        _draw_film(below, film, end)
     return figure
+
+
+def _draw_film(axes: "Axes", film: Sequence[Picture], end: float) -> None:
+    """Draw as many pictures as have room beside each other, each of the frame in the middle of the time below it."""
+    height, width, _ = film[0][1].shape
+    count = max(1, round(_AXES / (_STRIP * width / height)))
+    times = np.array([time for time, _ in film])
+    edges = np.linspace(0, end, count + 1)
+    for left, right in pairwise(edges.tolist()):
+        picture = film[int(np.abs(times - (left + right) / 2).argmin())][1]
+        axes.imshow(picture, extent=(left, right, 0, 1), aspect="auto", interpolation="bilinear")
+    for edge in edges[1:-1]:
+        axes.axvline(edge, color="white", linewidth=1.5)
+    axes.set_xlim(0, end)
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
 
 
 def _colour(k: int) -> str:
@@ -95,9 +129,8 @@ def _extremes(shares: NDArray[np.float64]) -> tuple[float, float]:
     return float(shares[min(low, high)]), float(shares[max(low, high)])
 
 
-def _label(axes: "Axes", result: VideoShares, end: float) -> None:
-    """Write the names beside the right end of the axes, each at the height of its line's end if there is room."""
-    height = axes.get_figure().get_size_inches()[1] * 72 - 70  # type: ignore[union-attr]  # points of the axes, about
+def _label(axes: "Axes", result: VideoShares, end: float, height: float) -> None:
+    """Write the names beside the right end of axes with a height in points, each at its line's end if there is room."""
     top = axes.get_ylim()[1]
     ends = []
     for k in range(len(result.names)):
@@ -111,7 +144,7 @@ def _label(axes: "Axes", result: VideoShares, end: float) -> None:
         colour = _colour(k)
         if last >= 0:
             start = float(result.times[last] + result.durations[last])
-            axes.plot([start, end], [share, share], color=colour, linewidth=0.6, alpha=0.5)
+            axes.plot([start, end], [share, share], ":", color=_GREY, linewidth=0.8)
             axes.annotate(
                 "",
                 xy=(1, share / top),

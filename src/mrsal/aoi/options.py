@@ -19,6 +19,7 @@ Boxes = Annotated[
 ]
 ImageOrVideo = Annotated[Path, Option("Image file, or video.", argument=True)]
 Every = Annotated[int, Option("Videos: predict every n-th frame and interpolate the others.", minimum=1)]
+Smoothing = Annotated[float, Option("Videos: time constant of the smoothing in seconds; 0: no smoothing.", minimum=0)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,7 @@ class AoiOptions(StudySize, ModelOptions, TableOptions):
         ),
     ] = ()
     every: Every = 1
+    smoothing: Smoothing = 0.0
 
     def __post_init__(self) -> None:
         TableOptions.__post_init__(self)
@@ -94,3 +96,4 @@ class CheckOptions(ModelOptions):
         Option("Rule with >=, >, <= or <, such as 'cta>=0.15', 'cta>=15%' or 'cta>logo'. May be repeated."),
     ]
     every: Every = 1
+    smoothing: Smoothing = 0.0

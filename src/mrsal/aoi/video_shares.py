@@ -15,7 +15,7 @@ from mrsal.aoi.moving import MovingArea
 from mrsal.aoi.options import AoiOptions
 from mrsal.aoi.shapes import Area
 from mrsal.errors import InputError
-from mrsal.inference import Frame, SaliencyMap, SaliencyModel, Video, on_grid, predicted
+from mrsal.inference import Average, Frame, SaliencyMap, SaliencyModel, Video, on_grid, predicted
 
 _PIXEL_SURFACE = 1e-9  # pixels; less is a rounding
 
@@ -80,6 +80,7 @@ def shares_over_video(
     model: SaliencyModel,
     *,
     every: int = AoiOptions.every,
+    smoothing: float = AoiOptions.smoothing,
 ) -> Iterator[FrameShares]:
     """Compute the share of attention of each area in each frame of a video.
 
@@ -94,6 +95,8 @@ def shares_over_video(
     every : int
         Predict only every n-th frame and the last one; the densities in between are interpolated in time, while areas move with
         every frame.
+    smoothing : float
+        The time constant in seconds of an exponential average of the densities over past frames; 0: no smoothing.
 
     Yields
     ------
@@ -120,7 +123,7 @@ def shares_over_video(
     waiting: tuple[Frame, int, tuple[FrameShare, ...]] | None = None
     count = 0
     with Video(Path(path), sound=False) as source:
-        for frame, _, shares in measured_frames(source.frames(), list(areas), model, every=every):
+        for frame, _, shares in measured_frames(source.frames(), list(areas), model, every=every, smoothing=smoothing):
             if waiting is not None:
                 yield FrameShares(waiting[1], waiting[0].time, frame.time - waiting[0].time, waiting[2])
             waiting = frame, count, shares
@@ -135,11 +138,17 @@ def shares_over_video(
 
 
 def measured_frames(
-    frames: Iterator[Frame], areas: Sequence[Area | MovingArea], model: SaliencyModel, *, every: int
+    frames: Iterator[Frame],
+    areas: Sequence[Area | MovingArea],
+    model: SaliencyModel,
+    *,
+    every: int,
+    smoothing: float,
 ) -> Iterator[tuple[Frame, NDArray[np.float32], tuple[FrameShare, ...]]]:
     """Frames with their maps on the grid of the network, and the shares of the areas; as :func:`shares_over_video`."""
     if every < 1:
         raise InputError(f"expected every to be at least 1, got {every}")
+    average, grid_average = Average(smoothing), Average(smoothing)
     first = next(frames, None)
     if first is None:
         return
@@ -151,8 +160,13 @@ def measured_frames(
 
     maps = predicted(chain([first], frames), model, keep, every=every)
     for index, (frame, before, after, share) in enumerate(maps):
-        shares = tuple(_share(area, index, frame.time, (before[0], after[0]), share, (height, width)) for area in areas)
-        yield frame, before[1] + np.float32(share) * (after[1] - before[1]), shares
+        values = grid_average(frame.time, before[1] + np.float32(share) * (after[1] - before[1]))
+        densities = before[0], after[0]
+        if smoothing:  # needs all pixels; otherwise those of the areas are enough
+            whole = average(frame.time, before[0] + share * (after[0] - before[0]))
+            densities = whole, whole
+        shares = tuple(_share(area, index, frame.time, densities, share, (height, width)) for area in areas)
+        yield frame, values, shares
 
 
 def _check_areas(areas: Sequence[Area | MovingArea], shape: tuple[int, int]) -> None:
@@ -208,6 +222,11 @@ class AreaSummary:
         Its highest share, and the time in seconds of the first frame with it; None if it never is visible.
     visible : float
         For how long it is visible, in seconds.
+    dwell : float
+        For how long a person is expected to look at it, in seconds: the sum of share times duration over the frames.
+    per_surface : float, optional
+        Attention divided by surface, both over the time in which the area is visible: 1 for a uniform density; None if it
+        never is visible.
     """
 
     name: str
@@ -216,6 +235,8 @@ class AreaSummary:
     highest: float | None
     highest_at: float | None
     visible: float
+    dwell: float
+    per_surface: float | None
 
 
 @dataclass(frozen=True)
@@ -266,6 +287,7 @@ class VideoShares:
         shares, visible = self.attention[:, k], self.visible[:, k]
         time = float(self.durations[visible].sum())
         total = float((shares * self.durations).sum())
+        surface = float((self.surface[:, k] * self.durations).sum())
         best = int(np.argmax(np.where(visible, shares, -1)))
         return AreaSummary(
             name=self.names[k],
@@ -274,6 +296,8 @@ class VideoShares:
             highest=float(shares[best]) if visible.any() else None,
             highest_at=float(self.times[best]) if visible.any() else None,
             visible=time,
+            dwell=total,
+            per_surface=total / surface if surface > 0 else None,
         )
 
 

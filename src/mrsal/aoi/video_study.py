@@ -16,6 +16,7 @@ from rich.table import Table
 
 from mrsal.aoi.curve import save_curve
 from mrsal.aoi.drawing import with_areas
+from mrsal.aoi.film_strip import FilmStrip
 from mrsal.aoi.moving import MovingArea
 from mrsal.aoi.options import AoiOptions
 from mrsal.aoi.shapes import Area
@@ -65,6 +66,7 @@ def measure_video(
     model: SaliencyModel,
     *,
     every: int = AoiOptions.every,
+    smoothing: float = AoiOptions.smoothing,
     out: Sequence[Path] = (),
     on_frame: Callable[[int, int | None], None] | None = None,
 ) -> VideoShares:
@@ -80,6 +82,8 @@ def measure_video(
         The model, which is used in its own mode.
     every : int
         Predict only every n-th frame and the last one; the densities in between are interpolated in time.
+    smoothing : float
+        The time constant in seconds of an exponential average of the densities over past frames; 0: no smoothing.
     out : sequence of Path
         The results: a curve (``.png``, ``.svg``, ``.pdf``), a table of all frames (``.csv``), and the video with its heatmap,
         areas and shares (``.mp4``). They appear complete at the end, or not at all.
@@ -97,9 +101,11 @@ def measure_video(
         others = {file: stack.enter_context(atomic_path(file)) for file in out if file not in films}
         writers = [stack.enter_context(mp4_writer(file, source)) for file in films]
         heat = MovingHeat(root=model.gives_density)
-        collected, last = Collected(), None
-        for frame, values, shares in measured_frames(source.frames(), areas, model, every=every):
+        collected, strip, last = Collected(), FilmStrip(), None
+        frames = measured_frames(source.frames(), areas, model, every=every, smoothing=smoothing)
+        for frame, values, shares in frames:
             collected.add(frame, shares)
+            strip.add(frame.time, frame.image)
             if writers:
                 picture = _with_shares(heat(frame, values), shares)
             for write in writers:
@@ -113,7 +119,7 @@ def measure_video(
             if file.suffix.lower() == ".csv":
                 temporary.write_text(video_csv_text(result), encoding="utf-8")
             else:
-                save_curve(result, temporary, kind=file.suffix.lower()[1:])
+                save_curve(result, temporary, kind=file.suffix.lower()[1:], film=strip.pictures)
     for area, summary in zip(areas, result.summaries(), strict=True):
         if not summary.visible:
             warnings.warn(f"{area.name!r} is never visible{_reason(area, result)}", stacklevel=2)
@@ -147,7 +153,7 @@ def video_table(result: VideoShares) -> Table:
     title = f"{result.name}: {len(result.times)} frames, {result.seconds:.2f} s"
     table = Table(title=escape(title), title_justify="left")
     table.add_column("area")
-    for heading in ("mean", "while visible", "highest", "at", "visible"):
+    for heading in ("mean", "while visible", "highest", "at", "visible", "dwell", "per surface"):
         table.add_column(heading, justify="right")
     for row in sorted(result.summaries(), key=lambda row: -row.mean):
         table.add_row(
@@ -157,6 +163,8 @@ def video_table(result: VideoShares) -> Table:
             _per_cent(row.highest),
             "–" if row.highest_at is None else f"{row.highest_at:.2f} s",
             f"{row.visible:.2f} s",
+            f"{row.dwell:.2f} s",
+            "–" if row.per_surface is None else f"{row.per_surface:.2f}",
         )
     return table
 

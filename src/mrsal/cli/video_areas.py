@@ -20,8 +20,9 @@ log = logging.getLogger("mrsal")
 
 def refuse_for_image(options: AoiOptions | CheckOptions) -> None:
     """Refuse options that have no meaning for an image."""
-    if options.every != AoiOptions.every:
-        raise InputError(f"--every is for videos, and {options.image} is an image; leave it out")
+    given = {"--every": options.every != AoiOptions.every, "--smoothing": options.smoothing != AoiOptions.smoothing}
+    if names := [name for name, is_given in given.items() if is_given]:
+        raise InputError(f"{', '.join(names)} would have no effect on {options.image}, which is no video; leave it out")
 
 
 def aoi_video(options: AoiOptions, *, json: bool) -> None:
@@ -33,7 +34,12 @@ def aoi_video(options: AoiOptions, *, json: bool) -> None:
     with warnings.catch_warnings(record=json, action="always" if json else None) as caught:
         mode, result = measured(options, areas_of(options), out=options.out)
     if json:
-        about = {"model": options.model, "mode": mode or None, "every": options.every}
+        about = {
+            "model": options.model,
+            "mode": mode or None,
+            "every": options.every,
+            "smoothing": options.smoothing,
+        }
         print_json({**video_json(result), **about, "warnings": [str(c.message) for c in caught or []]})
     else:
         console.print(video_table(result))
@@ -91,7 +97,9 @@ def measured(
         def on_frame(done: int, total: int | None) -> None:
             bar.update(task, completed=done, total=total, note=f"frame {done}" + (f" of {total}" if total else ""))
 
-        result = measure_video(options.image, areas, model, every=options.every, out=out, on_frame=on_frame)
+        result = measure_video(
+            options.image, areas, model, every=options.every, smoothing=options.smoothing, out=out, on_frame=on_frame
+        )
     if result.damage:
         count = len(result.times)
         log.error("%s is %s; the %d frames that can be decoded were measured", options.image, result.damage, count)

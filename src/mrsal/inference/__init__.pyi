@@ -26,6 +26,7 @@ from .saliency_model import (
 from .simple_models import BASELINES as BASELINES
 from .video import (
     VIDEO_EXTENSIONS as VIDEO_EXTENSIONS,
+    Average as Average,
     Frame as Frame,
     MovingHeat as MovingHeat,
     Video as Video,

@@ -140,8 +140,7 @@ def predict_video(
     each frame the heatmap would flicker, and a frame without anything salient would look like any other.
     """
     outs = [Path(path) for path in ([out] if isinstance(out, str | Path) else out)]
-    if not (math.isfinite(smoothing) and smoothing >= 0):
-        raise InputError(f"expected a smoothing of at least 0 seconds, got {smoothing}")
+    average = Average(smoothing)
     if every < 1:
         raise InputError(f"expected every to be at least 1, got {every}")
     heat = MovingHeat(opacity, colormap, root=model.gives_density)
@@ -149,8 +148,8 @@ def predict_video(
     with Video(Path(path), sound=any(file.suffix.lower() == ".mp4" for file in outs)) as source, ExitStack() as stack:
         writers = [stack.enter_context(_writer(file, source, heat)) for file in outs]
         maps = predicted(source.frames(), model, on_grid, every=every)
-        pairs = ((frame, a + np.float32(share) * (b - a)) for frame, a, b, share in maps)
-        for frame, values in _smoothed(pairs, smoothing):
+        for frame, before, after, share in maps:
+            values = average(frame.time, before + np.float32(share) * (after - before))
             for write in writers:
                 write(frame, values)
             count, last = count + 1, frame
@@ -223,19 +222,36 @@ def on_grid(map_: SaliencyMap) -> NDArray[np.float32]:
     return ndimage.map_coordinates(values, centres, order=1, mode="nearest").astype(np.float32)
 
 
-def _smoothed(
-    pairs: Iterator[tuple[Frame, NDArray[np.float32]]], seconds: float
-) -> Iterator[tuple[Frame, NDArray[np.float32]]]:
-    """An exponential average over past frames, which depends on the time between them and not on their number."""
-    state: NDArray[np.float32] | None = None
-    last = 0.0
-    for frame, values in pairs:
-        if state is None or seconds == 0:
-            state = values
+class Average:
+    """An exponential average over past frames, which depends on the time between them and not on their number.
+
+    Parameters
+    ----------
+    seconds : float
+        The time constant; 0: no smoothing.
+
+    Raises
+    ------
+    InputError
+        If it is not a number of at least 0.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        if not (math.isfinite(seconds) and seconds >= 0):
+            raise InputError(f"expected a smoothing of at least 0 seconds, got {seconds}")
+        self._seconds = seconds
+        self._state: NDArray | None = None
+        self._last = 0.0
+
+    def __call__(self, time: float, values: NDArray) -> NDArray:
+        """The average up to a frame with this time in seconds and these values."""
+        if self._state is None or self._seconds == 0:
+            self._state = values
         else:
-            state = state + np.float32(-math.expm1((last - frame.time) / seconds)) * (values - state)
-        last = frame.time
-        yield frame, state
+            weight = values.dtype.type(-math.expm1((self._last - time) / self._seconds))
+            self._state = self._state + weight * (values - self._state)
+        self._last = time
+        return self._state
 
 
 class MovingHeat:
