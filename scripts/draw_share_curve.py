@@ -1,4 +1,4 @@
-"""Draw the curve in docs/areas.md: shares of attention of areas over a made-up advertisement, predicted by the network that ships.
+"""Draw the curve in docs/areas.md: the shares of areas over a made-up advertisement, as the network that ships predicts them.
 
     python scripts/draw_share_curve.py docs/images/areas-film.png
 
