@@ -1,5 +1,6 @@
 """The curve of the shares of areas over a video."""
 
+import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +23,7 @@ _INK, _GREY = "#1f2a33", "#66727c"
 _POINTS = 4_000  # of a line; with more, the lowest and highest shares of each piece are drawn
 _DPI = 150
 _MINUTES = 180  # seconds from which times have minutes
+_TICKS, _MOST_TICKS = (30, 60, 120, 300, 600, 1200, 1800, 3600), 11  # seconds between ticks, if times have minutes
 _SIZE = (9.0, 4.2)  # inches
 _AXES = 7.6  # inches that the axes are wide, about
 _STRIP = 0.62  # inches that the pictures below are high
@@ -34,7 +36,8 @@ def save_curve(result: VideoShares, path: Path, *, kind: str, film: Sequence[Pic
     from matplotlib import rc_context  # a slow import
 
     without_date = {"Software": None} if kind == "png" else {"Date": None} if kind == "svg" else {"CreationDate": None}
-    with rc_context(_STYLE):
+    with rc_context(_STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a name may have letters that the font lacks
         share_curve(result, film=film).savefig(path, format=kind, dpi=_DPI, metadata=without_date)
 
 
@@ -53,7 +56,7 @@ def share_curve(result: VideoShares, *, film: Sequence[Picture] = ()) -> "Figure
     # slow imports; no display is needed
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, MultipleLocator
 
     high, strip = max(_SIZE[1], 0.9 + 0.16 * len(result.names)), _STRIP if film else 0
     figure = Figure(figsize=(_SIZE[0], high + strip), layout="constrained", facecolor="white")
@@ -75,6 +78,9 @@ def share_curve(result: VideoShares, *, film: Sequence[Picture] = ()) -> "Figure
     axes.set_ylabel("share of attention")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g} %"))
     if end >= _MINUTES:
+        axes.xaxis.set_major_locator(
+            MultipleLocator(next(step for step in (*_TICKS, end) if end / step <= _MOST_TICKS))
+        )
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{int(value) // 60}:{int(value) % 60:02}"))
     axes.grid(alpha=0.3, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
