@@ -79,7 +79,7 @@ def test_all_other_files_have_fixed_areas(written, tmp_path):
 def test_polygons_that_jump_are_told(written):
     polygons = [[[0, 0], [9, 0], [0, 9]], [[0, 0], [9, 0], [9, 9], [0, 9]]]
     content = {"shoe": [{"time": i, "kind": "polygon", "parts": [p]} for i, p in enumerate(polygons)]}
-    with pytest.warns(UserWarning, match=naming("boxes.json", "'shoe'", 1, 2)):
+    with pytest.warns(UserWarning, match=naming("boxes.json", "shoe", 1, "polygons")):
         read_moving_areas(written(content))
 
 

@@ -64,7 +64,7 @@ def read_moving_areas(
     if not has_read:
         return list(read_areas(path, image=video, shape=shape))
     check_found(path, tracks.reading, [each for area in tracks.areas for each in shapes_of(area)])
-    if account := tracks.reading.account():
+    if account := tracks.account():
         warnings.warn(f"{path.name}: {account}", stacklevel=2)
     return numbered(tracks.areas)
 

@@ -14,7 +14,7 @@ Boxes = Annotated[
     Path,
     Option(
         'File with the areas: JSON {"name": [x, y, width, height]} in pixels, CSV, COCO, Label Studio, LabelMe, CVAT, VIA, '
-        "or a PNG mask; or a folder with a mask for each area."
+        "or a PNG mask; or a folder with a mask for each area. Those of a video may have key frames."
     ),
 ]
 ImageOrVideo = Annotated[Path, Option("Image file, or video.", argument=True)]

@@ -137,15 +137,13 @@ def _reason(area: Area | MovingArea, result: VideoShares) -> str:
     if not isinstance(area, MovingArea):
         return ""
     begins = next(moment for moment, each in area.key_frames if each is not None)
-    first, last = (
-        (f"{begins:g} s", f"{result.seconds:.2f} s")
-        if area.unit == "seconds"
-        else (
-            f"frame {begins:g}",
-            f"frame {len(result.times) - 1}",
-        )
-    )
-    return f": its first key frame is at {first}, and the video ends at {last}; its key frames may also lie outside"
+    in_seconds = area.unit == "seconds"
+    if begins <= (result.seconds if in_seconds else len(result.times) - 1):
+        return ": it is hidden or outside the frame all the time"
+    first, last = f"{begins:g} s", f"{result.seconds:.2f} s"
+    if not in_seconds:
+        first, last = f"frame {begins:g}", f"frame {len(result.times) - 1}"
+    return f": its first key frame is at {first}, and the video ends at {last}"
 
 
 def video_table(result: VideoShares) -> Table:

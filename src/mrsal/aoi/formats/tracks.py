@@ -9,6 +9,7 @@ from mrsal.aoi.shapes import Area, Mask, Polygon
 from mrsal.errors import DataError
 
 _MOST_AREAS = 2_000  # in a video
+_NAMED = 3  # areas in a warning
 
 
 @dataclass
@@ -49,11 +50,19 @@ class Tracks:
                 f"the masks are too large: expected at most {MOST_MASK_PIXELS // 10**6} million pixels; use polygons"
             )
         self.add_fixed([area])
-        if jumps := area.jumps():
-            self.reading.notes.append(
-                f"{name!r} stays as it is until the next key frame at {jumps} of {len(area.key_frames)}, since polygons with "
-                "different numbers of corners, masks and areas of different kinds cannot be interpolated"
-            )
+
+    def account(self) -> str:
+        """Say what was left out, and which areas are not interpolated everywhere; empty if there is nothing."""
+        jumps = [(area.name, area.jumps()) for area in self.areas if isinstance(area, MovingArea)]
+        names = [f"{name} at {count}" for name, count in jumps if count]
+        if not names:
+            return self.reading.account()
+        listed = ", ".join([*names[:_NAMED], *(["others"] if len(names) > _NAMED else [])])
+        note = (
+            f"areas stay as they are until the next key frame ({listed} of them), since there is nothing between masks, "
+            "areas of different kinds, and polygons with different numbers of corners"
+        )
+        return "; ".join(filter(None, [self.reading.account(), note]))
 
     def add_fixed(self, areas: Iterable[Area | MovingArea]) -> None:
         """Add areas that are as they are in the whole video."""
