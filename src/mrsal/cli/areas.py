@@ -23,7 +23,7 @@ log = logging.getLogger("mrsal")
 
 @command(AoiOptions)
 def aoi(options: AoiOptions, *, json: bool) -> None:
-    """Measure the share of attention that areas of an image or a video get.
+    """Measure the share of attention of areas in an image or video.
 
     With --compare, two designs are compared. The interval is where a study with the given numbers of observers and fixations
     would measure the share. It covers the error of the model and the chance in such a sample. Only calibrated models have
