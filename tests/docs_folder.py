@@ -50,6 +50,10 @@ def write_docs_folder(root: Path) -> Path:
         Image.new("RGB", (640, 480), "grey").save(root / f"{design}.png")
     for boxes in ("boxes", "other"):  # the button takes a third of the page, and so of anybody's attention
         (root / f"{boxes}.json").write_text('{"cta": [60, 200, 520, 230], "logo": [20, 10, 150, 45]}')
+    (root / "moving.json").write_text(
+        '{"cta": [{"time": 0, "area": [0, 0, 50, 40]}, {"time": 0.2, "area": [90, 60, 50, 40]}]}'
+    )
+    (root / "logo.json").write_text('{"logo": [100, 10, 40, 20]}')
     _write_pages(root, dataset)
     looks = [f"page,p{i % 4},{40 + 97 * i % 600},{30 + 53 * i % 440},{i // 4 * 300},{200 + i}" for i in range(24)]
     (root / "study.csv").write_text("\n".join(["stimulus,subject,x,y,start_ms,duration_ms", *looks]) + "\n")

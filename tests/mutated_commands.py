@@ -76,6 +76,17 @@ CASES: dict[str, tuple[str, ...]] = {
     "boxes/coco.json": ("aoi image.png --boxes coco.json --model uniform --out out/shares.csv",),
     "boxes/label_studio.json": ("aoi image.png --boxes label_studio.json --model uniform",),
     **{
+        f"film/{name}": (
+            f"aoi film.mkv --boxes {name} --model uniform --every 3 --out out/shares.csv",
+            f"check film.mkv --boxes {name} --model uniform --every 3 --rule a>0",
+        )
+        for name in ("keys.json", "keys.csv", "tracks.xml", "label_studio.json", "gt.txt")
+    },
+    "film/film.mkv": (
+        "check film.mkv --boxes keys.json --model uniform --rule a>0",
+        f"{PREDICT} film.mkv --model centre --format overlay",
+    ),
+    **{
         f"images/image{suffix}": (f"{PREDICT} image{suffix} --model centre --format overlay --format figure-svg",)
         for suffix in (".png", ".jpg", ".webp", ".gif", ".tif", ".bmp")
     },
@@ -123,6 +134,7 @@ def write_examples(root: Path) -> None:
         more = {"exif": exif} if suffix in (".jpg", ".png", ".webp") else {}
         picture.save(root / "images" / f"image{suffix}", **more)
     _write_boxes(root / "boxes", picture.size)
+    _write_film(root / "film")
     _write_models(root)
     rng = np.random.default_rng(0)
     values = rng.random(picture.size[::-1])
@@ -200,6 +212,56 @@ def _write_boxes(folder: Path, size: tuple[int, int]) -> None:
     }
     for name, content in (("plain", boxes), ("list", listed), ("coco", coco), ("label_studio", [task])):
         (folder / f"{name}.json").write_text(json.dumps(content))
+
+
+def _write_film(folder: Path) -> None:
+    """A video of six frames, and areas that move in it in every format; nothing if PyAV is not installed."""
+    try:
+        from known_films import square_at, timed_film
+
+        film = [square_at(5 * i, 9, shape=(40, 60)) for i in range(6)]
+        folder.mkdir()
+        timed_film(folder / "film.mkv", film, range(0, 240, 40))
+    except ImportError:
+        return
+    boxes = [[2 + 4 * i, 9, 14, 10.5] for i in range(3)]
+    keys = [{"time": 0.08 * i, "area": box} for i, box in enumerate(boxes)]
+    (folder / "keys.json").write_text(json.dumps({"a": [*keys, {"time": 0.2, "area": None}], "b": boxes[0]}))
+    rows = [f"a,{2 * i},{','.join(map(str, box))}" for i, box in enumerate(boxes)]
+    (folder / "keys.csv").write_text("\n".join(["name,frame,x,y,width,height", *rows, "a,5,,,,"]) + "\n")
+    mot = [f"{2 * i + 1},1,{','.join(map(str, box))},1,1,1" for i, box in enumerate(boxes)]
+    (folder / "gt.txt").write_text("\n".join(mot) + "\n")
+    (folder / "labels.txt").write_text("a\n")
+    sides = [(x, y, x + w, y + h) for x, y, w, h in boxes]
+    shapes = [
+        f'<box frame="{2 * i}" keyframe="1" outside="{int(i == 2)}" xtl="{a}" ytl="{b}" xbr="{c}" ybr="{d}"/>'
+        for i, (a, b, c, d) in enumerate(sides)
+    ]
+    size = "<original_size><width>60</width><height>40</height></original_size>"
+    (folder / "tracks.xml").write_text(
+        f'<annotations><meta><task>{size}</task></meta><track id="0" label="a">{"".join(shapes)}</track></annotations>'
+    )
+    sequence = [
+        {
+            "frame": 2 * i + 1,
+            "enabled": i < 2,
+            "x": x,
+            "y": y,
+            "width": w,
+            "height": h,
+            "rotation": 0,
+            "time": (2 * i + 1) / 25,
+        }
+        for i, (x, y, w, h) in enumerate(boxes)
+    ]
+    value = {"framesCount": 6, "duration": 0.24, "sequence": sequence, "labels": ["a"]}
+    result = {"id": "r", "type": "videorectangle", "value": value}
+    task = {
+        "id": 1,
+        "annotations": [{"id": 1, "result": [result]}],
+        "data": {"video": "/data/upload/8ed3b6a1-film.mkv"},
+    }
+    (folder / "label_studio.json").write_text(json.dumps([task]))
 
 
 def _write_models(root: Path) -> None:

@@ -273,7 +273,7 @@ def test_what_a_terminated_command_had_begun_to_write_is_removed(run, film, chec
         begun.extend((tmp_path / "maps").iterdir())
         signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(video._Heat, "__call__", terminated)
+    monkeypatch.setattr(video.MovingHeat, "__call__", terminated)
     assert run("predict", film, "--model", checkpoint, "--out", "maps")[0] == 128 + signal.SIGTERM
     assert len(begun) == 1
     assert not list((tmp_path / "maps").iterdir())

@@ -47,7 +47,7 @@ LAST = object()
 EMPTY = Empty()
 LOOKS = "fixations on the image"
 AREA = SimpleNamespace(name="cta")
-MODEL_OPENED = SimpleNamespace(mode="exact", calibration=None)
+MODEL_OPENED = SimpleNamespace(mode="exact", calibration=None, video_mode=None, with_mode=lambda mode: MODEL_OPENED)
 JOBS: dict[str, dict[str, Any]] = {
     "demo": {"mrsal.cli.demo_job.run_demo": LAST},
     "predict": {"mrsal.inference.predict_job": LAST, "mrsal.inference.predict_on_ray": LAST},
@@ -67,8 +67,14 @@ JOBS: dict[str, dict[str, Any]] = {
         "mrsal.aoi.share_table": "",
         "mrsal.aoi.difference_table": "",
         "mrsal.aoi.json_dict": {},
+        "mrsal.aoi.video_shape": (6, 8),
+        "mrsal.aoi.read_moving_areas": [AREA],
+        "mrsal.aoi.measure_video": LAST,
     },
     "check": {
+        "mrsal.aoi.video_shape": (6, 8),
+        "mrsal.aoi.read_moving_areas": [AREA],
+        "mrsal.aoi.measure_video": LAST,
         "mrsal.aoi.read_areas": [AREA],
         "mrsal.aoi.parse_rule": "rule",
         "mrsal.inference.open_model": MODEL_OPENED,
@@ -217,6 +223,8 @@ OPTIONS: dict[str, dict[str, To]] = {
         **STUDY,
         **MODEL,
         "model": To("centre", {"name": "centre"}),
+        "every": To(4, besides={"image": "a.mp4"}),
+        "smoothing": To(0.5, besides={"image": "a.mp4"}),
         "json": To(True, ANOTHER_JOB),
     },
     "check": {
@@ -225,6 +233,8 @@ OPTIONS: dict[str, dict[str, To]] = {
         "rule": To(["cta>0.5"], {"text": "cta>0.5"}),
         **MODEL,
         "model": To("centre", {"name": "centre"}),
+        "every": To(4, besides={"image": "a.mp4"}),
+        "smoothing": To(0.5, besides={"image": "a.mp4"}),
         **JSON,
     },
     "prepare": {

@@ -5,6 +5,7 @@ from .areas import (
     attention_shares as attention_shares,
     compare_shares as compare_shares,
 )
+from .curve import share_curve as share_curve
 from .difference import change_elsewhere as change_elsewhere, difference_map as difference_map
 from .drawing import with_areas as with_areas, with_contours as with_contours, with_spots as with_spots
 from .legends import Legend as Legend, difference_picture as difference_picture
@@ -15,6 +16,8 @@ from .measured import (
     measured_shares as measured_shares,
     read_looks as read_looks,
 )
+from .moving import MovingArea as MovingArea
+from .moving_files import read_moving_areas as read_moving_areas
 from .options import AoiOptions as AoiOptions, CheckOptions as CheckOptions
 from .output import (
     check_out as check_out,
@@ -42,3 +45,19 @@ from .shapes import (
 from .spots import strongest_spots as strongest_spots
 from .study import Attention as Attention, measure as measure
 from .tables import difference_table as difference_table, measured_table as measured_table, share_table as share_table
+from .video_shares import (
+    AreaSummary as AreaSummary,
+    FrameShare as FrameShare,
+    FrameShares as FrameShares,
+    VideoShares as VideoShares,
+    shares_over_video as shares_over_video,
+)
+from .video_study import (
+    check_video_out as check_video_out,
+    is_video as is_video,
+    measure_video as measure_video,
+    video_csv_text as video_csv_text,
+    video_json as video_json,
+    video_shape as video_shape,
+    video_table as video_table,
+)

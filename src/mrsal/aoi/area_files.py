@@ -14,7 +14,8 @@ VIA            JSON or CSV of version 1 or 2
 import json
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,22 +64,35 @@ def read_areas(path: str | Path, *, image: str | Path = "", shape: tuple[int, in
     """
     path = Path(path)
     reading = Reading(str(image), shape)
-    try:
+    with reading_errors(path):
         _read(path, reading)
+    account = reading.account()
+    check_found(path, reading, reading.areas)
+    if account:
+        warnings.warn(f"{path.name}: {account}", stacklevel=2)
+    return numbered(reading.areas)
+
+
+@contextmanager
+def reading_errors(path: Path) -> Iterator[None]:
+    """In the block, a file of areas is read; what is raised there becomes an error that names the file."""
+    try:
+        yield
     except InputError as error:
         raise DataError(f"{path}: {error}") from error
     except DataError as error:
         raise error if str(path) in str(error) else DataError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, IndexError, RecursionError) as error:
         raise DataError(f"{path} is not a complete list of areas: {type(error).__name__}: {error}") from error
-    account = reading.account()
-    if not reading.areas:
-        raise DataError(f"{path} has no areas{f' for {image}' if str(image) else ''}; {account or 'draw at least one'}")
-    if all(max(area.bounds) <= 1 for area in reading.areas):
+
+
+def check_found(path: Path, reading: Reading, areas: Sequence[Area]) -> None:
+    """Refuse a file without areas, and areas in shares of the image instead of pixels."""
+    if not areas:
+        where = f" for {reading.image}" if reading.image else ""
+        raise DataError(f"{path} has no areas{where}; {reading.account() or 'draw at least one'}")
+    if all(max(area.bounds) <= 1 for area in areas):
         raise DataError(f"{path}: all areas lie within the first pixel; give pixels, not shares of the image's size")
-    if account:
-        warnings.warn(f"{path.name}: {account}", stacklevel=2)
-    return numbered(reading.areas)
 
 
 def write_areas(areas: Iterable[Area], path: str | Path) -> Path:
@@ -94,17 +108,26 @@ def _read(path: Path, reading: Reading) -> None:
         files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".png" and file.name[0] != ".")
         masks.read(files, reading)
         return
-    content = _bytes(path)
-    if content.startswith(_PNG):
+    text = text_of(path)
+    if text is None:
         masks.read([path], reading)
-        return
-    text = _text(content, path)
-    if cvat.is_xml(text):
+    elif cvat.is_xml(text):
         cvat.read(text, reading)
-    elif text.lstrip()[:1] in ("{", "[") or path.suffix.lower() == ".json":
-        _read_json(_parsed(text, path), reading)
+    elif is_json(text, path):
+        _read_json(parsed_json(text, path), reading)
     else:
         _read_table(path, reading)
+
+
+def text_of(path: Path) -> str | None:
+    """The text of a file of areas; None if it is a PNG file."""
+    content = _bytes(path)
+    return None if content.startswith(_PNG) else _text(content, path)
+
+
+def is_json(text: str, path: Path) -> bool:
+    """Whether the text is meant to be JSON."""
+    return text.lstrip()[:1] in ("{", "[") or path.suffix.lower() == ".json"
 
 
 def _bytes(path: Path) -> bytes:
@@ -128,7 +151,8 @@ def _text(content: bytes, path: Path) -> str:
         raise DataError(f"{path} is neither text nor a PNG file: expected UTF-8 text") from error
 
 
-def _parsed(text: str, path: Path) -> Any:
+def parsed_json(text: str, path: Path) -> Any:
+    """The content of JSON in which each name occurs once."""
     try:
         return json.loads(text, object_pairs_hook=_without_repeats)
     except RecursionError as error:
@@ -146,6 +170,13 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         repeated = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise InputError(f"the name {repeated!r} occurs twice; give each area its own name")
     return content
+
+
+def is_export(content: Any) -> bool:
+    """Whether JSON is of COCO, LabelMe, VIA or Label Studio."""
+    return any(
+        is_one(content) for is_one in (coco.is_coco, labelme.is_labelme, via.is_via, label_studio.is_label_studio)
+    )
 
 
 def _read_json(content: Any, reading: Reading) -> None:

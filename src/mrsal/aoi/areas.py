@@ -7,14 +7,19 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mrsal.aoi.coverage import Window
+from mrsal.aoi.moving import MovingArea
 from mrsal.aoi.options import StudySize
 from mrsal.aoi.shapes import Area, Rectangle
 from mrsal.errors import InputError
 from mrsal.inference import SaliencyMap, ShareCalibration
+
+AnyArea = TypeVar("AnyArea", bound=Area | MovingArea)
 
 _ROUNDING = 1.0  # pixels that a box may reach over the border without a warning, because annotation tools round
 
@@ -132,8 +137,8 @@ def attention_shares(
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"expected areas with different names, got {', '.join(repeated)} more than once")
     StudySize(observers=observers, per_observer=per_observer, level=level)  # refuses values out of range
-    inside = [_inside(density, area) for area in areas]
-    sums = [attention for attention, _ in inside]
+    found = [inside(density, area) for area in areas]
+    sums = [attention for attention, _ in found]
     return [
         AreaShare(
             area=area,
@@ -142,7 +147,7 @@ def attention_shares(
             rank=1 + sum(other > attention + 1e-12 for other in sums),  # equal shares may differ by rounding
             interval=calibration.interval(attention, observers * per_observer, level) if calibration else None,
         )
-        for area, (attention, surface) in zip(areas, inside, strict=True)
+        for area, (attention, surface) in zip(areas, found, strict=True)
     ]
 
 
@@ -208,7 +213,7 @@ def clear_level(level: float, count: int) -> float:
     return 1 - (1 - level) / count
 
 
-def numbered(areas: Iterable[Area]) -> list[Area]:
+def numbered(areas: Iterable[AnyArea]) -> list[AnyArea]:
     """The same areas with different names: a name that occurs more than once becomes ``face 1``, ``face 2`` and so on."""
     areas = list(areas)
     counts = Counter(area.name for area in areas)
@@ -246,16 +251,20 @@ def _cut(area: Area, shape: tuple[int, int]) -> Area:
     return inside
 
 
-def _inside(density: NDArray[np.float64], area: Area) -> tuple[float, float]:
+def inside(density: NDArray[np.float64], area: Area) -> tuple[float, float]:
     """The sum of the density in an area and its surface in pixels; a pixel counts with the part of it that is covered."""
     window = area.window(density.shape)
     x0, y0, x1, y1 = window
-    values = density[y0:y1, x0:x1]
+    attention, surface = inside_window(density[y0:y1, x0:x1], window, area)
+    if not surface > 0:
+        raise InputError(f"{area} has no surface on the {density.shape[1]}x{density.shape[0]} image; correct it")
+    return attention, surface
+
+
+def inside_window(values: NDArray[np.float64], window: Window, area: Area) -> tuple[float, float]:
+    """The sum of the values of a window in an area that was cut to the image, and its surface in pixels, which may be 0."""
     if isinstance(area, Rectangle) and area.is_upright:  # rows and columns can be summed one after the other
         down, across = area.edges(window)
         return float(np.clip(down @ values @ across, 0, 1)), area.width * area.height
     covered = area.coverage(window)
-    surface = float(covered.sum())
-    if not surface > 0:
-        raise InputError(f"{area} has no surface on the {density.shape[1]}x{density.shape[0]} image; correct it")
-    return float(np.clip((values * covered).sum(), 0, 1)), surface
+    return float(np.clip((values * covered).sum(), 0, 1)), float(covered.sum())

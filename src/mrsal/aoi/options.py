@@ -15,10 +15,12 @@ Boxes = Annotated[
     Path,
     Option(
         'File with the areas: JSON {"name": [x, y, width, height]} in pixels, CSV, COCO, Label Studio, LabelMe, CVAT, VIA, '
-        "or a PNG mask; or a folder with a mask for each area."
+        "or a PNG mask; or a folder with a mask for each area. Those of a video may have key frames."
     ),
 ]
-Image = Annotated[Path, Option("Image file.", argument=True)]
+ImageOrVideo = Annotated[Path, Option("Image file, or video.", argument=True)]
+Every = Annotated[int, Option("Videos: predict every n-th frame and interpolate the others.", minimum=1)]
+Smoothing = Annotated[float, Option("Videos: time constant of the smoothing in seconds; 0: no smoothing.", minimum=0)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,7 @@ class StudySize:
 class AoiOptions(StudySize, ModelOptions, TableOptions):
     """Options of ``mrsal aoi``."""
 
-    image: Image
+    image: ImageOrVideo
     boxes: Boxes
     compare: Annotated[Path | None, Option("Image of a second design to compare with.")] = None
     compare_boxes: Annotated[
@@ -51,9 +53,14 @@ class AoiOptions(StudySize, ModelOptions, TableOptions):
     ] = None
     out: Annotated[
         Sequence[Path],
-        Option("Report (.html, .pdf), picture (.png, .jpg) or table (.csv) to write. May be repeated."),
+        Option(
+            "Report (.html, .pdf), picture (.png, .jpg) or table (.csv) to write; for a video, a curve (.png, .svg, .pdf), a "
+            "table (.csv), or the video with its areas (.mp4). May be repeated."
+        ),
     ] = ()
     title: Annotated[str | None, Option("Title of the report. Default: the names of the images.")] = None
+    every: Every = 1
+    smoothing: Smoothing = 0.0
 
     def __post_init__(self) -> None:
         TableOptions.__post_init__(self)
@@ -86,9 +93,11 @@ class AoiOptions(StudySize, ModelOptions, TableOptions):
 class CheckOptions(ModelOptions):
     """Options of ``mrsal check``."""
 
-    image: Image
+    image: ImageOrVideo
     boxes: Boxes
     rule: Annotated[
         Sequence[str],
         Option("Rule with >=, >, <= or <, such as 'cta>=0.15', 'cta>=15%' or 'cta>logo'. May be repeated."),
     ]
+    every: Every = 1
+    smoothing: Smoothing = 0.0

@@ -2,7 +2,7 @@
 
 import operator
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mrsal.aoi.areas import AreaShare
@@ -96,9 +96,9 @@ def parse_rule(text: str, names: Iterable[str]) -> Rule:
     return Rule(area, parts["sign"], value)
 
 
-def check_rules(rules: Iterable[Rule], shares: Iterable[AreaShare]) -> list[Outcome]:
-    """Check rules against the shares of an image."""
-    attention = {share.area.name: share.attention for share in shares}
+def check_rules(rules: Iterable[Rule], shares: Iterable[AreaShare] | Mapping[str, float]) -> list[Outcome]:
+    """Check rules against the shares of an image, or shares by the names of their areas."""
+    attention = dict(shares) if isinstance(shares, Mapping) else {share.area.name: share.attention for share in shares}
     return [
         Outcome(rule, attention[rule.area], attention[rule.limit] if isinstance(rule.limit, str) else rule.limit)
         for rule in rules

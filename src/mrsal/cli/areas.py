@@ -10,6 +10,7 @@ import typer
 
 from mrsal.aoi import AoiOptions, CheckOptions
 from mrsal.cli._options import command, console, print_json, readable
+from mrsal.cli.video_areas import aoi_video, areas_of, measured, refuse_for_image
 from mrsal.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,12 +23,12 @@ log = logging.getLogger("mrsal")
 
 @command(AoiOptions)
 def aoi(options: AoiOptions, *, json: bool) -> None:
-    """Measure the share of attention that areas of an image get.
+    """Measure the share of attention of areas in an image or video.
 
     With --compare, two designs are compared. The interval is where a study with the given numbers of observers and fixations
     would measure the share. It covers the error of the model and the chance in such a sample. Only calibrated models have
     intervals: the networks that ship with mrsal. With --fixations, the measured shares of your study stand beside the
-    predicted ones.
+    predicted ones. For a video, the share in each frame is measured, and the areas may move.
     """
     from mrsal.aoi import (
         Report,
@@ -36,6 +37,7 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
         compare_shares,
         difference_table,
         interval_text,
+        is_video,
         json_dict,
         measure,
         measured_table,
@@ -45,6 +47,10 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
     )
     from mrsal.images import image_size
 
+    if is_video(options.image):
+        aoi_video(options, json=json)
+        return
+    refuse_for_image(options)
     image, boxes, compare, compare_boxes = options.image, options.boxes, options.compare, options.compare_boxes
     check_out(options.out, inputs=[path for path in (image, boxes, compare, compare_boxes, options.fixations) if path])
     if compare and not compare_boxes and image_size(image) != image_size(compare):
@@ -105,29 +111,39 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
 def check(options: CheckOptions, *, json: bool) -> None:
     """Check whether areas get the attention they should.
 
-    The exit status is 0 if all rules hold, 1 if one does not, and 2 if the rules, the boxes or the image are wrong.
+    For a video, the rules are about the mean shares over the whole video. The exit status is 0 if all rules hold, 1 if one does
+    not or the video is damaged, and 2 if the rules, the boxes or the image are wrong.
     """
-    from mrsal.aoi import check_rules, measure, parse_rule, read_areas
+    from mrsal.aoi import check_rules, is_video, measure, parse_rule, read_areas
     from mrsal.images import image_size
 
+    damage, notes = "", []
     with warnings.catch_warnings(record=json, action="always" if json else None) as caught:
-        areas = read_areas(options.boxes, image=options.image, shape=image_size(options.image))
-        rules = [parse_rule(text, [area.name for area in areas]) for text in options.rule]
-        opened = _opened(options)
-        attention = measure(options.image, areas, opened)
-        outcomes = check_rules(rules, attention.shares)
-    notes = _notes(options.image, attention)
+        if is_video(options.image):
+            moving = areas_of(options)
+            rules = [parse_rule(text, [area.name for area in moving]) for text in options.rule]
+            _, result = measured(options, moving)
+            outcomes = check_rules(rules, {summary.name: summary.mean for summary in result.summaries()})
+            damage = result.damage
+        else:
+            refuse_for_image(options)
+            areas = read_areas(options.boxes, image=options.image, shape=image_size(options.image))
+            rules = [parse_rule(text, [area.name for area in areas]) for text in options.rule]
+            attention = measure(options.image, areas, _opened(options))
+            outcomes = check_rules(rules, attention.shares)
+            notes = _notes(options.image, attention)
     if json:
         results = [
             {"rule": str(outcome.rule), "holds": outcome.holds, "left": outcome.left, "right": outcome.right}
             for outcome in outcomes
         ]
         messages = [str(c.message) for c in caught or []]
-        print_json({"image": str(options.image), "rules": results, "warnings": messages, "notes": notes})
+        about = {"image": str(options.image), **({"damage": damage} if damage else {})}
+        print_json({**about, "rules": results, "warnings": messages, "notes": notes})
     else:
         for outcome in outcomes:
             console.print(str(outcome), style=None if outcome.holds else "red", markup=False, soft_wrap=True)
-    if not all(outcome.holds for outcome in outcomes):
+    if damage or not all(outcome.holds for outcome in outcomes):
         raise typer.Exit(1)
 
 

@@ -28,5 +28,5 @@ from .pysaliency_hdf5 import (
     reading as reading,
 )
 from .synthetic import write_synthetic as write_synthetic
-from .table_files import Table as Table, read_table as read_table
+from .table_files import Table as Table, read_table as read_table, read_text as read_text
 from .tables import FixationTable as FixationTable, read_fixations as read_fixations

@@ -25,3 +25,13 @@ from .saliency_model import (
     as_model as as_model,
 )
 from .simple_models import BASELINES as BASELINES
+from .video import (
+    VIDEO_EXTENSIONS as VIDEO_EXTENSIONS,
+    Average as Average,
+    Frame as Frame,
+    MovingHeat as MovingHeat,
+    Video as Video,
+    mp4_writer as mp4_writer,
+    on_grid as on_grid,
+    predicted as predicted,
+)

@@ -25,7 +25,7 @@ from mrsal.inference.options import FIGURES, Pages, PredictOptions
 from mrsal.inference.result_names import TAR, of_page, stem, tell_apart, whole, with_suffix
 
 # what a folder is searched for; a PDF has to be named, since most of those that lie beside images are papers and invoices
-_KNOWN = (*EXTENSIONS, *video.EXTENSIONS, TAR)
+_KNOWN = (*EXTENSIONS, *video.VIDEO_EXTENSIONS, TAR)
 _ENDINGS = {"npy": ".npy", "png": ".png", "overlay": "_overlay.jpg"} | {
     figure: f"_figure{suffix}" for figure, suffix in FIGURES.items()
 }
@@ -62,7 +62,7 @@ class InputFile:
 
     @property
     def is_video(self) -> bool:
-        return self.span is None and self.path.suffix.lower() in video.EXTENSIONS
+        return self.span is None and self.path.suffix.lower() in video.VIDEO_EXTENSIONS
 
     @property
     def is_tar(self) -> bool:

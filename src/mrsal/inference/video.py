@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +24,13 @@ from mrsal.errors import DataError, FileError, InputError
 from mrsal.files import atomic_folder, atomic_path
 from mrsal.inference.options import Look, PredictOptions
 from mrsal.inference.overlay import Heat
-from mrsal.inference.saliency_map import write_png
+from mrsal.inference.saliency_map import SaliencyMap, write_png
 from mrsal.inference.saliency_model import SaliencyModel
 from mrsal.model import GRID, Grid
 
 log = logging.getLogger("mrsal")
 
-EXTENSIONS: tuple[str, ...] = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
+VIDEO_EXTENSIONS: tuple[str, ...] = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
 
 _RELEASE = 2.0  # time constant, in seconds, with which the range of colours narrows
 _WHOLE = 0.9  # fewer frames than this share of the announced number are damage; the number may be estimated from the duration
@@ -57,15 +57,32 @@ class VideoResult:
     damage: str = ""
 
 
+Kept = TypeVar("Kept")
+
+
 @dataclass(frozen=True)
-class _Frame:
-    image: NDArray[np.uint8]  # (H, W, 3) RGB, upright
-    pts: int  # in units of the stream's time base, from the start of the video
+class Frame:
+    """A frame of a video.
+
+    Parameters
+    ----------
+    image : array
+        ``(H, W, 3)`` uint8 RGB, upright.
+    pts, duration : int
+        When it is shown, from the start of the video, and for how long, in units of the stream's time base. The next frame may
+        come earlier or later.
+    time, seconds : float
+        The same in seconds.
+    """
+
+    image: NDArray[np.uint8]
+    pts: int
     duration: int
-    time: float  # seconds
+    time: float
+    seconds: float
 
 
-_Write = Callable[[_Frame, NDArray[np.float32]], None]
+_Write = Callable[[Frame, NDArray[np.float32]], None]
 
 
 def predict_video(
@@ -123,37 +140,56 @@ def predict_video(
     each frame the heatmap would flicker, and a frame without anything salient would look like any other.
     """
     outs = [Path(path) for path in ([out] if isinstance(out, str | Path) else out)]
-    if not (math.isfinite(smoothing) and smoothing >= 0):
-        raise InputError(f"expected a smoothing of at least 0 seconds, got {smoothing}")
+    average = Average(smoothing)
     if every < 1:
         raise InputError(f"expected every to be at least 1, got {every}")
-    heat = _Heat(opacity, colormap, root=model.gives_density)
-    count, time = 0, 0.0
-    with _Video(Path(path), sound=any(file.suffix.lower() == ".mp4" for file in outs)) as source, ExitStack() as stack:
+    heat = MovingHeat(opacity, colormap, root=model.gives_density)
+    count, last = 0, None
+    with Video(Path(path), sound=any(file.suffix.lower() == ".mp4" for file in outs)) as source, ExitStack() as stack:
         writers = [stack.enter_context(_writer(file, source, heat)) for file in outs]
-        pairs = _predicted(source.frames(), model, every=every)
-        for frame, values in _smoothed(pairs, smoothing):
+        maps = predicted(source.frames(), model, on_grid, every=every)
+        for frame, before, after, share in maps:
+            values = average(frame.time, before + np.float32(share) * (after - before))
             for write in writers:
                 write(frame, values)
-            count, time = count + 1, frame.time
+            count, last = count + 1, frame
             if on_frame is not None:
                 on_frame(count, source.total)
-        total = source.total or 0
-        if count < _WHOLE * total - 1:
-            source.note(time, f"it ends after {count} of about {total} frames")
-        if not count:
-            raise DataError(f"{path} is damaged: no frame can be decoded; {source.damage or 'it is empty'}")
-    return VideoResult(count, time, source.damage)
+        source.check_end(count, last)
+        assert last is not None
+    return VideoResult(count, last.time, source.damage)
 
 
-def _predicted(
-    frames: Iterator[_Frame], model: SaliencyModel, *, every: int
-) -> Iterator[tuple[_Frame, NDArray[np.float32]]]:
-    """Frames and their maps. A group consists of the frames after a predicted frame, up to and with the next one."""
-    groups: deque[list[_Frame]] = deque()
+def predicted(
+    frames: Iterator[Frame], model: SaliencyModel, keep: Callable[[SaliencyMap], Kept], *, every: int
+) -> Iterator[tuple[Frame, Kept, Kept, float]]:
+    """Predict every n-th frame of a video and the last one.
+
+    Parameters
+    ----------
+    frames : iterator of Frame
+        The frames.
+    model : SaliencyModel
+        The model.
+    keep : callable
+        A function from a map to what is needed of it; only this is kept in memory.
+    every : int
+        The n.
+
+    Yields
+    ------
+    frame : Frame
+        Each frame.
+    before, after : any
+        What is kept of the predicted frame before it and of the one after it; of the frame itself twice, if it was predicted.
+    share : float
+        How far the frame is, in time, on the way from one to the other: in [0, 1], and 1 for predicted frames.
+    """
+    # a group consists of the frames after a predicted frame, up to and with the next one
+    groups: deque[list[Frame]] = deque()
 
     def images() -> Iterator[NDArray[np.uint8]]:
-        group: list[_Frame] = []
+        group: list[Frame] = []
         for index, frame in enumerate(frames):
             group.append(frame)
             if index % every == 0:
@@ -166,51 +202,68 @@ def _predicted(
 
     # predict_many reads ahead, and with groups of many frames that would take too much memory
     maps = model.predict_many(images()) if every == 1 else (model.predict(image) for image in images())
-    previous: NDArray[np.float32] | None = None
+    before: Kept | None = None
     start = 0.0  # the time of the previous predicted frame
     for map_ in maps:
-        group, values = groups.popleft(), _on_grid(map_.values)
+        group, after = groups.popleft(), keep(map_)
         end = group[-1].time
         for frame in group[:-1]:
-            share = np.float32((frame.time - start) / (end - start))
-            assert previous is not None  # the first group is the first frame alone
-            yield frame, previous + share * (values - previous)
-        yield group[-1], values
-        previous, start = values, end
+            assert before is not None  # the first group is the first frame alone
+            yield frame, before, after, (frame.time - start) / (end - start)
+        yield group[-1], after, after, 1.0
+        before, start = after, end
 
 
-def _on_grid(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def on_grid(map_: SaliencyMap) -> NDArray[np.float32]:
     """Sample a map in the size of the frame on the grid of the network: ``(H, W)`` to ``(50, 50)``."""
+    values = map_.values
     cells = Grid.cells((values.shape[0], values.shape[1]), GRID)
     centres = np.meshgrid(cells.rows - 0.5, cells.columns - 0.5, indexing="ij")
     return ndimage.map_coordinates(values, centres, order=1, mode="nearest").astype(np.float32)
 
 
-def _smoothed(
-    pairs: Iterator[tuple[_Frame, NDArray[np.float32]]], seconds: float
-) -> Iterator[tuple[_Frame, NDArray[np.float32]]]:
-    """An exponential average over past frames, which depends on the time between them and not on their number."""
-    state: NDArray[np.float32] | None = None
-    last = 0.0
-    for frame, values in pairs:
-        if state is None or seconds == 0:
-            state = values
+class Average:
+    """An exponential average over past frames, which depends on the time between them and not on their number.
+
+    Parameters
+    ----------
+    seconds : float
+        The time constant; 0: no smoothing.
+
+    Raises
+    ------
+    InputError
+        If it is not a number of at least 0.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        if not (math.isfinite(seconds) and seconds >= 0):
+            raise InputError(f"expected a smoothing of at least 0 seconds, got {seconds}")
+        self._seconds = seconds
+        self._state: NDArray | None = None
+        self._last = 0.0
+
+    def __call__(self, time: float, values: NDArray) -> NDArray:
+        """The average up to a frame with this time in seconds and these values."""
+        if self._state is None or self._seconds == 0:
+            self._state = values
         else:
-            state = state + np.float32(-math.expm1((last - frame.time) / seconds)) * (values - state)
-        last = frame.time
-        yield frame, state
+            weight = values.dtype.type(-math.expm1((self._last - time) / self._seconds))
+            self._state = self._state + weight * (values - self._state)
+        self._last = time
+        return self._state
 
 
-class _Heat:
+class MovingHeat:
     """Lays maps over frames, with a range of colours that widens at once and narrows slowly."""
 
-    def __init__(self, opacity: float, colormap: str, *, root: bool) -> None:
+    def __init__(self, opacity: float = Look.opacity, colormap: str = Look.colormap, *, root: bool) -> None:
         self._heat = Heat(opacity, colormap)
         self._root = root  # show the square roots of the values, as SaliencyMap.overlay does for a density
         self._range: tuple[float, float] | None = None
         self._time = 0.0
 
-    def __call__(self, frame: _Frame, values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def __call__(self, frame: Frame, values: NDArray[np.float32]) -> NDArray[np.uint8]:
         low, high = self._follow(float(values.min()), float(values.max()), frame.time)
         scaled = (values - low) / (high - low) if high > low else np.zeros_like(values)
         scaled = np.sqrt(scaled) if self._root else scaled
@@ -227,7 +280,7 @@ class _Heat:
         return low, high
 
 
-class _Video(AbstractContextManager["_Video"]):
+class Video(AbstractContextManager["Video"]):
     """An open video. Reading its frames also collects its packets of sound."""
 
     def __init__(self, path: Path, *, sound: bool) -> None:
@@ -254,13 +307,14 @@ class _Video(AbstractContextManager["_Video"]):
         self.rate: Fraction = self.video.average_rate or self.video.guessed_rate or Fraction(25)
         self.start = Fraction(max(self.container.start_time or 0, 0), self.av.time_base)  # seconds
         duration = self.video.duration and self.video.duration * self.time_base
-        duration = duration or Fraction(self.container.duration or 0, self.av.time_base)
-        self.total: int | None = self.video.frames or round(duration * self.rate) or None
+        self.duration: Fraction = duration or Fraction(self.container.duration or 0, self.av.time_base)
+        self.total: int | None = self.video.frames or round(self.duration * self.rate) or None
 
     def __exit__(self, *_: object) -> None:
         self.container.close()
 
-    def frames(self) -> Iterator[_Frame]:
+    def frames(self) -> Iterator[Frame]:
+        """The frames, in order."""
         shape: tuple[int, int] | None = None
         offset, last = round(self.start / self.time_base), None
         step = max(round(1 / (self.rate * self.time_base)), 1)
@@ -277,7 +331,8 @@ class _Video(AbstractContextManager["_Video"]):
                 shape[1], shape[0], "rgb24", src_colorspace="ITU709" if untagged_hd else None
             ).to_ndarray()
             image = np.ascontiguousarray(_upright(image, raw.side_data.get("DISPLAYMATRIX")))
-            yield _Frame(image, pts, raw.duration or step, float(pts * self.time_base))
+            duration = raw.duration or step
+            yield Frame(image, pts, duration, float(pts * self.time_base), float(duration * self.time_base))
 
     def _decoded(self) -> Iterator[Any]:
         time = 0.0
@@ -301,6 +356,17 @@ class _Video(AbstractContextManager["_Video"]):
                 self.note(time, error.strerror)
         yield from self.video.decode(None)
 
+    def check_end(self, count: int, last: Frame | None) -> None:
+        """Note it as damage if there were too few frames, and raise an error if there was none."""
+        total = self.total or 0
+        end = last.time + last.seconds if last else 0.0
+        # an estimated number of frames says nothing about a video with a variable frame rate
+        is_long_enough = not self.video.frames and end >= _WHOLE * self.duration
+        if count < _WHOLE * total - 1 and not is_long_enough:
+            self.note(last.time if last else 0.0, f"it ends after {count} of about {total} frames")
+        if not count:
+            raise DataError(f"{self.path} is damaged: no frame can be decoded; {self.damage or 'it is empty'}")
+
     def note(self, time: float, what: str) -> None:
         """Remember the first damage."""
         self.damage = self.damage or f"damaged at {time:.1f} s: {what}"
@@ -320,11 +386,11 @@ def _upright(image: NDArray[np.uint8], matrix: Any) -> NDArray[np.uint8]:
     return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
 
 
-def _writer(path: Path, source: _Video, heat: _Heat) -> AbstractContextManager[_Write]:
+def _writer(path: Path, source: Video, heat: MovingHeat) -> AbstractContextManager[_Write]:
     if path.resolve() == source.path.resolve():
         raise InputError(f"the result would overwrite {source.path}; choose another folder or name")
     if path.suffix.lower() == ".mp4":
-        return _mp4(path, source, heat)
+        return _heat_mp4(path, source, heat)
     if path.suffix == ".npy":
         return _npy(path)
     if not path.suffix:
@@ -333,7 +399,14 @@ def _writer(path: Path, source: _Video, heat: _Heat) -> AbstractContextManager[_
 
 
 @contextmanager
-def _mp4(path: Path, source: _Video, heat: _Heat) -> Iterator[_Write]:
+def _heat_mp4(path: Path, source: Video, heat: MovingHeat) -> Iterator[_Write]:
+    with mp4_writer(path, source) as write:
+        yield lambda frame, values: write(frame, heat(frame, values))
+
+
+@contextmanager
+def mp4_writer(path: Path, source: Video) -> Iterator[Callable[[Frame, NDArray[np.uint8]], None]]:
+    """In the block, a function writes a picture for each frame of a video, with its time stamps and sound, as MP4."""
     av = source.av
     options = {"movflags": "+faststart"}
     try:
@@ -346,8 +419,7 @@ def _mp4(path: Path, source: _Video, heat: _Heat) -> Iterator[_Write]:
                 codec = source.audio.codec_context.name
                 log.warning("the sound of %s is left out: MP4 does not support %s", source.path, codec)
 
-            def write(frame: _Frame, values: NDArray[np.float32]) -> None:
-                picture = heat(frame, values)
+            def write(frame: Frame, picture: NDArray[np.uint8]) -> None:
                 height, width, _ = picture.shape
                 picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
                 if not video.codec_context.is_open:
@@ -376,7 +448,7 @@ def _mp4(path: Path, source: _Video, heat: _Heat) -> Iterator[_Write]:
         raise FileError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _set_up(context: Any, shape: tuple[int, ...], source: _Video) -> None:
+def _set_up(context: Any, shape: tuple[int, ...], source: Video) -> None:
     context.height, context.width, _ = shape
     context.pix_fmt, context.time_base = "yuv420p", source.time_base
     context.colorspace = context.color_primaries = context.color_trc = _BT709
@@ -402,7 +474,7 @@ def _npy(path: Path) -> Iterator[_Write]:
             layout = {"descr": "<f2", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, layout)  # leaves room for the first axis to grow
 
-        def write(frame: _Frame, values: NDArray[np.float32]) -> None:
+        def write(frame: Frame, values: NDArray[np.float32]) -> None:
             times.append(frame.time)
             file.write(values.astype("<f2").tobytes())
 
@@ -419,7 +491,7 @@ def _folder(path: Path) -> Iterator[_Write]:
     count = 0
     with atomic_folder(path) as temporary:
 
-        def write(_: _Frame, values: NDArray[np.float32]) -> None:
+        def write(_: Frame, values: NDArray[np.float32]) -> None:
             nonlocal count
             if values.min() < 0 or values.max() > 1:
                 raise InputError(

@@ -10,7 +10,7 @@ from mrsal.aoi.formats.run_lengths import from_counts, split_numbers
 from mrsal.aoi.shapes import Area, Ellipse, Rectangle
 from mrsal.errors import DataError
 
-_NO_SURFACE = {"polyline": "line", "points": "keypoint", "skeleton": "skeleton", "cuboid": "cuboid"}
+NO_SURFACE = {"polyline": "line", "points": "keypoint", "skeleton": "skeleton", "cuboid": "cuboid"}
 _BLOCK = 1 << 20  # letters that are parsed at a time
 
 
@@ -23,7 +23,7 @@ def read(text: str, reading: Reading) -> None:
     """Read the shapes of the image; each has the name of its label."""
     named: list[tuple[str, Element | None]] = []
     tracks: Counter[str] = Counter()
-    for element in _children(text):
+    for element in children(text):
         if element.tag == "image":
             name = element.get("name", "")
             named.append((name, element if reading.is_named(name) else None))
@@ -31,20 +31,22 @@ def read(text: str, reading: Reading) -> None:
             tracks["video track"] += 1
     reading.left_out.update(tracks)
     if not named and tracks:
-        raise DataError("it has video tracks and no images; export it as “CVAT for images 1.1”")
+        raise DataError(
+            "it has video tracks, which are for the video, and no images; export it as “CVAT for images 1.1”"
+        )
     image = reading.choose(named)
     assert image is not None  # the chosen one has the name that was kept
     if image.get("width") and image.get("height"):
         reading.check_size(image.get("width"), image.get("height"))
     for shape in image:
-        if shape.tag in _NO_SURFACE:
-            reading.leave_out(_NO_SURFACE[shape.tag])
+        if shape.tag in NO_SURFACE:
+            reading.leave_out(NO_SURFACE[shape.tag])
         elif shape.tag != "tag":  # a tag is a label of the whole image
-            reading.add(_area(shape))
+            reading.add(area_of(shape, shape.get("label", "")))
 
 
-def _children(text: str) -> Iterator[Element]:
-    """The images and tracks. Entities and external files, of which harmless exports have none, are refused."""
+def children(text: str) -> Iterator[Element]:
+    """The description, the images and the tracks. Entities and external files, of which exports have none, are refused."""
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise DataError("it has a document type, which exports of CVAT do not have; remove it")
     parser: XMLPullParser = XMLPullParser(["start", "end"])
@@ -67,8 +69,8 @@ def _children(text: str) -> Iterator[Element]:
         raise DataError(f"it is not complete XML: {error}") from error
 
 
-def _area(shape: Element) -> Area | None:
-    label = shape.get("label", "")
+def area_of(shape: Element, label: str) -> Area | None:
+    """The area of a shape; None if it is an empty mask."""
 
     def value(name: str) -> float:
         return number(shape.get(name), f"{name} of {label!r}")

@@ -24,6 +24,9 @@ _NO_SURFACE = {
     "cube": "cuboid",
     "bitmask": "bitmask",
 }
+Region = list[tuple[dict[str, Any], dict[str, Any]]]
+"""The results of a region, and the value of each."""
+
 _NUMBERS = ("x", "y", "width", "height", "radiusX", "radiusY", "rotation", "points", "rle")
 
 
@@ -53,7 +56,7 @@ def _minimal_results(task: dict[str, Any]) -> list[tuple[Any, dict[str, Any]]]:
     for results in task.values():
         seen: Counter[str | None] = Counter()
         for result in results if isinstance(results, list) else []:
-            if isinstance(result, dict) and "original_width" in result:
+            if isinstance(result, dict) and not result.keys().isdisjoint(("original_width", "sequence")):
                 key = _key(result)
                 seen[key] += 1
                 found.append((key and (key, seen[key]), result))
@@ -62,6 +65,12 @@ def _minimal_results(task: dict[str, Any]) -> list[tuple[Any, dict[str, Any]]]:
 
 def read(content: Any, reading: Reading) -> None:
     """Read the regions of the image; each is named after its labels, or after its text if it has none."""
+    for region in regions(content, reading):
+        add(region, reading)
+
+
+def regions(content: Any, reading: Reading) -> list[Region]:
+    """The regions of the image or video, each with its results and their values."""
     named = []
     for task in _tasks(content):
         data = task["data"] if isinstance(task.get("data"), dict) else task
@@ -79,8 +88,7 @@ def read(content: Any, reading: Reading) -> None:
         results = versions[0]["result"] if versions else []
         results = [result for result in results if isinstance(result.get("value"), dict)]
         found = [(result.get("id") or _key(result["value"]), (result, result["value"])) for result in results]
-    for region in grouped(found):
-        _add(region, reading)
+    return grouped(found)
 
 
 def _key(value: dict[str, Any]) -> str | None:
@@ -89,7 +97,7 @@ def _key(value: dict[str, Any]) -> str | None:
     return repr(numbers) if numbers else None
 
 
-def _add(region: list[tuple[dict[str, Any], dict[str, Any]]], reading: Reading) -> None:
+def add(region: Region, reading: Reading) -> None:
     """Add the area of the results of one region."""
     placed = [(result, value) for result, value in region if _shape(value)]
     if not placed:
@@ -98,10 +106,7 @@ def _add(region: list[tuple[dict[str, Any], dict[str, Any]]], reading: Reading) 
             reading.leave_out(kind)
         return
     result, value = placed[0]
-    labels = [label for _, other in region for label in _labels(other)] or [
-        text for _, other in region for text in _texts(other)
-    ]
-    label = " ".join(dict.fromkeys(labels)) or "area"
+    label = label_of(region)
     if angle := float(result.get("image_rotation") or 0):
         raise DataError(
             f"{label!r} was drawn on an image that was turned by {angle:g} degrees in Label Studio; turn it back there"
@@ -110,6 +115,13 @@ def _add(region: list[tuple[dict[str, Any], dict[str, Any]]], reading: Reading) 
     height = number(result["original_height"], "original_height")
     reading.check_size(width, height)
     reading.add(_area(label, value, width, height))
+
+
+def label_of(region: Region) -> str:
+    """The labels of a region, or its text if it has none."""
+    labels = [label for _, value in region for label in _labels(value)]
+    labels = labels or [text for _, value in region for text in _texts(value)]
+    return " ".join(dict.fromkeys(labels)) or "area"
 
 
 def _shape(value: dict[str, Any]) -> str:

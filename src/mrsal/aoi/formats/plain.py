@@ -19,12 +19,12 @@ def read_json(content: Any, reading: Reading) -> None:
     """Read ``{"name": area}``, or a list of objects that also have a ``name``."""
     if isinstance(content, dict):
         for name, value in content.items():
-            reading.add(_area(name, value))
+            reading.add(area_of(name, value))
     elif isinstance(content, list):
         for entry in content:
             if not isinstance(entry, dict) or "name" not in entry:
                 raise DataError(f"expected an object with name, x, y, width and height, got {short(entry)}")
-            reading.add(_area(entry["name"], entry))
+            reading.add(area_of(entry["name"], entry))
     else:
         raise DataError(
             'expected {"name": [x, y, width, height]}, a list of objects with name, x, y, width and height, or an export of '
@@ -32,7 +32,8 @@ def read_json(content: Any, reading: Reading) -> None:
         )
 
 
-def _area(name: str, value: Any) -> Area | None:
+def area_of(name: str, value: Any) -> Area | None:
+    """The area of a list or an object; None if it is an empty mask."""
     if isinstance(value, list):
         return _rectangle(name, value)
     if not isinstance(value, dict):
@@ -58,6 +59,8 @@ def _area(name: str, value: Any) -> Area | None:
 
 
 def _rectangle(name: str, box: list[Any], rotation: float = 0.0) -> Rectangle:
+    if any(isinstance(value, dict) for value in box):
+        raise DataError(f"{name!r} has key frames, which are for a video; give [x, y, width, height] for an image")
     if len(box) != 4 or any(isinstance(value, bool) or not isinstance(value, int | float) for value in box):
         raise DataError(f"expected four numbers, x, y, width and height in pixels, for {name!r}, got {short(box)}")
     x, y, width, height = (float(value) for value in box)

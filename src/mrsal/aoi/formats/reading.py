@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 MOST_PIXELS = 200_000_000  # of an image
 _MOST_AREAS = 2_000  # on an image
-_MOST_MASK_PIXELS = 500_000_000  # of all masks on an image
+MOST_MASK_PIXELS = 500_000_000  # of all masks on an image
 _MOST_OUTLINE = 20_000_000  # pixels along all outlines on an image
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")  # Label Studio puts it before the names of uploaded files
 _NOT_IN_UPLOADS = re.compile(r"[^-\w.]")  # what Label Studio takes out of the names of uploaded files
@@ -75,9 +75,9 @@ class Reading:
             for line in area.outlines():
                 steps = np.diff(np.clip(line, 0, limits), axis=0, append=np.clip(line[:1], 0, limits))
                 self._outline += float(np.abs(steps).sum()) + len(line)
-        if self._mask_pixels > _MOST_MASK_PIXELS or self._outline > _MOST_OUTLINE:
+        if self._mask_pixels > MOST_MASK_PIXELS or self._outline > _MOST_OUTLINE:
             raise DataError(
-                f"the masks or outlines are too large: expected at most {_MOST_MASK_PIXELS // 10**6} million pixels in masks "
+                f"the masks or outlines are too large: expected at most {MOST_MASK_PIXELS // 10**6} million pixels in masks "
                 f"and {_MOST_OUTLINE // 10**6} million along outlines; export fewer"
             )
 
