@@ -94,7 +94,9 @@ def text_width(text: str, size: float = TEXT) -> float:
         )
 
 
-def save_figure(draw: Callable[[], "Figure"], path: str | Path, *, title: str = "", description: str = "") -> None:
+def save_figure(
+    draw: Callable[[], "Figure"], path: str | Path, *, kind: str = "", title: str = "", description: str = ""
+) -> None:
     """Draw a figure and save it; the same figure gives the same file, byte for byte.
 
     Parameters
@@ -103,6 +105,8 @@ def save_figure(draw: Callable[[], "Figure"], path: str | Path, *, title: str = 
         Draws the figure. It is called after the file name was checked.
     path : str or Path
         A file name that ends in ``.pdf``, ``.svg`` or ``.png``.
+    kind : str
+        The same endings, for a file with another name. By default that of the file name.
     title, description : str
         For the properties of the file.
 
@@ -112,7 +116,7 @@ def save_figure(draw: Callable[[], "Figure"], path: str | Path, *, title: str = 
         If the file name ends differently.
     """
     path = Path(path)
-    kind = path.suffix.lower()
+    kind = (kind or path.suffix).lower()
     if kind not in _SUFFIXES:
         raise InputError(f"expected a file name that ends in {', '.join(_SUFFIXES)}, got {path.name!r}")
     creator = f"mrsal {__version__}"

@@ -11,34 +11,30 @@ from numpy.typing import NDArray
 
 from mrsal.aoi.film_strip import Picture
 from mrsal.aoi.video_shares import VideoShares
+from mrsal.figures import BLUE, GREY, ORANGE, SMALL_TEXT, WIDTH, new_figure, save_figure
 
 if TYPE_CHECKING:  # a slow import
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # of Okabe and Ito's set, which colour-blind readers can distinguish; its yellow is too light for lines on white
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+_COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _STYLES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))  # for more areas than colours
-_INK, _GREY = "#1f2a33", "#66727c"
 _POINTS = 4_000  # of a line; with more, the lowest and highest shares of each piece are drawn
-_DPI = 150
 _MINUTES = 180  # seconds from which times have minutes
 _TICKS, _MOST_TICKS = (30, 60, 120, 300, 600, 1200, 1800, 3600), 11  # seconds between ticks, if times have minutes
-_SIZE = (9.0, 4.2)  # inches
-_AXES = 7.6  # inches that the axes are wide, about
-_STRIP = 0.62  # inches that the pictures below are high
-_LABEL = 8.5  # points
-_STYLE: dict[Any, Any] = {"font.size": 9, "axes.linewidth": 0.6, "svg.hashsalt": "mrsal", "pdf.fonttype": 42}
+# in millimetres
+_HEIGHT, _LINE = 84.0, 3.4  # of the figure, and of a name beside the axes
+_AXES = 148.0  # width of the axes, about
+_AROUND = 20.0  # height of what is above and below the axes
+_STRIP = 13.0  # height of the pictures below
 
 
 def save_curve(result: VideoShares, path: Path, *, kind: str, film: Sequence[Picture] = ()) -> None:
     """Draw the shares over time and save them as ``png``, ``svg`` or ``pdf``; the same numbers give the same file."""
-    from matplotlib import rc_context  # a slow import
-
-    without_date = {"Software": None} if kind == "png" else {"Date": None} if kind == "svg" else {"CreationDate": None}
-    with rc_context(_STYLE), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a name may have letters that the font lacks
-        share_curve(result, film=film).savefig(path, format=kind, dpi=_DPI, metadata=without_date)
+        save_figure(lambda: share_curve(result, film=film), path, kind=f".{kind}", title=f"Attention in {result.name}")
 
 
 def share_curve(result: VideoShares, *, film: Sequence[Picture] = ()) -> "Figure":
@@ -53,16 +49,12 @@ def share_curve(result: VideoShares, *, film: Sequence[Picture] = ()) -> "Figure
     film : sequence of (float, array)
         Times and small pictures of the frames at these times; those that have room are drawn below the curve.
     """
-    # slow imports; no display is needed
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, MultipleLocator
+    from matplotlib.ticker import FuncFormatter, MultipleLocator  # a slow import
 
-    high, strip = max(_SIZE[1], 0.9 + 0.16 * len(result.names)), _STRIP if film else 0
-    figure = Figure(figsize=(_SIZE[0], high + strip), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+    high, strip = max(_HEIGHT, _AROUND + _LINE * len(result.names)), _STRIP if film else 0
+    figure = new_figure(WIDTH, high + strip, layout="constrained", facecolor="white")
     if film:
-        ratios = {"height_ratios": [high - 0.6, strip]}
+        ratios = {"height_ratios": [high - _STRIP, strip]}
         axes, below = figure.subplots(2, 1, sharex=True, gridspec_kw=ratios)
     else:
         axes = below = figure.subplots()
@@ -82,10 +74,10 @@ def share_curve(result: VideoShares, *, film: Sequence[Picture] = ()) -> "Figure
             MultipleLocator(next(step for step in (*_TICKS, end) if end / step <= _MOST_TICKS))
         )
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{int(value) // 60}:{int(value) % 60:02}"))
-    axes.grid(alpha=0.3, linewidth=0.6)
+    axes.grid()
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(result.name, loc="left", fontsize=10, color=_INK)
-    _label(axes, result, end, (high - 0.9) * 72)
+    axes.set_title(result.name, loc="left")
+    _label(axes, result, end, high - _AROUND)
     if film:
         _draw_film(below, film, end)
     return figure
@@ -136,7 +128,7 @@ def _extremes(shares: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _label(axes: "Axes", result: VideoShares, end: float, height: float) -> None:
-    """Write the names beside the right end of axes with a height in points, each at its line's end if there is room."""
+    """Write the names beside the right end of axes of this height, each at its line's end if there is room."""
     top = axes.get_ylim()[1]
     ends = []
     for k in range(len(result.names)):
@@ -144,13 +136,13 @@ def _label(axes: "Axes", result: VideoShares, end: float, height: float) -> None
         last = int(seen[-1]) if len(seen) else -1
         ends.append((float(result.attention[last, k]) if len(seen) else 0.0, last, k))
     order = sorted(range(len(ends)), key=lambda i: ends[i][0])
-    places = _spread(np.array([ends[i][0] / top for i in order]), 1.25 * _LABEL / height)
+    places = _spread(np.array([ends[i][0] / top for i in order]), _LINE / height)
     for i, place in zip(order, places, strict=True):
         share, last, k = ends[i]
         colour = _colour(k)
         if last >= 0:
             start = float(result.times[last] + result.durations[last])
-            axes.plot([start, end], [share, share], ":", color=_GREY, linewidth=0.8)
+            axes.plot([start, end], [share, share], ":", color=GREY, linewidth=0.8)
             axes.annotate(
                 "",
                 xy=(1, share / top),
@@ -166,8 +158,7 @@ def _label(axes: "Axes", result: VideoShares, end: float, height: float) -> None
             xy=(1.025, place),
             xycoords="axes fraction",
             va="center",
-            fontsize=_LABEL,
-            color=_INK,
+            fontsize=SMALL_TEXT,
             annotation_clip=False,
         )
 
