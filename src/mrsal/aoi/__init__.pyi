@@ -4,6 +4,7 @@ from .areas import (
     AreaShare as AreaShare,
     attention_shares as attention_shares,
     compare_shares as compare_shares,
+    ranked as ranked,
 )
 from .drawing import with_areas as with_areas, with_contours as with_contours, with_spots as with_spots
 from .measured import (

@@ -19,6 +19,10 @@ class UploadLimits:
         The largest number of images at a time.
     areas : int
         The largest number of areas on an image.
+    corners : int
+        The largest number of corners of a polygon that can be changed; others are shown as they are.
+    letters : int
+        The largest number of characters of the name of an area.
     waiting : int
         The largest number of requests in the queue.
     """
@@ -27,6 +31,8 @@ class UploadLimits:
     megapixels: float = 25
     images: int = 12
     areas: int = 100
+    corners: int = 300
+    letters: int = 300
     waiting: int = 16
 
 

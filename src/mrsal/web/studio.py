@@ -1,7 +1,9 @@
 """The maps, pictures, tables and files that the page of ``mrsal serve`` shows."""
 
 import csv
+import hashlib
 import io
+import math
 import shutil
 import tempfile
 import threading
@@ -9,7 +11,7 @@ import time
 import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,9 +24,9 @@ from mrsal.aoi import (
     AreaDifference,
     AreaShare,
     Attention,
-    Rectangle,
     attention_shares,
     csv_text,
+    ranked,
     strongest_spots,
     with_areas,
     with_contours,
@@ -42,7 +44,7 @@ SHOWN = ("overlay", "heatmap", "image")
 SHARE_HEADINGS = ("area", "rank", "attention %", "95 % from", "to", "surface %", "per surface")
 DIFFERENCE_HEADINGS = ("area", "A %", "B %", "difference", "95 % from", "to")
 
-_LONGEST = 1400  # side of a picture on the page in pixels; files have the full size
+_PIXELS = 2_000_000  # of a picture on the page; files have the full size
 _MAPS = 6  # maps in memory
 _HOUR = 3600  # seconds
 
@@ -87,6 +89,8 @@ class Prediction:
         The calibration of the model, if it has one.
     notes : tuple of str
         What the visitor should know about the map, such as that only the first page of a document was used.
+    measured : dict of Area to AreaShare
+        The shares of the latest areas. An edit changes one of many, and only this one is measured again.
     """
 
     name: str
@@ -95,16 +99,13 @@ class Prediction:
     factor: float
     calibration: ShareCalibration | None = None
     notes: tuple[str, ...] = ()
+    measured: dict[Area, AreaShare] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width of the image in pixels."""
         height, width = self.full.values.shape
         return height, width
-
-    def point(self, x: int, y: int) -> tuple[float, float]:
-        """The x and y on the image for the centre of a pixel of the picture on the page."""
-        return (x + 0.5) / self.factor, (y + 0.5) / self.factor
 
 
 class Studio:
@@ -155,11 +156,23 @@ class Studio:
 
     def new_folder(self) -> Path:
         """Make an empty folder for results, and remove those that are older than an hour."""
+        self._remove_old()
+        return Path(tempfile.mkdtemp(prefix="files-", dir=self.folder))
+
+    def picture(self, path: Path, model: str, mode: str, display: Display) -> Path:
+        """The file of the picture on the page, without areas; the same picture is drawn once in an hour."""
+        name = hashlib.sha256(repr((path, model, mode, display)).encode()).hexdigest()[:32]
+        file = self.folder / f"files-{int(time.time()) // _HOUR}" / f"{name}.jpg"
+        if not file.exists():
+            self._remove_old()
+            save_jpeg(view(self.predict(path, model, mode), display), file)
+        return file
+
+    def _remove_old(self) -> None:
         for folder in self.folder.glob("files-*"):
             with suppress(FileNotFoundError):  # another request has just removed it
                 if time.time() - folder.stat().st_mtime > _HOUR:
                     shutil.rmtree(folder, ignore_errors=True)
-        return Path(tempfile.mkdtemp(prefix="files-", dir=self.folder))
 
     def predict(self, path: Path, model: str, mode: str) -> Prediction:
         """Predict an uploaded image, or return the map from memory.
@@ -180,9 +193,12 @@ class Studio:
         predicted = opened.with_mode(mode if mode in opened.modes else None).predict(pixels, name=path.name)
         full = SaliencyMap(predicted.unit_values, pixels, log_density=predicted.log_density)
         calibration = opened.calibration
+        _ = full.density  # here and once, so that the first area is measured as quickly as the others
+        if calibration is not None:
+            calibration.difference_interval(0.5, 0.5, 1, 0.5)  # with slow imports
         notes = tuple(filter(None, (first_page_note(path), predicted.note())))
         height, width = full.values.shape
-        factor = min(1.0, _LONGEST / max(height, width))
+        factor = min(1.0, math.sqrt(_PIXELS / (height * width)))
         size = max(1, round(width * factor)), max(1, round(height * factor))
         if factor == 1:
             return Prediction(path.name, full, full, factor, calibration, notes)
@@ -224,11 +240,9 @@ def _interval_cells(interval: tuple[float, float] | None, *, sign: str = "") -> 
     return [f"{100 * value:{sign}.1f}" for value in interval] if interval else ["–", "–"]
 
 
-def view(
-    prediction: Prediction, shares: Sequence[AreaShare], display: Display, *, corner: tuple[float, float] | None = None
-) -> NDArray[np.uint8]:
-    """The picture on the page, with areas and the first ``corner`` of the next one: ``(H, W, 3)`` uint8."""
-    return _drawn(prediction.small, prediction.factor, shares, display, corner)
+def view(prediction: Prediction, display: Display) -> NDArray[np.uint8]:
+    """The picture on the page, on which the page itself draws the areas: ``(H, W, 3)`` uint8."""
+    return _drawn(prediction.small, display)
 
 
 def write_files(folder: Path, prediction: Prediction, shares: Sequence[AreaShare], display: Display) -> list[Path]:
@@ -237,7 +251,8 @@ def write_files(folder: Path, prediction: Prediction, shares: Sequence[AreaShare
     files = [stem.with_name(stem.name + ending) for ending in (".npy", ".png", "_overlay.jpg", "_spots.csv")]
     for file in files[:2]:
         prediction.full.save(file)
-    save_jpeg(_drawn(prediction.full, 1.0, shares, display, None), files[2])
+    labels = [f"{share.area.name} {100 * share.attention:.1f}%" for share in shares]
+    save_jpeg(with_areas(_drawn(prediction.full, display), [share.area for share in shares], labels), files[2])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["order", "x", "y", "strength"])
@@ -253,20 +268,22 @@ def write_files(folder: Path, prediction: Prediction, shares: Sequence[AreaShare
 
 def shares_on(prediction: Prediction, areas: Sequence[Area]) -> list[AreaShare]:
     """The shares of areas, of which the part on the image counts."""
-    if not areas:
-        return []
-    clipped = [area.clipped(prediction.shape) for area in areas]
+    shares = {}
     with warnings.catch_warnings(action="ignore"):  # that a part lies beyond the border, each time
-        return attention_shares(prediction.full, clipped, calibration=prediction.calibration)
+        for area in areas:
+            clipped = area.clipped(prediction.shape)
+            shares[clipped] = prediction.measured.get(clipped) or _share(prediction, clipped)
+    prediction.measured.clear()
+    prediction.measured.update(shares)
+    return ranked(list(shares.values()))
 
 
-def _drawn(
-    saliency: SaliencyMap,
-    factor: float,
-    shares: Sequence[AreaShare],
-    display: Display,
-    corner: tuple[float, float] | None,
-) -> NDArray[np.uint8]:
+def _share(prediction: Prediction, area: Area) -> AreaShare:
+    [share] = attention_shares(prediction.full, [area], calibration=prediction.calibration)
+    return share
+
+
+def _drawn(saliency: SaliencyMap, display: Display) -> NDArray[np.uint8]:
     if display.show not in SHOWN:
         raise InputError(f"expected one of {', '.join(SHOWN)}, got {display.show!r}")
     if display.show == "overlay":
@@ -277,10 +294,4 @@ def _drawn(
         picture = with_contours(picture, saliency.density, display.levels)
     if display.spots:
         picture = with_spots(picture, strongest_spots(saliency.values, count=display.spots))
-    areas = [share.area for share in shares]
-    labels = [f"{share.area.name} {100 * share.attention:.1f}%" for share in shares]
-    if corner is not None:
-        x, y, side = corner[0] - 3 / factor, corner[1] - 3 / factor, 7 / factor
-        areas.append(Rectangle("corner", x, y, side, side))
-        labels.append("first corner")
-    return with_areas(picture, areas, labels, scale=factor) if areas else picture
+    return picture
