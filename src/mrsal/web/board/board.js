@@ -28,7 +28,9 @@ let gesture = null; // what is being dragged: { move, end, cancel }
 let draft = null; // the shape that is being drawn
 let corners = null; // of the polygon that is being drawn
 let zoom = 1;
-const nodes = new Map(); // the elements of each area by its id
+const nodes = new Map(); // the outline (group) and label of each area by its id
+
+board.style.setProperty("--size", `${handleSize}px`);
 
 // ---- from the server ----
 
@@ -77,13 +79,6 @@ function pathOf(shape) {
   return lines(shape).map(line).join("");
 }
 
-function make(name, classes, parent) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
-  node.setAttribute("class", classes);
-  parent.append(node);
-  return node;
-}
-
 function render() {
   if (!scene) return;
   if (selected !== null && !current()) selected = null;
@@ -92,7 +87,7 @@ function render() {
     const shown = list.areas.filter((area) => isOnImage(area, scene));
     for (const [id, node] of nodes) if (!shown.some((area) => area.id === id)) removeNode(id, node);
     for (const area of shown) renderArea(area);
-    if (!gesture) orderNodes(shown);
+    orderNodes(shown);
     placeLabels(shown, s);
     renderDraft(s);
     renderHandles(s);
@@ -101,49 +96,50 @@ function render() {
 }
 
 function removeNode(id, node) {
-  if (node.group === document.activeElement) stage.focus({ preventScroll: true });
+  if (node.label === document.activeElement) stage.focus({ preventScroll: true });
   node.group.remove();
   node.label.remove();
   nodes.delete(id);
 }
 
-function renderArea(area) {
-  let node = nodes.get(area.id);
-  if (!node) {
-    const group = make("g", "area", find(".areas")), label = document.createElement("div");
-    group.setAttribute("tabindex", "0");
-    group.setAttribute("role", "button");
-    group.addEventListener("focus", () => select(area.id));
-    label.innerHTML = '<span class="name"></span><span class="share"></span>';
-    label.addEventListener("pointerdown", pressed);
-    find(".labels").append(label);
-    node = { group, label, paths: ["casing", "line", "hit"].map((name) => make("path", name, group)) };
-    nodes.set(area.id, node);
-    group.dataset.id = label.dataset.id = area.id;
-  }
-  const d = pathOf(area), share = scene.shares[area.name], isSelected = area.id === selected;
-  const percent = share === undefined ? "" : `${(100 * share).toFixed(1)}%`;
-  if (percent) node.percent = percent;
-  for (const path of node.paths) path.setAttribute("d", d);
-  node.group.setAttribute("class", `area${isSelected ? " is-selected" : ""}${area.kind === "fixed" ? " is-fixed" : ""}`);
-  node.group.setAttribute("aria-pressed", isSelected);
-  const share_text = percent ? `, ${percent} of the attention` : "";
-  node.group.setAttribute("aria-label", `${area.name}, ${area.of ?? area.kind}${share_text}`);
-  node.label.className = `label${isSelected ? " is-selected" : ""}${list.isWaiting || list.isHeld ? " is-old" : ""}`;
-  node.label.children[0].textContent = area.name;
-  node.label.children[1].textContent = node.percent ?? "";
-  node.label.title = area.name;
+/** The outline of an area, and its label, which has the focus when the area is selected. */
+function makeNode(id) {
+  const group = document.createElementNS("http://www.w3.org/2000/svg", "g"), label = document.createElement("div");
+  group.innerHTML = '<path class="casing"/><path class="line"/><path class="hit"/>';
+  label.innerHTML = '<span class="name"></span><span class="share"></span>';
+  label.tabIndex = 0;
+  label.setAttribute("role", "button");
+  label.addEventListener("focus", () => select(id));
+  group.dataset.id = label.dataset.id = id;
+  find(".labels").append(label);
+  return { group, label, percent: "" };
 }
 
-/** Small areas lie above large ones, so that all can be clicked. */
+function renderArea(area) {
+  if (!nodes.has(area.id)) nodes.set(area.id, makeNode(area.id));
+  const node = nodes.get(area.id), { group, label } = node;
+  const d = pathOf(area), isSelected = area.id === selected, share = scene.shares[area.name];
+  if (share !== undefined) node.percent = `${(100 * share).toFixed(1)}%`;
+  for (const path of group.children) path.setAttribute("d", d);
+  group.setAttribute("class", `area${isSelected ? " is-selected" : ""}${area.kind === "fixed" ? " is-fixed" : ""}`);
+  label.className = `label${isSelected ? " is-selected" : ""}${list.isWaiting || list.isHeld ? " is-old" : ""}`;
+  label.setAttribute("aria-pressed", isSelected);
+  label.setAttribute("aria-label", `${area.name}, ${area.of ?? area.kind}, ${node.percent} of the attention`);
+  label.title = area.name;
+  label.children[0].textContent = area.name;
+  label.children[1].textContent = node.percent;
+}
+
+/** Small areas lie above large ones, so that all can be clicked; labels are in the order of the list, for the Tab key. */
 function orderNodes(shown) {
   const surface = (area) => extent(area).width * extent(area).height;
   const groups = [...shown].sort((a, b) => surface(b) - surface(a)).map((area) => nodes.get(area.id).group);
-  const before = [...find(".areas").children];
-  if (groups.every((group, i) => group === before[i])) return;
+  if (groups.some((group, i) => group !== find(".areas").children[i])) find(".areas").append(...groups);
+  const labels = shown.map((area) => nodes.get(area.id).label), before = [...board.querySelectorAll(".label")];
+  if (labels.every((label, i) => label === before[i])) return;
   const focused = document.activeElement;
-  find(".areas").append(...groups);
-  if (groups.includes(focused)) focused.focus({ preventScroll: true });
+  find(".labels").append(...labels);
+  if (labels.includes(focused)) focused.focus({ preventScroll: true });
 }
 
 /** Each label goes above its area, or else inside, below, or where it covers no other label. */
@@ -177,44 +173,42 @@ function renderDraft(s) {
 }
 
 /** The handles of the selected area, or the corners of the polygon that is being drawn. */
-function wantedHandles() {
-  if (corners) return corners.points.map(([x, y], i) => ({ x, y, data: {}, classes: i ? "" : "is-first", isRound: true }));
+function wantedHandles(s) {
+  if (corners) return corners.points.map(([x, y], i) => ({ x, y, classes: i ? "is-round" : "is-round is-first" }));
   const shape = current();
   if (!shape || tool !== "select" || shape.kind === "fixed" || !isUpright(shape) || !isOnImage(shape, scene)) return [];
   if (shape.kind === "polygon") {
-    const next = (i) => shape.points[(i + 1) % shape.points.length];
-    const middles = shape.points.map(([x, y], i) => ({
-      x: (x + next(i)[0]) / 2, y: (y + next(i)[1]) / 2, data: { middle: i }, classes: "is-middle", isRound: true,
-    }));
-    const ends = shape.points.map(([x, y], i) => ({ x, y, data: { corner: i }, classes: "", isRound: true }));
-    return [...(shape.points.length < scene.limits.corners ? middles : []), ...ends];
+    const { points } = shape, isFull = points.length >= scene.limits.corners;
+    const middle = ([x, y], i) => {
+      const [nextX, nextY] = points[(i + 1) % points.length];
+      return { x: (x + nextX) / 2, y: (y + nextY) / 2, middle: i, classes: "is-round is-middle" };
+    };
+    return [...(isFull ? [] : points.map(middle)), ...points.map(([x, y], i) => ({ x, y, corner: i, classes: "is-round" }))];
   }
   const { x, y, width, height } = frame(shape);
-  return SIDES.map((side) => ({
+  const isRoomFor = (side) => side.length === 2 || ("ns".includes(side) ? width : height) * s > 4 * handleSize;
+  return SIDES.filter(isRoomFor).map((side) => ({
     x: x + width * (side.includes("w") ? 0 : side.includes("e") ? 1 : 0.5),
     y: y + height * (side.includes("n") ? 0 : side.includes("s") ? 1 : 0.5),
-    data: { handle: side }, classes: "", isRound: false,
+    handle: side,
   }));
 }
 
 function renderHandles(s) {
-  const wanted = wantedHandles(), parent = find(".handles");
+  const wanted = wantedHandles(s), parent = find(".handles"), label = nodes.get(selected)?.label;
+  if (label && parent.previousSibling !== label) label.after(parent); // Tab goes from an area to its corners
   while (parent.children.length > wanted.length) parent.lastChild.remove();
-  wanted.forEach(({ x, y, data, classes, isRound }, i) => {
-    const node = parent.children[i] ?? make("rect", "", parent);
-    const size = classes === "is-middle" ? 0.8 * handleSize : handleSize;
-    const values = { x: x * s - size / 2, y: y * s - size / 2, width: size, height: size, rx: isRound ? size / 2 : 1.5 };
-    for (const [name, value] of Object.entries(values)) node.setAttribute(name, value);
-    node.setAttribute("class", `handle ${classes}`);
-    for (const name of ["handle", "corner", "middle"]) {
-      if (name in data) node.dataset[name] = data[name]; else delete node.dataset[name];
+  wanted.forEach(({ x, y, handle, corner, middle, classes = "" }, i) => {
+    const node = parent.children[i] ?? parent.appendChild(document.createElement("div"));
+    node.className = `handle ${classes}`;
+    [node.style.left, node.style.top] = [`${x * s}px`, `${y * s}px`];
+    for (const [name, value] of Object.entries({ handle, corner, middle })) {
+      if (value === undefined) delete node.dataset[name]; else node.dataset[name] = value;
     }
-    if ("corner" in data) {
-      node.setAttribute("tabindex", "0");
-      node.setAttribute("role", "button");
-      node.setAttribute("aria-label", `corner ${data.corner + 1} of ${current().name}`);
-    } else {
-      for (const name of ["tabindex", "role", "aria-label"]) node.removeAttribute(name);
+    const isCorner = corner !== undefined;
+    const values = { tabindex: "0", role: "button", "aria-label": isCorner && `corner ${corner + 1} of ${current().name}` };
+    for (const [name, value] of Object.entries(values)) {
+      if (isCorner) node.setAttribute(name, value); else node.removeAttribute(name);
     }
   });
 }
@@ -251,7 +245,7 @@ function select(id) {
 
 function focusArea(id) {
   select(id);
-  nodes.get(id)?.group.focus({ preventScroll: true });
+  nodes.get(id)?.label.focus({ preventScroll: true });
 }
 
 function setTool(name) {

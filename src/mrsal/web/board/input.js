@@ -19,6 +19,7 @@ const isNear = (a, b, distance) => Math.hypot(a.clientX - b.clientX, a.clientY -
 
 function pressed(event) {
   if (!scene || gesture || event.button !== 0 || !event.isPrimary || event.target === naming) return;
+  if (event.target === view && zoom > 1) return; // a scroll bar
   event.stopPropagation();
   event.preventDefault(); // the focus is set here
   finishNaming({ isLeaving: true });
@@ -56,7 +57,8 @@ function changing(change, end = () => {}) {
     },
     end() {
       list.isHeld = false;
-      if (list.areas !== before) list.change(list.areas, trigger, { before });
+      if (list.areas === before) return;
+      list.change(list.areas, trigger, { before });
       end();
     },
     cancel() {
@@ -103,7 +105,7 @@ function addingCorner(i) {
   return changing((event) => {
     const { x, y } = whole(event);
     return { ...shape, points: [...points.slice(0, i + 1), [x, y], ...points.slice(i + 1)] };
-  });
+  }, () => find(`.handle[data-corner="${i + 1}"]`)?.focus({ preventScroll: true }));
 }
 
 /** Draw a rectangle or an ellipse; a click selects what lies there instead. */
@@ -157,7 +159,7 @@ function pressPolygon(event) {
   render();
 }
 
-stage.addEventListener("pointerdown", pressed);
+view.addEventListener("pointerdown", pressed);
 
 stage.addEventListener("pointermove", (event) => {
   if (gesture) gesture.move(event);
@@ -176,6 +178,11 @@ stage.addEventListener("pointerup", () => {
 });
 
 stage.addEventListener("pointercancel", cancelGesture);
+
+// A finger that drags an area does not scroll the page. (The style touch-action has no effect on parts of an SVG.)
+view.addEventListener("touchmove", (event) => {
+  if (gesture) event.preventDefault();
+}, { passive: false });
 
 function cancelGesture() {
   const cancelled = gesture;
@@ -271,8 +278,7 @@ function onToolKey(key, isInPicture) {
   if (TOOLS[key]) {
     setTool(TOOLS[key]);
     if (isInPicture) stage.focus({ preventScroll: true });
-  } else if (key === "f") COMMANDS.full();
-  else if (key === "+" || key === "=") COMMANDS.larger();
+  } else if (key === "+" || key === "=") COMMANDS.larger();
   else if (key === "-") COMMANDS.smaller();
   else if (key === "0") setZoom(1);
   else return false;
