@@ -108,7 +108,7 @@ def _area(shape: Any, fixed: Sequence[Area], limits: UploadLimits) -> Area:
         if len(points) > limits.corners:
             raise InputError(f"area {name!r}: expected at most {limits.corners} corners, got {len(points)}")
         return Polygon(name, [(_number(x, name), _number(y, name)) for x, y in points])
-    if kind not in _NUMBERS:
+    if not isinstance(kind, str) or kind not in _NUMBERS:
         raise InputError(f"area {name!r}: expected a rectangle, an ellipse or a polygon; reload the page")
     numbers = [_number(shape.get(key), name) for key in _NUMBERS[kind]]
     return Rectangle(name, *numbers) if kind == "rectangle" else Ellipse(name, *numbers)
