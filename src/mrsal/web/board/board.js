@@ -40,7 +40,7 @@ function receive() {
     board.hidden = true;
     return;
   }
-  const isOther = scene?.key !== value.key || scene?.name !== value.name;
+  const isOther = scene?.key !== value.key || scene?.name !== value.name, isLoaded = scene?.revision !== value.revision;
   scene = JSON.parse(JSON.stringify(value));
   const shown = AreaList.receive(props.group, scene);
   if (shown !== list) {
@@ -52,8 +52,8 @@ function receive() {
     if (gesture) cancelGesture();
     [selected, corners, draft] = [null, null, null];
     setZoom(1);
-    setTool(list.areas.length ? "select" : "rectangle");
   }
+  if (isOther || isLoaded) setTool(list.areas.length ? "select" : "rectangle");
   if (picture.getAttribute("src") !== scene.picture.url) picture.src = scene.picture.url;
   picture.style.aspectRatio = `${scene.width} / ${scene.height}`;
   stage.style.setProperty("--ratio", scene.width / scene.height > LONG ? scene.width / scene.height : 99);
