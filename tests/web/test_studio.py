@@ -86,7 +86,7 @@ def test_a_large_image_is_shown_reduced_and_measured_whole(studio, tmp_path):
 def test_a_picture_is_drawn_once_and_removed_after_an_hour(studio, image, monkeypatch):
     ask = lambda **settings: studio.picture(image, "centre", "fast", Display(**settings))  # noqa: E731
     drawn = ask()
-    assert image_size(drawn) == (100, 200)
+    assert image_size(drawn) == (500, 1000)  # a small image is enlarged
     drawn.write_bytes(b"once")
     assert ask().read_bytes() == b"once"
     assert ask(opacity=0.1) != drawn
@@ -110,12 +110,12 @@ def test_an_area_that_stays_is_measured_once(studio, image, monkeypatch):
 
 def test_the_picture_shows_what_was_chosen(studio, image):
     prediction = studio.predict(image, "own_light:light", "fast")
-    pixels = read_image(image)
-    assert (view(prediction, Display(show="image")) == pixels).all()
-    assert (view(prediction, Display(opacity=0)) == pixels).all()
-    assert (view(prediction, Display(opacity=1)) != pixels).any()
+    pixels = np.asarray(Image.open(image).resize((1000, 500), Image.Resampling.BICUBIC))
+    assert abs(view(prediction, Display(show="image")).astype(int) - pixels).max() <= 1
+    assert (view(prediction, Display(opacity=0)) == view(prediction, Display(show="image"))).all()
+    assert (view(prediction, Display(opacity=1)) != view(prediction, Display(opacity=0))).any()
     plain = view(prediction, Display(show="heatmap"))
-    assert len(np.unique(plain.reshape(-1, 3), axis=0)) == 2
+    assert len(np.unique(plain[::20, ::20].reshape(-1, 3), axis=0)) == 2
     centre = studio.predict(image, "centre", "fast")
     for display in (Display(levels=(0.5,)), Display(spots=3)):
         assert (view(centre, display) != view(centre, Display())).any()

@@ -44,7 +44,8 @@ SHOWN = ("overlay", "heatmap", "image")
 SHARE_HEADINGS = ("area", "rank", "attention %", "95 % from", "to", "surface %", "per surface")
 DIFFERENCE_HEADINGS = ("area", "A %", "B %", "difference", "95 % from", "to")
 
-_PIXELS = 2_000_000  # of a picture on the page; files have the full size
+_PIXELS = 2_000_000  # of a picture on the page, at most; files have the full size
+_SHARP = 1000  # pixels of the longer side, at least, so that contours and spots are sharp on small images, too
 _MAPS = 6  # maps in memory
 _HOUR = 3600  # seconds
 
@@ -81,10 +82,10 @@ class Prediction:
         The name of the file.
     full : SaliencyMap
         The map at the size of the image.
-    small : SaliencyMap
-        The map at the size that the page shows.
+    shown : SaliencyMap
+        The map at the size of the picture on the page.
     factor : float
-        The size of ``small`` divided by that of ``full``, at most 1.
+        The size of ``shown`` divided by that of ``full``.
     calibration : ShareCalibration, optional
         The calibration of the model, if it has one.
     notes : tuple of str
@@ -95,7 +96,7 @@ class Prediction:
 
     name: str
     full: SaliencyMap
-    small: SaliencyMap
+    shown: SaliencyMap
     factor: float
     calibration: ShareCalibration | None = None
     notes: tuple[str, ...] = ()
@@ -197,15 +198,21 @@ class Studio:
         if calibration is not None:
             calibration.difference_interval(0.5, 0.5, 1, 0.5)  # with slow imports
         notes = tuple(filter(None, (first_page_note(path), predicted.note())))
-        height, width = full.values.shape
-        factor = min(1.0, math.sqrt(_PIXELS / (height * width)))
-        size = max(1, round(width * factor)), max(1, round(height * factor))
-        if factor == 1:
-            return Prediction(path.name, full, full, factor, calibration, notes)
-        values = np.asarray(Image.fromarray(full.values).resize(size, Image.Resampling.BOX))
-        log_density = None if full.log_density is None else np.log(values / values.sum())
-        small = SaliencyMap(values, resize(pixels, size[1], size[0]), log_density=log_density)
-        return Prediction(path.name, full, small, factor, calibration, notes)
+        shown, factor = _resized(full)
+        return Prediction(path.name, full, shown, factor, calibration, notes)
+
+
+def _resized(full: SaliencyMap) -> tuple[SaliencyMap, float]:
+    """The map at the size of the picture on the page, and this size divided by that of the image."""
+    height, width = full.values.shape
+    factor = min(max(1.0, _SHARP / max(height, width)), math.sqrt(_PIXELS / (height * width)))
+    if factor == 1:
+        return full, factor
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    method = Image.Resampling.BOX if factor < 1 else Image.Resampling.BILINEAR
+    values = np.asarray(Image.fromarray(full.values).resize(size, method))
+    log_density = None if full.log_density is None else np.log(values / values.sum())
+    return SaliencyMap(values, resize(full.image, size[1], size[0]), log_density=log_density), factor
 
 
 def share_rows(shares: Iterable[AreaShare]) -> list[list[str]]:
@@ -242,7 +249,7 @@ def _interval_cells(interval: tuple[float, float] | None, *, sign: str = "") -> 
 
 def view(prediction: Prediction, display: Display) -> NDArray[np.uint8]:
     """The picture on the page, on which the page itself draws the areas: ``(H, W, 3)`` uint8."""
-    return _drawn(prediction.small, display)
+    return _drawn(prediction.shown, display)
 
 
 def write_files(folder: Path, prediction: Prediction, shares: Sequence[AreaShare], display: Display) -> list[Path]:
@@ -256,7 +263,7 @@ def write_files(folder: Path, prediction: Prediction, shares: Sequence[AreaShare
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["order", "x", "y", "strength"])
-    for order, spot in enumerate(strongest_spots(prediction.small.values, count=display.spots), start=1):
+    for order, spot in enumerate(strongest_spots(prediction.shown.values, count=display.spots), start=1):
         writer.writerow([order, *(round(v / prediction.factor, 1) for v in (spot.x, spot.y)), round(spot.strength, 4)])
     files[3].write_text(text.getvalue(), encoding="utf-8")
     if shares:

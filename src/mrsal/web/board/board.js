@@ -122,7 +122,7 @@ function renderArea(area) {
   if (share !== undefined) node.percent = `${(100 * share).toFixed(1)}%`;
   for (const path of group.children) path.setAttribute("d", d);
   group.setAttribute("class", `area${isSelected ? " is-selected" : ""}${area.kind === "fixed" ? " is-fixed" : ""}`);
-  label.className = `label${isSelected ? " is-selected" : ""}${list.isWaiting || list.isHeld ? " is-old" : ""}`;
+  label.className = `label${isSelected ? " is-selected" : ""}${list.isWaiting ? " is-old" : ""}`;
   label.setAttribute("aria-pressed", isSelected);
   label.setAttribute("aria-label", `${area.name}, ${area.of ?? area.kind}, ${node.percent} of the attention`);
   label.title = area.name;
@@ -259,9 +259,8 @@ function setTool(name) {
 const alter = (shape, options) => list.change(list.with(shape.id, shape), trigger, options);
 
 function add(kind, box, points) {
-  if (list.areas.length >= scene.limits.areas) {
+  if (!hasRoom()) {
     setTool("select");
-    say(`At most ${scene.limits.areas} areas fit on an image. Delete some first.`);
     return;
   }
   const shape = newShape(kind, list.freeName(), box);
@@ -276,13 +275,30 @@ function addInTheMiddle() {
   add(tool, { x: Math.round((scene.width - width) / 2), y: Math.round((scene.height - height) / 2), width, height });
 }
 
-function duplicate(shape) {
-  if (list.areas.length >= scene.limits.areas || shape.kind === "fixed") return;
-  const [, stem, number] = shape.name.match(/^(.*?)(?: (\d+))?$/);
-  const name = list.freeName(stem, number ? Number(number) + 1 : 2);
-  const area = { ...movedBy(shape, 10, 10, scene), name, id: newId() };
+/** Add a copy of an area, perhaps of another image, under a name that is free and beside the area if that is here. */
+function paste(shape) {
+  if (shape.kind === "fixed") {
+    say("The shape of this area cannot be copied here.");
+    return;
+  }
+  if (!hasRoom()) return;
+  const isTaken = list.areas.some((area) => area.name === shape.name), [, stem, number] = shape.name.match(/^(.*?)(?: (\d+))?$/);
+  const name = isTaken ? list.freeName(stem, number ? Number(number) + 1 : 2) : shape.name;
+  const moved = isTaken ? movedBy(shape, 10, 10, scene) : shape;
+  if (!isOnImage(moved, scene)) {
+    say("The area would lie outside this image.");
+    return;
+  }
+  const area = { ...moved, name, id: newId() };
+  setTool("select");
   list.change([...list.areas, area], trigger);
   focusArea(area.id);
+}
+
+function hasRoom() {
+  const isRoom = list.areas.length < scene.limits.areas;
+  if (!isRoom) say(`At most ${scene.limits.areas} areas fit on an image. Delete some first.`);
+  return isRoom;
 }
 
 function remove(shape) {
@@ -383,7 +399,10 @@ function setZoom(wanted, at = { x: view.clientWidth / 2, y: view.clientHeight / 
 const COMMANDS = {
   rename: () => rename(current()),
   remove: () => remove(current()),
-  clear: () => list.change([], trigger),
+  clear: () => {
+    list.change([], trigger);
+    say("All areas were deleted. Undo brings them back.");
+  },
   undo: () => (corners ? dropCorner() : list.undo(trigger)),
   redo: () => list.redo(trigger),
   smaller: () => setZoom(zoom / 1.5),

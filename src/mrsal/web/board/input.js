@@ -47,23 +47,18 @@ function pressed(event) {
   }
 }
 
-/** A gesture that changes areas: `change(event)` gives the shape in its new form. */
+/** A gesture that changes the selected area: `change(event)` gives it in its new form. */
 function changing(change, end = () => {}) {
-  const before = list.areas;
-  list.isHeld = true;
+  const before = list.areas, dragged = list;
   return {
     move(event) {
-      list.show(list.with(selected, change(event)));
+      dragged.drag(dragged.with(selected, change(event)), trigger);
     },
     end() {
-      list.isHeld = false;
-      if (list.areas === before) return;
-      list.change(list.areas, trigger, { before });
-      end();
+      if (dragged.drop(before, trigger)) end();
     },
     cancel() {
-      list.isHeld = false;
-      list.show(before);
+      dragged.drop(before, trigger, true);
     },
   };
 }
@@ -221,6 +216,7 @@ board.addEventListener("click", (event) => {
     stage.focus({ preventScroll: true });
   } else {
     COMMANDS[button.dataset.do]();
+    if (button.disabled) stage.focus({ preventScroll: true }); // so that keys still work
   }
 });
 
@@ -269,8 +265,11 @@ function withControl(key, isShift) {
     if (!selected) stage.focus({ preventScroll: true });
     return true;
   }
-  if (key !== "d" || !current()) return false;
-  duplicate(current());
+  if (key === "v" && PAGE.copied) paste(PAGE.copied);
+  else if (!current()) return false;
+  else if (key === "c") PAGE.copied = current();
+  else if (key === "d") paste(current());
+  else return false;
   return true;
 }
 

@@ -18,7 +18,7 @@ const AreaList = (PAGE.AreaList ??= class AreaList {
   revision = 0;
   isWaiting = false; // for the answer to an edit
   isUnsent = false; // a change was made since
-  isHeld = false; // the visitor is dragging
+  isDragged = false; // and the server has seen only some of the way
   step = { name: "", time: 0 };
 
   constructor(key) {
@@ -49,10 +49,29 @@ const AreaList = (PAGE.AreaList ??= class AreaList {
     for (let n = first; ; n++) if (!names.has(`${stem} ${n}`)) return `${stem} ${n}`;
   }
 
-  /** Show areas while they are being dragged; `change` makes the last of them an edit. */
   show(areas) {
     this.areas = areas;
     for (const listener of this.listeners) listener();
+  }
+
+  /** Show areas while they are being dragged, and ask for their shares if the server has nothing else to do. */
+  drag(areas, trigger) {
+    this.isDragged = true;
+    this.show(areas);
+    if (!this.isWaiting) this.#send(trigger);
+  }
+
+  /** End a drag, in which the areas were `before` at the start; it counts as one change, or as none. */
+  drop(before, trigger, isCancelled) {
+    const isChanged = this.areas !== before;
+    this.isDragged = false;
+    if (isChanged && isCancelled) {
+      this.show(before);
+      this.#send(trigger);
+    } else if (isChanged) {
+      this.change(this.areas, trigger, { before });
+    }
+    return isChanged;
   }
 
   /** Change the areas, so that undo brings `before` back. Quick changes with the same name of a step are one step. */
@@ -101,7 +120,7 @@ const AreaList = (PAGE.AreaList ??= class AreaList {
   }
 
   #adopt(scene) {
-    if (this.isWaiting || this.isHeld) return;
+    if (this.isWaiting || this.isDragged) return;
     const areas = scene.areas.map((area) => ({ ...area, id: this.#idOf(area.name) }));
     const isOther = JSON.stringify(areas.map(bare)) !== JSON.stringify(this.areas.map(bare));
     if (isOther && this.areas.length && scene.revision !== this.revision) {
