@@ -59,7 +59,7 @@ function receive() {
   stage.style.setProperty("--ratio", scene.width / scene.height > LONG ? scene.width / scene.height : 99);
   stage.setAttribute("aria-label", `${scene.name}: areas of interest`);
   board.hidden = false;
-  say(scene.message);
+  if (scene.message) say(scene.message);
   render();
 }
 
@@ -382,7 +382,7 @@ function typeNumber(input) {
     changed = withFrame(shape, { x: x0, y: y0, width: x1 - x0, height: y1 - y0 });
   }
   say("");
-  alter(changed);
+  if (JSON.stringify(changed) !== JSON.stringify(shape)) alter(changed);
 }
 
 function setZoom(wanted, at = { x: view.clientWidth / 2, y: view.clientHeight / 2 }) {

@@ -237,7 +237,6 @@ numbers.addEventListener("change", (event) => typeNumber(event.target));
 numbers.addEventListener("keydown", (event) => {
   event.stopPropagation();
   const isUndo = (event.ctrlKey || event.metaKey) && ["z", "y"].includes(event.key.toLowerCase());
-  if (event.key === "Enter") typeNumber(event.target);
   if (event.key === "Escape" || isUndo) {
     event.preventDefault();
     focusArea(selected);
