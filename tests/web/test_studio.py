@@ -16,7 +16,8 @@ from mrsal.aoi.areas import attention_shares, compare_shares
 from mrsal.aoi.shapes import Ellipse, Rectangle
 from mrsal.errors import InputError, MrsalError
 from mrsal.images import image_size, read_image
-from mrsal.inference import ShareCalibration, load_model
+from mrsal.inference import Adjustment, CentrePrior, ShareCalibration, load_model, open_model
+from mrsal.inference.adjustment import KNOTS
 from mrsal.inference.windows import windows_of
 from mrsal.web.studio import Display, Studio, difference_rows, share_rows, shares_on, view, write_files
 
@@ -58,6 +59,32 @@ def test_a_map_is_predicted_once_and_a_model_must_be_offered(studio, image):
         studio.predict(image, "os:system", "fast")
     with pytest.raises(MrsalError, match=naming("gone.pth")):
         Studio("gone.pth")
+
+
+def test_an_adjusted_model_is_offered_first(studio, image, tmp_path):
+    adjustment = Adjustment(
+        blur=0.02,
+        exponent=1,
+        curve=tuple(np.linspace(0, 3, len(KNOTS))),
+        centre_weight=0.5,
+        centre=CentrePrior(0.5, 0.5, 0.2, 0.2, 0.1),
+        model="",
+        data="own",
+        images=3,
+        fixations=9,
+        gain_before=0.1,
+        gain_after=0.2,
+    )
+    adjustment.save(tmp_path / "adjustment.json")
+    with Studio("own_light:light", adjustment=tmp_path / "adjustment.json") as adjusted:
+        assert adjusted.models == ("own_light:light, adjusted", *studio.models)
+        found = adjusted.predict(image, adjusted.models[0], "fast")
+        expected = open_model("own_light:light", adjustment=adjustment).predict(read_image(image), name="home.png")
+        np.testing.assert_allclose(found.full.density, expected.density, atol=1e-8)
+        plain = adjusted.predict(image, "own_light:light", "fast")
+        assert (plain.full.values == studio.predict(image, "own_light:light", "fast").full.values).all()
+    with pytest.raises(MrsalError, match=naming("gone.json")):
+        Studio(adjustment=tmp_path / "gone.json")
 
 
 def test_pages_and_windows_are_said(studio, tmp_path):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from mrsal.inference import AdjustmentFile
 from mrsal.model import DeviceOptions
 from mrsal.options import Option
 
@@ -44,6 +45,7 @@ class ServeOptions(DeviceOptions):
         str | None,
         Option("Another model to offer: a checkpoint or package.module:function."),
     ] = None
+    adjustment: AdjustmentFile = None
     host: Annotated[str, Option("Address to listen on. 0.0.0.0 or :: let everybody in the network use the page.")] = (
         "127.0.0.1"
     )

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +35,8 @@ from mrsal.aoi import (
 )
 from mrsal.errors import InputError
 from mrsal.images import first_page_note, resize, save_jpeg
-from mrsal.inference import BASELINES, SaliencyMap, ShareCalibration, colour_map, open_model
-from mrsal.model import BUNDLED
+from mrsal.inference import BASELINES, SaliencyMap, SaliencyModel, ShareCalibration, colour_map, open_model
+from mrsal.model import BUNDLED, DEFAULT_MODEL
 from mrsal.web.options import UploadLimits
 from mrsal.web.session import read_upload
 
@@ -116,6 +116,8 @@ class Studio:
     ----------
     model : str, optional
         Another model, as for :func:`mrsal.inference.open_model`. The page offers it first.
+    adjustment : str or Path, optional
+        An adjustment of this model, or of the default model. The page then offers the adjusted model first.
     device, precision : str
         As for :func:`mrsal.load_model`.
     limits : UploadLimits
@@ -134,17 +136,28 @@ class Studio:
         self,
         model: str | None = None,
         *,
+        adjustment: str | Path | None = None,
         device: str = "auto",
         precision: str = "auto",
         limits: UploadLimits | None = None,
     ) -> None:
         self.limits = limits or UploadLimits()
-        self.models = tuple(dict.fromkeys([*([model] if model else []), *BUNDLED, *BASELINES]))
+        names = {name: name for name in [*([model] if model else []), *BUNDLED, *BASELINES]}
+        if adjustment is not None:
+            adjusted = f"{model or DEFAULT_MODEL}, adjusted"
+            names = {adjusted: model or DEFAULT_MODEL, **names}
+        self.models = tuple(names)
         self._lock = threading.Lock()  # one network at a time, and each map once
-        self._open = lru_cache(maxsize=None)(lambda name: open_model(name, device=device, precision=precision))
+
+        @cache
+        def opened(name: str) -> SaliencyModel:
+            used = adjustment if name != names[name] else None
+            return open_model(names[name], device=device, precision=precision, adjustment=used)
+
+        self._open = opened
         self._predict = lru_cache(maxsize=_MAPS)(self._predicted)
-        if model:
-            self._open(model)  # a wrong path is an error at the start and not at the first image
+        if model or adjustment is not None:
+            self._open(self.models[0])  # a wrong path is an error at the start and not at the first image
         self._folder = tempfile.TemporaryDirectory(prefix="mrsal-")
         self.folder = Path(self._folder.name)
 
