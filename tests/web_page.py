@@ -95,7 +95,8 @@ class Board:
         return self.find(".label .name").all_inner_texts()
 
     def label(self, name):
-        return next(text for text in self.find(".label").all_inner_texts() if text.startswith(name))
+        texts = [" ".join(text.split()) for text in self.find(".label").all_inner_texts()]
+        return next(text for text in texts if text.startswith(name))
 
     def box(self):
         """What the fields say of the area that is selected: x, y, width and height."""

@@ -79,7 +79,7 @@ def test_two_designs_are_compared(page, folder):
     a.draw("Rectangle", (0, 0), (120, 60))
     until(lambda: "area 1" in page.inner_text("#differences"), "the difference")
     assert numbers(page, "#differences", "area 1")[:3] == pytest.approx([50, 16.7, -33.3], abs=0.1)
-    assert (a.label("area 1"), b.label("area 1")) == ("area 150.0%", "area 116.7%")
+    assert (a.label("area 1"), b.label("area 1")) == ("area 1 50.0%", "area 1 16.7%")
     b.draw("Rectangle", (120, 60), (240, 120))
     b.call("footer")
     until(lambda: "footer" in page.inner_text("#differences"), "an area drawn on B")
