@@ -36,8 +36,13 @@ def says(page, where, text):
     page.locator(where).get_by_text(text).first.wait_for()
 
 
-_IN_VIEW = """async stage => {
-    stage.scrollIntoView({block: 'center'});
+_IN_VIEW = """async (stage, [x, y]) => {
+    const view = stage.parentElement, left = x * stage.clientWidth, top = y * stage.clientWidth;
+    const isSeen = (place, start, length) => place > start + 50 && place < start + length - 50;
+    if (!isSeen(left, view.scrollLeft, view.clientWidth) || !isSeen(top, view.scrollTop, view.clientHeight)) {
+        view.scrollTo(left - view.clientWidth / 2, top - view.clientHeight / 2);
+    }
+    view.scrollIntoView({block: 'center'});
     for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
 }"""
 
@@ -59,7 +64,7 @@ class Board:
 
     def at(self, x, y):
         """Where a point of the image is on the screen, at least half a pixel within the picture."""
-        self.stage.evaluate(_IN_VIEW)
+        self.stage.evaluate(_IN_VIEW, [x / self.width, y / self.width])
         box = self.stage.bounding_box()
         scale = box["width"] / self.width
         places = (x * scale, box["width"]), (y * scale, box["height"])

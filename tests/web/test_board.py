@@ -162,6 +162,26 @@ def test_nothing_is_lost_when_a_visitor_is_faster_than_the_server(page, folder, 
     assert len(sent) < 8  # changes that wait are sent together
 
 
+def test_a_drag_can_be_cancelled_and_is_exact_in_a_zoomed_picture(page, folder, sent):
+    board = opened(page, folder)
+    for _ in range(4):
+        board.tool("Zoom in")
+    board.draw("Rectangle", (100, 50), (120, 60))
+    assert board.box() == [100, 50, 20, 10]
+    until(lambda: sent, "the area")
+    page.mouse.move(*board.at(110, 55))
+    page.mouse.down()
+    page.mouse.move(*board.at(115, 60))
+    assert board.box() == [105, 55, 20, 10]
+    until(lambda: sent[-1][0]["x"] == 105, "the area on its way")
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    assert board.box() == [100, 50, 20, 10]
+    until(lambda: sent[-1][0]["x"] == 100, "the area at its old place")
+    page.keyboard.press("Control+z")
+    assert board.names() == []  # the drag was no step
+
+
 def test_shapes_by_touch(visit, folder, sent):
     page = visit(**SCREENS["telephone at night"], has_touch=True)
     board = opened(page, folder)
@@ -178,6 +198,7 @@ def test_shapes_by_touch(visit, folder, sent):
 
 def test_loaded_areas_of_every_kind_keep_their_shape(page, folder, tmp_path, sent):
     board = opened(page, folder)
+    board.draw("Rectangle", (200, 10), (230, 30))
     areas = [
         Rectangle("turned", 100, 20, 40, 20, 30),
         Ellipse("oval", 30.25, 30, 20, 10, 45),
@@ -187,7 +208,10 @@ def test_loaded_areas_of_every_kind_keep_their_shape(page, folder, tmp_path, sen
     with page.expect_file_chooser() as choosing:
         page.locator("#load").click()
     choosing.value.set_files(write_areas(areas, tmp_path / "areas.json"))
-    until(lambda: "ring" in page.inner_text("#shares"), "the loaded areas")
+    until(lambda: board.names() == ["turned", "oval", "blob", "ring"], "the loaded areas instead of the drawn one")
+    page.keyboard.press("Control+z")
+    assert board.names() == ["area 1"]
+    page.keyboard.press("Control+y")
     board.click(20, 95)
     board.call("hole")
     board.click(210, 100)
@@ -195,6 +219,7 @@ def test_loaded_areas_of_every_kind_keep_their_shape(page, folder, tmp_path, sen
     page.keyboard.press("Control+z")
     board.drag(120, 30, 130, 40)
     until(lambda: "hole" in page.inner_text("#shares") and "ring" in page.inner_text("#shares"), "the edits")
+    assert board.names() == ["turned", "oval", "hole", "ring"]
     page.locator("#make").click()
     says(page, "#made", ".json")
     with page.expect_download() as loading:
@@ -220,14 +245,21 @@ def test_what_is_no_list_of_areas_is_refused_with_a_message(page, folder):
     until(lambda: "area 2" in page.inner_text("#shares"), "the area after the refused ones")
 
 
-def test_areas_belong_to_their_image(page, folder):
+def test_areas_belong_to_their_image_and_can_be_copied_to_others(page, folder):
     give(page, "#files", folder / "a.png", folder / "b.png")
     board = Board(page)
     board.draw("Rectangle", (0, 0), (120, 60))
+    page.keyboard.press("Control+c")
     page.locator("#chosen input").click()  # before the answer
     page.get_by_role("option", name="b.png").click()
     says(page, "#status", "b.png")
     until(lambda: board.names() == [] and "area 1" not in page.inner_text("#shares"), "the image without areas")
+    board.click(200, 100)
+    page.keyboard.press("Control+v")
+    shows_share(page, board, "area 1", 50 / 3)
+    page.keyboard.press("Control+d")
+    assert (board.names(), board.box()) == (["area 1", "area 2"], [10, 10, 120, 60])
     page.locator("#chosen input").click()
     page.get_by_role("option", name="a.png").click()
     shows_share(page, board, "area 1", 50)
+    assert board.names() == ["area 1"]

@@ -246,6 +246,19 @@ numbers.addEventListener("keydown", (event) => {
 });
 
 board.addEventListener("keydown", onKey);
+board.addEventListener("focusin", () => (PAGE.active = board));
+
+// Undo and redo also work right after a click elsewhere on the page, on the board that was used last.
+document.addEventListener("keydown", (event) => {
+  if (event.target.closest?.(".board, input, textarea, select, [contenteditable]")) return;
+  const boards = [...document.querySelectorAll(".board")].filter((other) => other.offsetParent);
+  const active = boards.includes(PAGE.active) ? PAGE.active : boards[0];
+  const key = event.key.toLowerCase();
+  if (active === board && (event.ctrlKey || event.metaKey) && (key === "z" || key === "y")) {
+    event.preventDefault();
+    withControl(key, event.shiftKey);
+  }
+});
 
 function onKey(event) {
   if (!scene || event.target.closest("summary")) return;
