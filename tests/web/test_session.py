@@ -9,7 +9,7 @@ from PIL import Image
 
 from mrsal.aoi.shapes import Ellipse, Mask, Rectangle
 from mrsal.errors import DataError, InputError
-from mrsal.web.drawing import Edit, shapes_of
+from mrsal.web.edits import Edit, shapes_of
 from mrsal.web.options import UploadLimits
 from mrsal.web.session import Designs, Workspace, read_upload
 

@@ -17,7 +17,7 @@ from mrsal.aoi import AreaShare, compare_shares, read_areas
 from mrsal.errors import FileError, InputError, MrsalError
 from mrsal.images import EXTENSIONS, PDF
 from mrsal.web.address import addresses, bare, free_port
-from mrsal.web.drawing import read_edit, shapes_of
+from mrsal.web.edits import read_edit, shapes_of
 from mrsal.web.options import ServeOptions, UploadLimits
 from mrsal.web.session import LETTERS, Designs, Workspace
 from mrsal.web.studio import (

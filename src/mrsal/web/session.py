@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mrsal.aoi import Area
 from mrsal.errors import DataError, InputError, MrsalError
 from mrsal.images import read_image
-from mrsal.web.drawing import Edit, areas_of, is_fixed
+from mrsal.web.edits import Edit, areas_of, is_fixed
 from mrsal.web.options import UploadLimits
 
 LETTERS = "AB"  # of the two designs, and the keys of their areas in an edit

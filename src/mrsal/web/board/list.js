@@ -120,7 +120,7 @@ const AreaList = (PAGE.AreaList ??= class AreaList {
   }
 
   #adopt(scene) {
-    if (this.isWaiting || this.isDragged) return;
+    if (this.isWaiting || this.isDragged || scene.number < this.number) return;
     const areas = scene.areas.map((area) => ({ ...area, id: this.#idOf(area.name) }));
     const isOther = JSON.stringify(areas.map(bare)) !== JSON.stringify(this.areas.map(bare));
     if (isOther && this.areas.length && scene.revision !== this.revision) {

@@ -8,7 +8,7 @@ from messages import naming
 
 from mrsal.aoi.shapes import Ellipse, Mask, Polygon, Rectangle
 from mrsal.errors import InputError
-from mrsal.web.drawing import Edit, areas_of, is_fixed, read_edit, shapes_of
+from mrsal.web.edits import Edit, areas_of, is_fixed, read_edit, shapes_of
 from mrsal.web.options import UploadLimits
 
 LIMITS = UploadLimits(areas=5, corners=4, letters=10)
