@@ -18,7 +18,14 @@ from playwright.sync_api import Page, sync_playwright
 from mrsal.web import Studio
 from mrsal.web.app import serve
 
-PHOTOGRAPH = {"face": [185, 120, 156, 171], "ribbons": [325, 480, 136, 56]}
+PHOTOGRAPH = {
+    "face": {"kind": "ellipse", "x": 263, "y": 206, "radius_x": 78, "radius_y": 92},
+    "cap": {
+        "kind": "polygon",
+        "parts": [[[152, 95], [170, 62], [225, 38], [310, 38], [358, 66], [372, 100], [262, 112]]],
+    },
+    "ribbons": [325, 480, 136, 56],
+}
 DESIGN = {"headline": [48, 130, 440, 125], "cta": [59, 369, 233, 63], "illustration": [559, 120, 382, 302]}
 
 
@@ -73,6 +80,7 @@ def show_image(page: Page, folder: Path) -> None:
         page.locator("#load").click()
     choosing.value.set_files(str(folder / "hopper.json"))
     wait_for(page, "#shares", "ribbons")
+    page.locator("#view .label", has_text="cap").click()
 
 
 def show_designs(page: Page, folder: Path) -> None:
@@ -80,15 +88,16 @@ def show_designs(page: Page, folder: Path) -> None:
     for letter, name in (("A", "quiet.png"), ("B", "loud.png")):
         upload(page, f"#file_{letter}", folder / name)
         page.locator(f"#view_{letter} img").wait_for()
-    for name, box in DESIGN.items():
-        scale = page.locator("#view_A img").bounding_box()["width"] / 1000
-        for x, y in ((box[0], box[1]), (box[0] + box[2] - 1, box[1] + box[3] - 1)):
-            page.wait_for_timeout(2000)
-            page.locator("#view_A img").click(position={"x": (x + 0.5) * scale, "y": (y + 0.5) * scale})
-        wait_for(page, "#areas_A", "area 1")
-        page.locator("#areas_A").get_by_text("area 1").last.dblclick()
-        page.wait_for_timeout(1000)
-        page.keyboard.press("Control+A")
+    for name, (x, y, width, height) in DESIGN.items():
+        page.locator("#view_A").get_by_role("button", name="Rectangle", exact=True).click()
+        page.locator("#view_A .stage").evaluate("stage => stage.scrollIntoView({block: 'center'})")
+        stage = page.locator("#view_A .stage").bounding_box()
+        scale = stage["width"] / 1000
+        page.mouse.move(stage["x"] + x * scale, stage["y"] + y * scale)
+        page.mouse.down()
+        page.mouse.move(stage["x"] + (x + width) * scale, stage["y"] + (y + height) * scale)
+        page.mouse.up()
+        page.keyboard.press("F2")
         page.keyboard.type(name)
         page.keyboard.press("Enter")
         wait_for(page, "#differences", name)

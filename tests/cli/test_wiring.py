@@ -194,6 +194,7 @@ OPTIONS: dict[str, dict[str, To]] = {
     },
     "serve": {
         "model": To("own.pth"),
+        **ADJUSTMENT,
         "host": To("0.0.0.0"),
         "port": To(7000),
         "browser": To(True),

@@ -6,172 +6,18 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 
 import numpy as np
 import pytest
 from messages import naming
-from PIL import Image
+from web_page import HEIGHT, WAIT, WIDTH, Board, give, numbers, says, until
 
 from mrsal.cli import main
 from mrsal.cli.serving import set_gradio_environment
 from mrsal.errors import FileError, InputError
-from mrsal.web import app
 from mrsal.web.app import serve
-from mrsal.web.options import UploadLimits
 from mrsal.web.studio import Studio
-
-WIDTH, HEIGHT = 240, 120
-WAIT = 30_000  # milliseconds, for a machine that is busy
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Two designs, a model whose shares are known (brightness), and hostile files."""
-    folder = tmp_path_factory.mktemp("web")
-    pixels = np.full((HEIGHT, WIDTH, 3), 50, np.uint8)
-    pixels[:60, :120] = 150  # half of all brightness
-    Image.fromarray(pixels).save(folder / "a.png")
-    Image.fromarray(pixels[:, ::-1]).save(folder / "b.png")
-    (folder / "own_light.py").write_text("def light(image):\n    return image.mean(axis=2)\n")
-    noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(folder / "large.png")
-    (folder / "cut.png").write_bytes((folder / "large.png").read_bytes()[:20_000])
-    (folder / "page.jpg").write_text("<script>document.title = 'taken over'</script>")
-    Image.new("1", (3000, 3000)).save(folder / "bomb.png")
-    return folder
-
-
-def settings():
-    """The environment variables that change how a process makes requests or what Gradio does."""
-    return {name: value for name, value in os.environ.items() if re.match(r"(?i)gradio_|(no|https?|all)_proxy", name)}
-
-
-@pytest.fixture(scope="module")
-def address(folder, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)  # where the model lies
-        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
-        before = settings()
-        with Studio("own_light:light", limits=UploadLimits(megabytes=0.1, megapixels=1)) as studio:
-            page = serve(studio)
-            yield page.local_url
-            page.close()
-            assert list(studio.folder.rglob("*.npy"))  # results, which are removed at the end
-        assert not studio.folder.exists()
-        assert settings() == before
-
-
-@pytest.fixture
-def page(browser, address):
-    """A fresh visit; afterwards, nothing may have been asked of any other machine."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1200})
-    context.set_default_timeout(WAIT)
-    page = context.new_page()
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(address)
-    page.wait_for_selector("#files input[type=file]", state="attached")
-    yield page
-    context.close()
-    assert [url for url in asked if not re.match(r"(http://127\.0\.0\.1:|data:|blob:)", url)] == []
-
-
-def give(page, where, *paths):
-    page.set_input_files(f"{where} input[type=file]", [str(path) for path in paths])
-
-
-def click(page, where, x, y):
-    """Click a pixel of the picture, once it no longer moves on the page."""
-    image = page.locator(f"{where} img")
-    image.scroll_into_view_if_needed()
-    until(lambda: image.evaluate("image => image.complete && image.naturalWidth > 0"), "the picture")
-    box = None
-    while box != (box := image.bounding_box()):
-        page.wait_for_timeout(300)
-    scale = min(box["width"] / WIDTH, box["height"] / HEIGHT)
-    left = box["x"] + (box["width"] - scale * WIDTH) / 2
-    top = box["y"] + (box["height"] - scale * HEIGHT) / 2
-    page.mouse.click(left + (x + 0.5) * scale, top + (y + 0.5) * scale)
-
-
-def edit(page, where, old, new):
-    """Replace what a cell of a table says; a click is in vain while the table is being drawn anew."""
-    cell, editor = page.locator(where).get_by_text(old, exact=True).last, page.locator(where).get_by_label("Edit cell")
-
-    def opened():
-        if not editor.count():
-            cell.dblclick(timeout=1000)
-        return editor.count()
-
-    until(opened, "the editor of the cell")
-    editor.fill(new)
-    editor.press("Enter")
-
-
-def numbers(page, where, name):
-    """The numbers that follow a name in the text of a table, whatever elements Gradio makes it of."""
-    text = page.inner_text(where)
-    return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", text[text.rindex(name) + len(name) :])]
-
-
-def until(condition, what):
-    """Wait until the page shows what the server did."""
-    end = time.monotonic() + WAIT / 1000
-    while time.monotonic() < end:
-        try:
-            if condition():
-                return
-        except Exception as error:  # the element is being replaced
-            what = f"{what} ({error})"
-        time.sleep(0.1)
-    pytest.fail(f"waited in vain for {what}")
-
-
-def says(page, where, text):
-    page.locator(where).get_by_text(text).first.wait_for()
-
-
-def draw(page, where, x0, y0, x1, y1):
-    image = page.locator(f"{where} img")
-    before = image.get_attribute("src")
-    click(page, where, x0, y0)
-    until(lambda: image.get_attribute("src") != before, "the first corner")
-    click(page, where, x1, y1)
-
-
-def test_areas_are_drawn_by_clicks_and_edited_in_the_table(page, folder):
-    give(page, "#files", folder / "a.png", folder / "b.png")
-    says(page, "#status", "240x120 pixels")
-    click(page, "#view", 0, 0)
-    says(page, "#status", "now click the opposite corner")
-    click(page, "#view", 119, 59)
-    until(lambda: "area 1" in page.inner_text("#shares"), "the share of the area")
-    assert numbers(page, "#areas", "area 1")[:4] == pytest.approx([0, 0, 120, 60], abs=2)
-    assert numbers(page, "#shares", "area 1")[1] == pytest.approx(50, abs=1)
-
-    edit(page, "#areas", "area 1", "headline")
-    until(lambda: "headline" in page.inner_text("#shares"), "the new name among the shares")
-
-    page.locator("#chosen input").click()
-    page.get_by_role("option", name="b.png").click()
-    says(page, "#status", "b.png")
-    until(lambda: "headline" not in page.inner_text("#shares"), "the other image, which has no areas")
-
-
-def test_nothing_is_lost_when_a_visitor_is_faster_than_the_server(page, folder, monkeypatch):
-    drawn = app.view
-    monkeypatch.setattr(app, "view", lambda *values, **options: time.sleep(1) or drawn(*values, **options))
-    give(page, "#files", folder / "a.png")
-    says(page, "#status", "240x120 pixels")
-    click(page, "#view", 0, 0)
-    click(page, "#view", 119, 59)  # before the answer to the first click
-    until(lambda: "area 1" in page.inner_text("#areas"), "the area")
-    edit(page, "#areas", "area 1", "headline")
-    edit(page, "#areas", "60", "30")  # before the answer to the first edit
-    until(lambda: numbers(page, "#shares", "headline")[1] == pytest.approx(25, abs=1), "both edits among the shares")
-    assert numbers(page, "#areas", "headline")[:4] == pytest.approx([0, 0, 120, 30], abs=2)
 
 
 def test_the_picture_changes_and_files_can_be_downloaded(page, folder, tmp_path):
@@ -219,7 +65,7 @@ def test_on_a_telephone_everything_is_in_one_column(page):
     until(lambda: page.locator("#title").bounding_box()["width"] > 200, "a title that can be read")
     assert page.locator("#files").bounding_box()["y"] < 500
     page.get_by_role("tab", name="Compare two designs").click()
-    a, b = (page.locator(f"#areas_{letter}").bounding_box() for letter in "AB")
+    a, b = (page.locator(f"#file_{letter}").bounding_box() for letter in "AB")
     assert min(a["width"], b["width"]) > 300
     assert a["y"] < b["y"]
 
@@ -227,14 +73,22 @@ def test_on_a_telephone_everything_is_in_one_column(page):
 def test_two_designs_are_compared(page, folder):
     page.get_by_role("tab", name="Compare two designs").click()
     give(page, "#file_A", folder / "a.png")
-    page.locator("#view_A img").wait_for()
+    a = Board(page, "#view_A")
     give(page, "#file_B", folder / "b.png")
-    page.locator("#view_B img").wait_for()
-    draw(page, "#view_A", 0, 0, 119, 59)
+    b = Board(page, "#view_B")
+    a.draw("Rectangle", (0, 0), (120, 60))
     until(lambda: "area 1" in page.inner_text("#differences"), "the difference")
-    assert numbers(page, "#differences", "area 1")[:3] == pytest.approx([50, 16.7, -33.3], abs=1)
-    draw(page, "#view_B", 120, 60, 239, 119)
-    until(lambda: "area 2" in page.inner_text("#differences"), "an area drawn on B")
+    assert numbers(page, "#differences", "area 1")[:3] == pytest.approx([50, 16.7, -33.3], abs=0.1)
+    assert (a.label("area 1"), b.label("area 1")) == ("area 1 50.0%", "area 1 16.7%")
+    b.draw("Rectangle", (120, 60), (240, 120))
+    b.call("footer")
+    until(lambda: "footer" in page.inner_text("#differences"), "an area drawn on B")
+    assert a.names() == b.names() == ["area 1", "footer"]
+    page.get_by_label("B has the same areas as A").uncheck()
+    b.click(150, 90)
+    page.keyboard.press("Delete")
+    until(lambda: "footer" not in page.inner_text("#differences"), "the area that B alone lost")
+    assert (a.names(), b.names()) == (["area 1", "footer"], ["area 1"])
 
 
 def test_two_designs_have_a_summary_a_picture_of_what_moved_and_a_report(page, folder, tmp_path):
@@ -247,7 +101,7 @@ def test_two_designs_have_a_summary_a_picture_of_what_moved_and_a_report(page, f
     give(page, "#file_B", folder / "b.png")
     page.locator("#moved_AB img").wait_for()
     says(page, "#legend_AB", "percentage points")
-    draw(page, "#view_A", 0, 0, 119, 59)
+    Board(page, "#view_A").draw("Rectangle", (0, 0), (119, 59))
     says(page, "#summary_AB", "of the attention in B instead of")
     page.locator("#make_AB").click()
     for at, begin in ((0, b"<!DOCTYPE html>"), (1, b"%PDF-")):
@@ -260,18 +114,16 @@ def test_two_designs_have_a_summary_a_picture_of_what_moved_and_a_report(page, f
 def test_a_design_that_is_replaced_keeps_the_areas(page, folder):
     page.get_by_role("tab", name="Compare two designs").click()
     give(page, "#file_B", folder / "a.png")
-    page.locator("#view_B img").wait_for()
-    draw(page, "#view_B", 0, 0, 119, 59)
-    until(lambda: "area 1" in page.inner_text("#areas_B"), "an area drawn on B alone")
+    Board(page, "#view_B").draw("Rectangle", (0, 0), (120, 60))
     give(page, "#file_A", folder / "a.png")
     until(lambda: "area 1" in page.inner_text("#differences"), "the area on A")
-    assert numbers(page, "#differences", "area 1")[:3] == pytest.approx([50, 50, 0], abs=1)
+    assert numbers(page, "#differences", "area 1")[:3] == pytest.approx([50, 50, 0], abs=0.1)
     page.locator("#file_A").get_by_label("Clear").click()
-    page.locator("#view_A img").wait_for(state="detached")
-    assert "area 1" in page.inner_text("#areas_B")
+    page.locator("#view_A .board").wait_for(state="hidden")
+    assert Board(page, "#view_B").names() == ["area 1"]
     give(page, "#file_A", folder / "b.png")
     until(lambda: "area 1" in page.inner_text("#differences"), "the area on the new A")
-    assert numbers(page, "#differences", "area 1")[:3] == pytest.approx([16.7, 50, 33.3], abs=1)
+    assert numbers(page, "#differences", "area 1")[:3] == pytest.approx([16.7, 50, 33.3], abs=0.1)
     page.get_by_label("B has the same areas as A").uncheck()
     page.get_by_label("B has the same areas as A").check()
     until(lambda: "area 1" in page.inner_text("#differences"), "the area after the box was unchecked and checked")

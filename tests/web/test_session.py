@@ -1,17 +1,17 @@
-"""The images and areas of a visitor: uploads, clicks and edited tables."""
+"""The images and areas of a visitor: uploads and edits."""
 
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 from messages import mentions, naming
 from PIL import Image
 
-from mrsal.aoi.shapes import Ellipse, Rectangle
+from mrsal.aoi.shapes import Ellipse, Mask, Rectangle
 from mrsal.errors import DataError, InputError
+from mrsal.web.edits import Edit, shapes_of
 from mrsal.web.options import UploadLimits
-from mrsal.web.session import Designs, Workspace, areas_of_rows, is_to_replace, read_upload, rows_of_areas
+from mrsal.web.session import Designs, Workspace, read_upload
 
 LIMITS = UploadLimits(megabytes=0.5, megapixels=0.5, images=3, areas=2)
 
@@ -49,23 +49,6 @@ HOSTILE = {
     "large": (lambda path: path.write_bytes(b"\x89PNG" + bytes(600_000)), ["0.5 MB"]),
     "gone": (lambda path: None, []),
 }
-
-
-OTHERS = (Ellipse("face", 40, 40, 9, 5), Rectangle("tag", 9, 9, 30, 20, 15))
-
-
-def test_the_table_has_upright_rectangles_only_and_the_others_stay():
-    limits = UploadLimits()
-    box = Rectangle("cta", 1, 2, 30, 40)
-    workspace = Workspace({"a.png": Path("a.png")}, {"a.png": (*OTHERS, box)}, "a.png")
-    assert rows_of_areas(workspace.current) == [["cta", 1, 2, 30, 40]]
-    edited = workspace.with_rows([["buy", 1, 2, 30, 40]], (100, 200), limits)
-    assert edited.current == (Rectangle("buy", 1, 2, 30, 40), *OTHERS)
-    replaced = workspace.with_rows([["face", 1, 2, 30, 40]], (100, 200), limits)
-    assert [area.name for area in replaced.current] == ["face", "tag"]
-    designs = Designs((workspace, Workspace()))
-    edited = designs.with_rows(0, [["buy", 1, 2, 30, 40]], [(100, 200)] * 2, limits)
-    assert edited.areas(0, (100, 200)) == [Rectangle("buy", 1, 2, 30, 40), *OTHERS]
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
@@ -109,25 +92,58 @@ def test_areas_stay_with_their_image_until_it_is_removed(tmp_path, image):
     assert workspace.choose("nowhere.png").chosen == "home.png"
     workspace = workspace.with_files([other], LIMITS)[0]
     assert (workspace.chosen, workspace.areas) == ("b.png", {})
-    assert workspace.with_files([], LIMITS)[0] == Workspace()
+    empty = workspace.with_files([], LIMITS)[0]
+    assert (empty.paths, empty.areas, empty.chosen) == ({}, {}, "")
 
 
-def test_two_clicks_in_any_order_make_an_area_of_whole_pixels(image):
-    workspace = Workspace().with_files([image], LIMITS)[0]
-    first = workspace.click(30.5, 40.5, LIMITS)
-    assert (first.corner, first.current) == ((30.5, 40.5), ())
-    drawn = first.click(10.5, 60.5, LIMITS)
-    assert (drawn.corner, drawn.current) == (None, (Rectangle("area 1", 10, 40, 21, 21),))
-    assert drawn.click(5, 5, LIMITS).click(5.5, 5.5, LIMITS) == drawn
-    more = drawn.click(5, 5, LIMITS).click(50, 50, LIMITS)
-    assert [area.name for area in more.current] == ["area 1", "area 2"]
+SHAPE = (100, 200)  # H, W
+
+
+def edit(*areas, key="home.png", number=1, revision=0, fixed=()):
+    return Edit(key, number, revision, shapes_of(areas, fixed))
+
+
+@pytest.fixture
+def workspace(image):
+    return Workspace().with_files([image], LIMITS)[0]
+
+
+def test_an_edit_replaces_the_areas_of_its_image(workspace, tmp_path):
+    Image.new("RGB", (9, 9)).save(tmp_path / "b.png")
+    workspace = workspace.with_files([workspace.path, tmp_path / "b.png"], LIMITS)[0].choose("b.png")
+    hero, face = Rectangle("hero", -5, 10, 30, 200), Ellipse("face", 195, 50, 20, 10)
+    drawn = workspace.edited(edit(hero, face, number=4), SHAPE, LIMITS)
+    assert drawn.areas == {"home.png": (Rectangle("hero", 0, 10, 25, 90), face)}
+    assert (drawn.number, drawn.current) == (4, ())
+    assert drawn.edited(edit(face), SHAPE, LIMITS).areas == {"home.png": (face,)}
+    with pytest.raises(InputError, match=naming("gone", "200x100")):
+        workspace.edited(edit(Rectangle("gone", 300, 0, 9, 9)), SHAPE, LIMITS)
     with pytest.raises(InputError, match=naming(2, 3)):
-        more.click(5, 5, LIMITS).click(50, 50, LIMITS)
+        workspace.edited(edit(*(Rectangle(name, 0, 0, 9, 9) for name in "abc")), SHAPE, LIMITS)
+    assert workspace.file("b.png") == tmp_path / "b.png"
+    with pytest.raises(InputError, match="drop it again"):
+        workspace.file("c.png")
 
 
-def test_a_new_area_takes_a_name_that_is_free(image):
-    workspace = Workspace().with_files([image], LIMITS)[0].with_areas([Rectangle("area 2", 0, 0, 1, 1)], LIMITS)
-    assert [area.name for area in workspace.click(1, 1, LIMITS).click(9, 9, LIMITS).current] == ["area 2", "area 1"]
+def test_loaded_areas_are_kept_as_they_are(workspace):
+    beyond, blob = Rectangle("beyond", -5, 0, 30, 30), Mask("blob", np.eye(9) > 0)
+    loaded = workspace.with_areas([beyond, blob], LIMITS)
+    assert loaded.revision("home.png") == 1
+    again = loaded.edited(edit(beyond, blob, revision=1, fixed=loaded.fixed), SHAPE, LIMITS)
+    assert again.current == (beyond, blob)
+    without = again.edited(edit(beyond, revision=1), SHAPE, LIMITS)
+    back = without.edited(edit(Mask("spot", blob.pixels), revision=1, fixed=loaded.fixed), SHAPE, LIMITS)
+    assert back.current == (Mask("spot", blob.pixels),)
+    for areas, named in (([beyond] * 3, [2, 3]), ([Rectangle("x" * 301, 0, 0, 1, 1)], [300, 301])):
+        with pytest.raises(InputError, match=naming(*named)):
+            workspace.with_areas(areas, LIMITS)
+
+
+def test_an_edit_from_before_a_file_was_loaded_adds_what_was_drawn(workspace):
+    old, loaded = Rectangle("logo", 0, 0, 9, 9), Rectangle("logo", 50, 50, 9, 9)
+    drawn = Rectangle("area 1", 20, 20, 9, 9)
+    workspace = workspace.edited(edit(old), SHAPE, LIMITS).with_areas([loaded], LIMITS)
+    assert workspace.edited(edit(old, drawn, number=2), SHAPE, LIMITS).current == (loaded, drawn)
 
 
 A, B = 0, 1
@@ -152,8 +168,10 @@ def designs(tmp_path):
     return drop
 
 
-def drawn_on(pair, side, area):
-    return pair.click(side, area.x0, area.y0, LIMITS).click(side, area.x1, area.y1, LIMITS)
+def drawn_on(pair, side, *areas, shapes=(LARGE, LARGE)):
+    """The designs after a visitor has added areas on a side."""
+    areas = (*pair.all_areas(side), *areas)
+    return pair.edited(Edit(pair.key(side), pair.number + 1, pair.revision, shapes_of(areas, ())), shapes, LIMITS)
 
 
 def both(pair, shape=LARGE):
@@ -161,18 +179,18 @@ def both(pair, shape=LARGE):
 
 
 def test_what_is_drawn_on_b_is_on_a_that_comes_later(designs):
-    pair = drawn_on(designs(Designs(), B, "large.png"), B, BUTTON)
-    assert both(pair)[B] == ["area 1"]
+    pair = drawn_on(designs(Designs(), B, "large.png"), B, BUTTON, shapes=((0, 0), LARGE))
+    assert (both(pair)[B], pair.number) == (["button"], 1)
     pair = designs(pair, A, "large.png")
-    assert both(pair) == [["area 1"], ["area 1"]]
-    assert pair.areas(A, LARGE) == [Rectangle("area 1", 10, 10, 60, 20)]
+    assert both(pair) == [["button"], ["button"]]
+    assert pair.areas(A, LARGE) == [BUTTON]
 
 
 @pytest.mark.parametrize("same", [True, False])
 @pytest.mark.parametrize("side", [A, B])
 def test_a_design_that_is_replaced_or_removed_keeps_its_areas(designs, side, same):
     pair = designs(designs(Designs(), A, "large.png"), B, "large.png").sharing(same)
-    pair = pair.with_rows(side, rows_of_areas([BUTTON, FOOTER]), (LARGE, LARGE), LIMITS)
+    pair = drawn_on(pair, side, BUTTON, FOOTER)
     pair = designs(pair, side, "small.png")
     assert pair.areas(side, SMALL) == [BUTTON]
     pair = designs(designs(pair, side, None), side, "large.png")
@@ -186,86 +204,44 @@ def test_a_design_that_is_refused_leaves_the_areas_of_the_other(designs, tmp_pat
     pair, complaints = pair.with_file(A, tmp_path / "bad.png", LIMITS)
     assert "bad.png: " in complaints[0]
     assert pair.sides[A].path is None
-    assert both(designs(pair, B, "large.png"))[B] == ["area 1"]
+    assert both(designs(pair, B, "large.png"))[B] == ["button"]
 
 
-def test_an_edited_table_keeps_areas_outside_its_image(designs):
+def test_areas_outside_the_smaller_image_stay(designs):
     pair = designs(designs(Designs(), A, "large.png"), B, "small.png")
-    pair = pair.with_rows(A, rows_of_areas([BUTTON, FOOTER]), (LARGE, SMALL), LIMITS)
-    pair = pair.with_rows(B, [["cta", 10, 10, 60, 20]], (LARGE, SMALL), LIMITS)
-    assert pair.areas(A, LARGE) == [Rectangle("cta", 10, 10, 60, 20), FOOTER]
-    pair = pair.with_rows(B, [["footer", 0, 0, 9, 9]], (LARGE, SMALL), LIMITS)
-    assert pair.areas(A, LARGE) == [Rectangle("footer", 0, 0, 9, 9)]
+    pair = drawn_on(pair, A, BUTTON, FOOTER, shapes=(LARGE, SMALL))
+    assert (pair.areas(A, LARGE), pair.areas(B, SMALL)) == ([BUTTON, FOOTER], [BUTTON])
+    assert pair.all_areas(B) == (BUTTON, FOOTER)
+    with pytest.raises(InputError, match=naming("far")):
+        drawn_on(Designs(), B, Rectangle("far", 300, 0, 9, 9), shapes=(LARGE, SMALL))
 
 
 def test_the_box_that_shares_the_areas_loses_none(designs):
     pair = designs(designs(Designs(), A, "large.png"), B, "large.png")
     pair = drawn_on(pair, A, BUTTON).sharing(False)
-    assert both(pair) == [["area 1"], ["area 1"]]
+    assert both(pair) == [["button"], ["button"]]
     pair = drawn_on(pair, B, FOOTER)
-    assert both(pair) == [["area 1"], ["area 1", "area 2"]]
+    assert both(pair) == [["button"], ["button", "footer"]]
     pair = pair.sharing(True)
-    assert both(pair) == [["area 1"], ["area 1"]]
+    assert both(pair) == [["button"], ["button"]]
     pair = pair.sharing(False)
-    assert both(pair) == [["area 1"], ["area 1", "area 2"]]
-    assert both(pair.cleared()) == [[], []]
+    assert both(pair) == [["button"], ["button", "footer"]]
 
 
 def test_b_that_was_not_changed_follows_a_again(designs):
     pair = designs(designs(Designs(), A, "large.png"), B, "large.png")
     pair = drawn_on(pair, A, BUTTON).sharing(False).sharing(True)
-    assert both(drawn_on(pair, A, FOOTER).sharing(False))[B] == ["area 1", "area 2"]
+    assert both(drawn_on(pair, A, FOOTER).sharing(False))[B] == ["button", "footer"]
 
 
 def test_areas_of_b_alone_are_shared_when_the_box_is_checked(designs):
     pair = designs(designs(Designs().sharing(False), A, "large.png"), B, "large.png")
     pair = drawn_on(pair, B, BUTTON)
-    assert both(pair) == [[], ["area 1"]]
-    assert both(pair.sharing(True)) == [["area 1"], ["area 1"]]
+    assert both(pair) == [[], ["button"]]
+    assert both(pair.sharing(True)) == [["button"], ["button"]]
 
 
-def test_a_corner_is_where_the_next_click_ends(designs):
-    pair = designs(designs(Designs(), A, "large.png"), B, "large.png").click(B, 5, 6, LIMITS)
-    assert (pair.corner(A), pair.corner(B)) == ((5, 6), (5, 6))
-    pair = pair.sharing(False)
-    assert (pair.corner(A), pair.corner(B)) == (None, None)
-    pair = pair.click(B, 5, 6, LIMITS)
-    assert (pair.corner(A), pair.corner(B)) == (None, (5, 6))
-
-
-def test_a_table_gives_its_areas_and_takes_them_back():
-    areas = [Rectangle("cta", 1.0, 2.0, 30.0, 40.0), Rectangle("logo", 5.5, 6.0, 7.0, 8.0)]
-    assert areas_of_rows(rows_of_areas(areas), (100, 200)) == areas
-    assert areas_of_rows([["cta", "1", "2", "30", "40 "]], (100, 200)) == areas[:1]
-    assert areas_of_rows([["cta", 190, 2, 30, 40]], (100, 200)) == [Rectangle("cta", 190, 2, 10, 40)]
-    assert areas_of_rows([["", 1, 2, 3, 4]], (100, 200))[0].name == "area 1"
-
-
-@pytest.mark.parametrize("row", [["", "", "", "", ""], ["cta", "", "", "", ""], ["cta", 1, 2, None, float("nan")]])
-def test_a_row_that_is_being_typed_waits(row):
-    assert areas_of_rows([row, ["logo", 0, 0, 1, 1]], (100, 200)) == [Rectangle("logo", 0, 0, 1, 1)]
-    assert not is_to_replace([row], [])
-    assert is_to_replace([["logo", 0, 0, 1, 1]], [])
-
-
-def test_a_table_is_replaced_only_by_other_rows():
-    shown = rows_of_areas([Rectangle("cta", 1.0, 2.0, 30.0, 40.5)])
-    assert not is_to_replace([["cta ", 1, "2", 30.0, "40.5"]], shown)
-    assert is_to_replace([["cta", 1, 2, 300, 40.5]], shown)
-    assert is_to_replace([["", 1, 2, 30, 40.5]], shown)
-    assert is_to_replace([["cta", 1, 2, "wide", 40.5]], shown)
-
-
-@pytest.mark.parametrize(
-    ("rows", "named"),
-    [
-        ([["logo", 0, 0, 1, 1], ["hero", "x", 0, 1, 1]], [2]),
-        ([["hero", 5, 6, 0, 7]], [1, "hero", 5, 6, 0, 7]),
-        ([["hero", 5, 6, "inf", 7]], [1, "hero", 5, 6, "inf", 7]),
-        ([["hero", 0, 0, 1, 1], ["hero", 1, 1, 1, 1]], [2, "hero"]),
-        ([["hero", 500, 0, 1, 1]], [1, "hero", 500, "200x100"]),
-    ],
-)
-def test_a_wrong_row_is_refused_by_its_number(rows, named):
-    with pytest.raises(InputError, match=naming(*named)):
-        areas_of_rows(rows, (100, 200))
+@pytest.mark.parametrize("key", ["", "C", "AB", "home.png"])
+def test_an_edit_of_no_design_is_refused(key):
+    with pytest.raises(InputError, match="A or B"):
+        Designs().edited(Edit(key, 1, 0, []), (LARGE, LARGE), LIMITS)

@@ -4,6 +4,7 @@ from .areas import (
     AreaShare as AreaShare,
     attention_shares as attention_shares,
     compare_shares as compare_shares,
+    ranked as ranked,
 )
 from .curve import share_curve as share_curve
 from .difference import change_elsewhere as change_elsewhere, difference_map as difference_map

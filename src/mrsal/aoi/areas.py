@@ -138,16 +138,24 @@ def attention_shares(
         raise InputError(f"expected areas with different names, got {', '.join(repeated)} more than once")
     StudySize(observers=observers, per_observer=per_observer, level=level)  # refuses values out of range
     found = [inside(density, area) for area in areas]
-    sums = [attention for attention, _ in found]
-    return [
+    shares = [
         AreaShare(
             area=area,
             attention=attention,
             surface=surface / density.size,
-            rank=1 + sum(other > attention + 1e-12 for other in sums),  # equal shares may differ by rounding
+            rank=1,
             interval=calibration.interval(attention, observers * per_observer, level) if calibration else None,
         )
         for area, (attention, surface) in zip(areas, found, strict=True)
+    ]
+    return ranked(shares)
+
+
+def ranked(shares: Sequence[AreaShare]) -> list[AreaShare]:
+    """The same shares with the rank of each among them."""
+    sums = [share.attention for share in shares]
+    return [  # equal shares may differ by rounding
+        replace(share, rank=1 + sum(other > share.attention + 1e-12 for other in sums)) for share in shares
     ]
 
 

@@ -186,7 +186,7 @@ def with_spots(picture: NDArray[np.uint8], spots: Sequence[Spot]) -> NDArray[np.
     """Draw a numbered disc on each spot and lines between them in their order: ``(H, W, 3)`` uint8."""
     page = Image.fromarray(picture)
     pen = ImageDraw.Draw(page)
-    radius = float(np.clip(max(page.size) / 55, 8, 60))
+    radius = float(np.clip(np.sqrt(page.width * page.height) / 48, 8, 60))  # also right for long pages
     width = max(1, round(radius / 6))
     font = ImageFont.load_default(1.3 * radius)
     for a, b in pairwise(spots):

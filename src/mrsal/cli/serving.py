@@ -21,7 +21,7 @@ def serve(options: ServeOptions) -> None:
     if not is_private(options.host):
         console.print("everybody who can reach this machine can use the page; there is no password", style="yellow")
     settings = {"device": options.device, "precision": options.precision}
-    with Studio(options.model, limits=options.limits, **settings) as studio:
+    with Studio(options.model, adjustment=options.adjustment, limits=options.limits, **settings) as studio:
         set_gradio_environment(studio.folder, options.host)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the uploads are removed then, too
         page = serve_page(studio, host=options.host, port=options.port, browser=options.browser)

@@ -1,7 +1,8 @@
 """The page that ``mrsal serve`` shows in a browser.
 
-``app.py`` lays out the page, ``studio.py`` computes what it shows, ``session.py`` keeps the images and areas of each visitor,
-and ``address.py`` finds the address and port to listen on.
+``app.py`` lays out the page, ``studio.py`` computes what it shows, and ``session.py`` keeps the images and areas of each
+visitor. Areas are drawn by the scripts in ``board/``, and ``edits.py`` reads what they send. ``address.py`` finds the address
+and port to listen on.
 """
 
 import lazy_loader

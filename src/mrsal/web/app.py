@@ -6,16 +6,20 @@ The page needs no internet connection: it uses the fonts of the system and the s
 import warnings
 import webbrowser
 from collections.abc import Callable
-from functools import wraps
+from dataclasses import asdict, replace
+from functools import cache, wraps
+from importlib.resources import files as files_of
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mrsal._extras import optional
-from mrsal.aoi import Report, read_areas
+from mrsal.aoi import AreaShare, Report, read_areas
 from mrsal.errors import FileError, InputError, MrsalError
 from mrsal.images import EXTENSIONS, PDF
 from mrsal.web.address import addresses, bare, free_port
-from mrsal.web.options import ServeOptions
-from mrsal.web.session import Designs, Workspace, is_to_replace, rows_of_areas
+from mrsal.web.edits import read_edit, shapes_of
+from mrsal.web.options import ServeOptions, UploadLimits
+from mrsal.web.session import LETTERS, Designs, Workspace
 from mrsal.web.studio import (
     DIFFERENCE_HEADINGS,
     SHARE_HEADINGS,
@@ -26,7 +30,6 @@ from mrsal.web.studio import (
     difference_rows,
     share_rows,
     shares_on,
-    view,
     write_files,
 )
 from mrsal.web.two_designs import comparison_report, comparison_view, write_reports
@@ -37,13 +40,16 @@ else:
     gr = optional("gradio", extra="web", purpose="the pages of mrsal serve")
 
 _FIRST_PORT = 7860  # the default of Gradio
-_BOX_HEADINGS = ["name", "x", "y", "width", "height"]
+_SCRIPTS = ("geometry.js", "list.js", "board.js", "input.js")  # in the order in which they are put together
 _EMPTY = "Drop an image into the box. It stays on the machine that runs this page."
 _INTERVAL = (
     "*95 %: the interval in which a study with 15 observers and 6 fixations each would measure the share. It covers the "
     "error of the model and the chance in such a sample. A dash means that the model is not calibrated.*"
 )
-_CSS = "footer {display: none !important} .gradio-container {max-width: 1500px !important}"
+_CSS = (
+    "footer {display: none !important} .gradio-container {max-width: 1500px !important; overflow: clip !important} "
+    ".drawing-board .html-container {padding: 0 !important}"
+)
 
 
 def serve(studio: Studio, *, host: str = ServeOptions.host, port: int | None = None, browser: bool = False) -> Any:
@@ -139,13 +145,10 @@ def _images_tab(studio: Studio, model: Any, mode: Any) -> None:
             spots = gr.Slider(0, 10, 5, step=1, label="Strongest spots, in predicted order", elem_id="spots")
         with gr.Column(scale=3):
             status = gr.Markdown(_EMPTY, elem_id="status")
-            picture = _picture("Click two opposite corners of an area of interest", "view")
+            board = _board("images", "view")
             table = _table(SHARE_HEADINGS, "Attention of each area", "shares")
             gr.Markdown(_INTERVAL)
-            boxes = _box_table("Areas in pixels: edit, rename, add", "areas")
             with gr.Row():
-                undo = gr.Button("Remove the last area", size="sm", elem_id="undo")
-                clear = gr.Button("Remove all areas", size="sm", elem_id="clear")
                 load = gr.UploadButton(
                     "Load areas (.json, .csv, .xml, .png)",
                     file_types=[".json", ".csv", ".xml", ".png"],
@@ -155,21 +158,28 @@ def _images_tab(studio: Studio, model: Any, mode: Any) -> None:
                 make = gr.Button("Make files to download", size="sm", variant="primary", elem_id="make")
             made = gr.File(label="Map, picture, spots, areas", visible=False, elem_id="made")
     controls = [model, mode, show, opacity, levels, spots]
-    inputs, outputs = [state, *controls], [state, picture, boxes, table, status]
+    inputs, outputs = [state, *controls], [state, board, table, status]
 
-    def drawn(workspace: Workspace, model: str, mode: str, *settings: Any) -> list[Any]:
+    def drawn(workspace: Workspace, model: str, mode: str, *settings: Any, message: str = "") -> list[Any]:
         if workspace.path is None:
-            return [workspace, None, [], [], _EMPTY]
+            return [workspace, None, [], _EMPTY]
         prediction = studio.predict(workspace.path, model, mode)
-        shares = shares_on(prediction, workspace.current)
+        shares, name = shares_on(prediction, workspace.current), workspace.chosen
         height, width = prediction.shape
-        step = "now click the opposite corner" if workspace.corner else "click two opposite corners to mark an area"
+        scene = {
+            **_scene(prediction, shares, studio.picture(workspace.path, model, mode, _display(*settings)), limits),
+            "key": name,
+            "name": name,
+            "areas": shapes_of(workspace.current, workspace.fixed),
+            "number": workspace.number,
+            "revision": workspace.revision(name),
+            "message": message,
+        }
         return [
             workspace,
-            view(prediction, shares, _display(*settings), corner=workspace.corner),
-            rows_of_areas(workspace.current),
+            scene,
             share_rows(shares),
-            f"**{_plain(workspace.chosen)}**, {width}x{height} pixels{_noted(prediction)}: {step}.",
+            f"**{_plain(name)}**, {width}x{height} pixels{_noted(prediction)}.",
         ]
 
     def on_files(paths: list[str] | None, workspace: Workspace, *settings: Any) -> list[Any]:
@@ -178,24 +188,17 @@ def _images_tab(studio: Studio, model: Any, mode: Any) -> None:
         choice = gr.Dropdown(choices=list(workspace.paths), value=workspace.chosen or None)
         return [choice, *drawn(workspace, *settings)]
 
-    def on_click(event: gr.SelectData, workspace: Workspace, model: str, mode: str, *settings: Any) -> list[Any]:
-        if workspace.path:
-            prediction = studio.predict(workspace.path, model, mode)
-            workspace = workspace.click(*prediction.point(*event.index), limits)
-        return drawn(workspace, model, mode, *settings)
-
-    def on_edit(rows: list[list[Any]], workspace: Workspace, model: str, mode: str, *settings: Any) -> list[Any]:
-        if workspace.path:
-            shape = studio.predict(workspace.path, model, mode).shape
-            workspace = workspace.with_rows(rows, shape, limits)
-        results = drawn(workspace, model, mode, *settings)
-        if not is_to_replace(rows, results[2]):
-            results[2] = gr.skip()
-        return results
+    def on_edit(event: gr.EventData, workspace: Workspace, model: str, mode: str, *settings: Any) -> list[Any]:
+        edit = read_edit(event._data)
+        try:
+            shape = studio.predict(workspace.file(edit.key), model, mode).shape
+            return drawn(workspace.edited(edit, shape, limits), model, mode, *settings)
+        except MrsalError as error:  # the page shows the areas as they were
+            return drawn(replace(workspace, number=edit.number), model, mode, *settings, message=str(error))
 
     def on_load(path: str, workspace: Workspace, model: str, mode: str, *settings: Any) -> list[Any]:
         if workspace.path is None:
-            raise InputError("drop the image first, and then load its boxes")
+            raise InputError("drop the image first, and then load its areas")
         with warnings.catch_warnings(record=True, action="always") as caught:
             areas = read_areas(path, image=workspace.chosen, shape=studio.predict(workspace.path, model, mode).shape)
         _warn([str(warning.message) for warning in caught])
@@ -210,14 +213,9 @@ def _images_tab(studio: Studio, model: Any, mode: Any) -> None:
         return gr.File([str(path) for path in paths], visible=True)
 
     _listen(files.change, on_files, [files, *inputs], [chosen, *outputs])
-    _listen(picture.select, on_click, inputs, outputs, trigger_mode="multiple")
+    _listen(board.edit, on_edit, inputs, outputs, trigger_mode="multiple", show_progress="hidden")
     _listen(chosen.input, lambda name, space, *rest: drawn(space.choose(name), *rest), [chosen, *inputs], outputs)
-    _listen(boxes.input, on_edit, [boxes, *inputs], outputs, trigger_mode="multiple")
     _listen(load.upload, on_load, [load, *inputs], outputs)
-    _listen(
-        undo.click, lambda space, *rest: drawn(space.with_areas(space.current[:-1], limits), *rest), inputs, outputs
-    )
-    _listen(clear.click, lambda space, *rest: drawn(space.with_areas([], limits), *rest), inputs, outputs)
     _listen(make.click, on_make, inputs, made)
     for control in controls:
         _listen(control.change, drawn, inputs, outputs, trigger_mode="always_last")
@@ -230,30 +228,25 @@ def _designs_tab(studio: Studio, model: Any, mode: Any) -> None:
         same = gr.Checkbox(True, label="B has the same areas as A", elem_id="same")
         opacity = gr.Slider(0, 1, 0.6, step=0.05, label="Opacity of the heatmap", elem_id="opacity_ab")
     with gr.Row():
-        files, pictures = [], []
-        for letter in "AB":
+        files, boards = [], []
+        for letter in LETTERS:
             with gr.Column():
                 files.append(
                     gr.File(
                         file_types=[*EXTENSIONS, PDF], label=f"Design {letter}", height=140, elem_id=f"file_{letter}"
                     )
                 )
-                pictures.append(_picture(f"{letter}: click two opposite corners of an area", f"view_{letter}"))
+                boards.append(_board("designs", f"view_{letter}"))
     status = gr.Markdown("", elem_id="status_AB")
     summary = gr.HTML("", elem_id="summary_AB")
     table = _table(DIFFERENCE_HEADINGS, "Share of the attention in each design", "differences")
     gr.Markdown(_INTERVAL)
-    legend, moved = gr.HTML("", elem_id="legend_AB"), _picture("Where attention moved", "moved_AB")
+    legend = gr.HTML("", elem_id="legend_AB")
+    moved = gr.Image(label="Where attention moved", interactive=False, visible=False, elem_id="moved_AB")
     make = gr.Button("Make a report to download", size="sm", variant="primary", elem_id="make_AB")
     made = gr.File(label="Report as HTML and PDF", visible=False, elem_id="made_AB")
-    with gr.Row():
-        boxes = []
-        for letter in "AB":
-            with gr.Column():
-                boxes.append(_box_table(f"Areas of {letter} in pixels: edit, rename, add", f"areas_{letter}"))
-    clear = gr.Button("Remove all areas", size="sm", elem_id="clear_AB")
     controls = [model, mode, same, opacity]
-    inputs, outputs = [state, *controls], [state, *pictures, *boxes, table, status, summary, moved, legend]
+    inputs, outputs = [state, *controls], [state, *boards, table, status, summary, moved, legend]
 
     def predicted(designs: Designs, model: str, mode: str) -> list[Prediction | None]:
         return [studio.predict(side.path, model, mode) if side.path else None for side in designs.sides]
@@ -262,24 +255,39 @@ def _designs_tab(studio: Studio, model: Any, mode: Any) -> None:
         areas = [designs.areas(side, found.shape) if found else [] for side, found in enumerate(predictions)]
         return comparison_report(predictions, areas, model)
 
-    def drawn(designs: Designs, model: str, mode: str, same: bool, opacity: float) -> list[Any]:
+    def drawn(designs: Designs, model: str, mode: str, *settings: Any, message: str = "") -> list[Any]:
+        same, opacity = settings
         designs = designs.sharing(same)
-        views, rows, shares = [], [], []
+        scenes: list[dict[str, Any] | None] = []
+        shares: list[list[AreaShare]] = []
         predictions = predicted(designs, model, mode)
-        for side, prediction in enumerate(predictions):
-            areas = designs.areas(side, prediction.shape) if prediction else []
-            rows.append(rows_of_areas(areas))
-            shares.append(shares_on(prediction, areas) if prediction else [])
-            display, corner = Display(opacity=opacity), designs.corner(side)
-            views.append(view(prediction, shares[side], display, corner=corner) if prediction else None)
+        for side, (workspace, prediction) in enumerate(zip(designs.sides, predictions, strict=True)):
+            shares.append(shares_on(prediction, designs.areas(side, prediction.shape)) if prediction else [])
+            if prediction is None or workspace.path is None:
+                scenes.append(None)
+                continue
+            picture = studio.picture(workspace.path, model, mode, Display(opacity=opacity))
+            scenes.append(
+                {
+                    **_scene(prediction, shares[side], picture, limits),
+                    "key": designs.key(side),
+                    "name": f"Design {LETTERS[side]}",
+                    "areas": shapes_of(designs.all_areas(side), ()),
+                    "number": designs.number,
+                    "revision": designs.revision,
+                    "message": message,
+                }
+            )
         report = reported(designs, predictions, model)
         summary, moved, legend = comparison_view(report)
         notes = [
-            f"Design {letter}{_noted(found)}." for letter, found in zip("AB", predictions, strict=True) if _noted(found)
+            f"Design {letter}{_noted(found)}."
+            for letter, found in zip(LETTERS, predictions, strict=True)
+            if _noted(found)
         ]
         differences = difference_rows(report.differences) if report else []
         picture = gr.Image(moved, visible=moved is not None)
-        return [designs, *views, *rows, differences, "\n\n".join(notes), summary, picture, legend]
+        return [designs, *scenes, differences, "\n\n".join(notes), summary, picture, legend]
 
     def on_make(designs: Designs, model: str, mode: str, same: bool, _: float) -> Any:
         report = reported(designs.sharing(same), predicted(designs, model, mode), model)
@@ -295,38 +303,30 @@ def _designs_tab(studio: Studio, model: Any, mode: Any) -> None:
 
         return handle
 
-    def on_click(side: int) -> Callable[..., list[Any]]:
-        def handle(event: gr.SelectData, designs: Designs, model: str, mode: str, *settings: Any) -> list[Any]:
-            if prediction := predicted(designs, model, mode)[side]:
-                designs = designs.click(side, *prediction.point(*event.index), limits)
-            return drawn(designs, model, mode, *settings)
-
-        return handle
-
-    def on_edit(side: int) -> Callable[..., list[Any]]:
-        def handle(rows: list[list[Any]], designs: Designs, model: str, mode: str, *settings: Any) -> list[Any]:
+    def on_edit(event: gr.EventData, designs: Designs, model: str, mode: str, *settings: Any) -> list[Any]:
+        edit = read_edit(event._data)
+        try:
             shapes = [found.shape if found else (0, 0) for found in predicted(designs, model, mode)]
-            if designs.sides[side].path:
-                designs = designs.with_rows(side, rows, shapes, limits)
-            results = drawn(designs, model, mode, *settings)
-            if not is_to_replace(rows, results[3 + side]):
-                results[3 + side] = gr.skip()
-            return results
-
-        return handle
+            return drawn(designs.edited(edit, shapes, limits), model, mode, *settings)
+        except MrsalError as error:  # the page shows the areas as they were
+            return drawn(replace(designs, number=edit.number), model, mode, *settings, message=str(error))
 
     for side in range(2):
         _listen(files[side].change, on_file(side), [files[side], *inputs], outputs)
-        _listen(pictures[side].select, on_click(side), inputs, outputs, trigger_mode="multiple")
-        _listen(boxes[side].input, on_edit(side), [boxes[side], *inputs], outputs, trigger_mode="multiple")
-    _listen(clear.click, lambda designs, *rest: drawn(designs.cleared(), *rest), inputs, outputs)
+        _listen(boards[side].edit, on_edit, inputs, outputs, trigger_mode="multiple", show_progress="hidden")
     _listen(make.click, on_make, inputs, made)
     for control in controls:
         _listen(control.change, drawn, inputs, outputs, trigger_mode="always_last")
 
 
 def _listen(
-    event: Callable[..., Any], handle: Callable[..., Any], inputs: list[Any], outputs: Any, **options: Any
+    event: Callable[..., Any],
+    handle: Callable[..., Any],
+    inputs: list[Any],
+    outputs: Any,
+    *,
+    show_progress: str = "minimal",
+    **options: Any,
 ) -> None:
     """Call ``handle`` on an event; the page shows the message of an error that the user can correct.
 
@@ -345,7 +345,7 @@ def _listen(
         with_messages,
         inputs,
         outputs,
-        show_progress="minimal",
+        show_progress=show_progress,
         api_visibility="private",
         concurrency_id="page",
         concurrency_limit=1,
@@ -372,10 +372,34 @@ def _display(show: str, opacity: float, levels: list[float], spots: float) -> Di
     return Display(show=show, opacity=opacity, levels=tuple(levels), spots=int(spots))
 
 
-def _picture(label: str, name: str) -> Any:
-    return gr.Image(
-        label=label, show_label=False, interactive=False, format="jpeg", buttons=["fullscreen"], elem_id=name
+def _board(group: str, name: str) -> Any:
+    """A picture on which areas are drawn. Boards of a group count their edits together."""
+    return gr.HTML(
+        html_template=_board_file("board.html"),
+        css_template=_board_file("board.css"),
+        js_on_load="\n".join(map(_board_file, _SCRIPTS)),
+        apply_default_css=False,
+        group=group,
+        elem_id=name,
+        elem_classes="drawing-board",
     )
+
+
+@cache
+def _board_file(name: str) -> str:
+    return (files_of("mrsal.web") / "board" / name).read_text(encoding="utf-8")
+
+
+def _scene(prediction: Prediction, shares: list[AreaShare], picture: Path, limits: UploadLimits) -> dict[str, Any]:
+    """What a board shows, but for the areas: the picture, the size of the image, the shares, and what the page accepts."""
+    height, width = prediction.shape
+    return {
+        "picture": gr.FileData(path=str(picture)).model_dump(),
+        "width": width,
+        "height": height,
+        "shares": {share.area.name: share.attention for share in shares},
+        "limits": asdict(limits),
+    }
 
 
 def _table(headings: tuple[str, ...], label: str, name: str) -> Any:
@@ -386,17 +410,4 @@ def _table(headings: tuple[str, ...], label: str, name: str) -> Any:
         interactive=False,
         elem_id=name,
         buttons=["copy"],
-    )
-
-
-def _box_table(label: str, name: str) -> Any:
-    return gr.Dataframe(
-        headers=_BOX_HEADINGS,
-        column_count=5,
-        datatype=["str", *4 * ["number"]],
-        type="array",
-        label=label,
-        interactive=True,
-        elem_id=name,
-        buttons=[],
     )

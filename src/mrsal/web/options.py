@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from mrsal.inference import AdjustmentFile
 from mrsal.model import DeviceOptions
 from mrsal.options import Option
 
@@ -19,6 +20,10 @@ class UploadLimits:
         The largest number of images at a time.
     areas : int
         The largest number of areas on an image.
+    corners : int
+        The largest number of corners of a polygon that can be changed; others are shown as they are.
+    letters : int
+        The largest number of characters of the name of an area.
     waiting : int
         The largest number of requests in the queue.
     """
@@ -27,6 +32,8 @@ class UploadLimits:
     megapixels: float = 25
     images: int = 12
     areas: int = 100
+    corners: int = 300
+    letters: int = 300
     waiting: int = 16
 
 
@@ -38,6 +45,7 @@ class ServeOptions(DeviceOptions):
         str | None,
         Option("Another model to offer: a checkpoint or package.module:function."),
     ] = None
+    adjustment: AdjustmentFile = None
     host: Annotated[str, Option("Address to listen on. 0.0.0.0 or :: let everybody in the network use the page.")] = (
         "127.0.0.1"
     )

@@ -1,20 +1,19 @@
-"""The images and areas of one visitor of the page, and how uploads, clicks and edited tables change them."""
+"""The images and areas of one visitor of the page, and how uploads and edits change them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil, floor
 from pathlib import Path
-from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mrsal.aoi import Area, Rectangle
+from mrsal.aoi import Area
 from mrsal.errors import DataError, InputError, MrsalError
 from mrsal.images import read_image
+from mrsal.web.edits import Edit, areas_of, is_fixed
 from mrsal.web.options import UploadLimits
 
-_SMALLEST = 3  # pixels of a side that two clicks may span
+LETTERS = "AB"  # of the two designs, and the keys of their areas in an edit
 
 
 def read_upload(path: Path, limits: UploadLimits) -> NDArray[np.uint8]:
@@ -38,7 +37,7 @@ def read_upload(path: Path, limits: UploadLimits) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class Workspace:
-    """The images of one visitor, their areas, and the first corner of an area that is being drawn.
+    """The images of one visitor and their areas.
 
     Parameters
     ----------
@@ -48,14 +47,20 @@ class Workspace:
         The areas by the name of their image, in pixels of the image at its full size.
     chosen : str
         The name of the image that is shown; empty if there is none.
-    corner : (float, float), optional
-        The x and y of the first corner in pixels, between the first and the second click.
+    fixed : tuple of Area
+        All areas whose shape the page cannot change, also removed ones: an edit that is undone may bring them back.
+    number : int
+        The number of the latest edit that is in ``areas``.
+    revisions : dict of str to int
+        How often the areas of an image were replaced by those of a file.
     """
 
     paths: dict[str, Path] = field(default_factory=dict)
     areas: dict[str, tuple[Area, ...]] = field(default_factory=dict)
     chosen: str = ""
-    corner: tuple[float, float] | None = None
+    fixed: tuple[Area, ...] = ()
+    number: int = 0
+    revisions: dict[str, int] = field(default_factory=dict)
 
     def with_files(self, files: Iterable[str | Path], limits: UploadLimits) -> tuple["Workspace", list[str]]:
         """Replace the images; returns a message for each file that was refused. Images that stay keep their areas."""
@@ -77,61 +82,83 @@ class Workspace:
             paths[name] = path
         chosen = self.chosen if self.chosen in paths else next(iter(paths), "")
         areas = {name: self.areas[name] for name in paths if self.paths.get(name) == paths[name] and name in self.areas}
-        return Workspace(paths, areas, chosen), complaints
+        return replace(self, paths=paths, areas=areas, chosen=chosen), complaints
 
     def choose(self, name: str) -> "Workspace":
         """Show another image."""
-        return replace(self, chosen=name if name in self.paths else self.chosen, corner=None)
+        return replace(self, chosen=name if name in self.paths else self.chosen)
 
     @property
     def path(self) -> Path | None:
         """The file of the image that is shown."""
         return self.paths.get(self.chosen)
 
+    def file(self, name: str) -> Path:
+        """The file of an image.
+
+        Raises
+        ------
+        InputError
+            If it has been removed.
+        """
+        if name not in self.paths:
+            raise InputError("the image is no longer there; drop it again")
+        return self.paths[name]
+
     @property
     def current(self) -> tuple[Area, ...]:
         """The areas of the image that is shown."""
         return self.areas.get(self.chosen, ())
 
+    def revision(self, name: str) -> int:
+        """How often the areas of an image were replaced by those of a file."""
+        return self.revisions.get(name, 0)
+
     def with_areas(self, areas: Iterable[Area], limits: UploadLimits) -> "Workspace":
-        """Replace the areas of the image that is shown.
+        """Replace the areas of the image that is shown by those of a file.
 
         Raises
         ------
         InputError
-            If there are more than the limit.
+            If there are more areas than the limit, or a name is longer.
         """
         areas = tuple(areas)
         if len(areas) > limits.areas:
             raise InputError(f"expected at most {limits.areas} areas on an image, got {len(areas)}")
-        return self._holding(areas)
+        if long := [area.name for area in areas if len(area.name) > limits.letters]:
+            raise InputError(
+                f"expected names of at most {limits.letters} characters, got {long[0][:20]}... with {len(long[0])}"
+            )
+        fixed = (*self.fixed, *(area for area in areas if is_fixed(area, limits)))
+        revisions = {**self.revisions, self.chosen: self.revision(self.chosen) + 1}
+        return replace(self.holding(areas), fixed=fixed, revisions=revisions)
 
-    def with_rows(self, rows: Iterable[Sequence[Any]], shape: tuple[int, int], limits: UploadLimits) -> "Workspace":
-        """Take the areas from the edited table; those that it does not have stay."""
-        areas = areas_of_rows(rows, shape)
-        names = {area.name for area in areas}
-        kept = [area for area in self.current if not is_in_table(area) and area.name not in names]
-        return self.with_areas([*areas, *kept], limits)
+    def edited(self, edit: Edit, shape: tuple[int, int], limits: UploadLimits) -> "Workspace":
+        """Take the areas as a visitor has drawn them on the image of an edit, whose ``shape`` is (H, W).
 
-    def _holding(self, areas: tuple[Area, ...]) -> "Workspace":
-        return replace(self, areas={**self.areas, self.chosen: areas}, corner=None)
+        Upright rectangles are cut to the image. If other areas have come from a file since the visitor saw the image, they
+        stay, and what was drawn is added.
 
-    def click(self, x: float, y: float, limits: UploadLimits) -> "Workspace":
-        """Set the first corner, or make an area of whole pixels from the first corner and this one.
-
-        Two clicks less than 3 pixels apart make no area.
+        Raises
+        ------
+        InputError
+            If the page has sent something that is not a list of areas, or a new area lies outside the image.
         """
-        if self.corner is None:
-            return replace(self, corner=(x, y))
-        x0, y0 = floor(min(self.corner[0], x)), floor(min(self.corner[1], y))
-        x1, y1 = ceil(max(self.corner[0], x)), ceil(max(self.corner[1], y))
-        if x1 - x0 < _SMALLEST or y1 - y0 < _SMALLEST:
-            return replace(self, corner=None)
-        names = {area.name for area in self.current}
-        name = next(f"area {n}" for n in range(1, len(names) + 2) if f"area {n}" not in names)
-        return self.with_areas(
-            [*self.current, Rectangle(name, float(x0), float(y0), float(x1 - x0), float(y1 - y0))], limits
-        )
+        before = self.areas.get(edit.key, ())
+        areas = [_cut(area, before, shape) for area in areas_of(edit.shapes, self.fixed, limits)]
+        if edit.revision != self.revision(edit.key):
+            names = {area.name for area in before}
+            areas = [*before, *(area for area in areas if area.name not in names)][: limits.areas]
+        return replace(self, areas={**self.areas, edit.key: tuple(areas)}, number=edit.number)
+
+    def holding(self, areas: tuple[Area, ...]) -> "Workspace":
+        """The same workspace with other areas of the image that is shown."""
+        return replace(self, areas={**self.areas, self.chosen: areas})
+
+
+def _cut(area: Area, before: Sequence[Area], shape: tuple[int, int]) -> Area:
+    """The area as it is kept: those that were there before are not cut, since they may have come from a file."""
+    return area if area in before else area.clipped(shape)
 
 
 @dataclass(frozen=True)
@@ -144,10 +171,16 @@ class Designs:
         A and B, with one image each or none.
     same : bool
         Whether B has the areas of A, pixel for pixel. The areas of B itself come back when this is switched off.
+    number : int
+        The number of the latest edit that is in the areas.
+    revision : int
+        How often areas were changed by something else than an edit.
     """
 
     sides: tuple[Workspace, Workspace] = field(default_factory=lambda: (Workspace(), Workspace()))
     same: bool = True
+    number: int = 0
+    revision: int = 0
 
     def sharing(self, same: bool) -> "Designs":
         """Set whether both have the same areas. A side without areas starts with those of the other."""
@@ -159,112 +192,46 @@ class Designs:
             b = () if a == b else b
         else:
             b = b or a
-        return Designs((self.sides[0]._holding(a), self.sides[1]._holding(b)), same)
+        sides = (self.sides[0].holding(a), self.sides[1].holding(b))
+        return replace(self, sides=sides, same=same, revision=self.revision + 1)
 
     def with_file(self, side: int, file: str | Path | None, limits: UploadLimits) -> tuple["Designs", list[str]]:
         """Replace or remove the image of A (0) or B (1); returns a message if the file was refused."""
         workspace, complaints = self.sides[side].with_files([file] if file else [], limits)
-        return self._with(side, workspace._holding(self.sides[side].current)), complaints
+        return self._with(side, workspace.holding(self.sides[side].current)), complaints
+
+    def key(self, side: int) -> str:
+        """The key of the areas of A or B in an edit."""
+        return LETTERS[0 if self.same else side]
+
+    def all_areas(self, side: int) -> tuple[Area, ...]:
+        """The areas of A or B, also those that lie outside its image."""
+        return self.sides[0 if self.same else side].current
 
     def areas(self, side: int, shape: tuple[int, int]) -> list[Area]:
         """The areas of A or B that lie at least in part on its image of ``shape`` (H, W)."""
         height, width = shape
-        return [
-            area
-            for area in self.sides[self._holder(side)].current
-            if area.bounds[0] < width and area.bounds[1] < height
-        ]
+        return [area for area in self.all_areas(side) if area.bounds[0] < width and area.bounds[1] < height]
 
-    def corner(self, side: int) -> tuple[float, float] | None:
-        """The first corner of an area that is being drawn on A or B."""
-        return self.sides[self._holder(side)].corner
+    def edited(self, edit: Edit, shapes: Sequence[tuple[int, int]], limits: UploadLimits) -> "Designs":
+        """Take the areas as a visitor has drawn them on A or B; ``shapes`` are the (H, W) of both images, or (0, 0).
 
-    def click(self, side: int, x: float, y: float, limits: UploadLimits) -> "Designs":
-        """Handle a click on A or B as :meth:`Workspace.click` does."""
-        holder = self._holder(side)
-        return self._with(holder, self.sides[holder].click(x, y, limits))
+        Upright rectangles are cut to the larger image.
 
-    def with_rows(
-        self, side: int, rows: Iterable[Sequence[Any]], shapes: Sequence[tuple[int, int]], limits: UploadLimits
-    ) -> "Designs":
-        """Take the areas of A or B from its edited table; areas outside its image stay. ``shapes`` are the (H, W) of both."""
-        holder, shown = self._holder(side), self.areas(side, shapes[side])
+        Raises
+        ------
+        InputError
+            If the page has sent something that is not a list of areas, or a new area lies outside the images.
+        """
+        if edit.key not in (*LETTERS,):
+            raise InputError("expected areas of design A or B, got others; reload the page")
+        side = LETTERS.index(edit.key)
+        workspace = self.sides[side]
         heights, widths = zip(*(shapes if self.same else [shapes[side]]), strict=True)
-        areas = areas_of_rows(
-            rows, (max(heights), max(widths))
-        )  # areas that reach beyond the smaller image are not cut
-        names = {area.name for area in areas}
-        kept = [area for area in self.sides[holder].current if area not in shown or not is_in_table(area)]
-        areas += [area for area in kept if area.name not in names]
-        return self._with(holder, self.sides[holder].with_areas(areas, limits))
-
-    def cleared(self) -> "Designs":
-        """Remove all areas."""
-        a, b = self.sides
-        return replace(self, sides=(a._holding(()), b._holding(())))
-
-    def _holder(self, side: int) -> int:
-        return 0 if self.same else side
+        areas = areas_of(edit.shapes, workspace.fixed, limits)
+        areas = [_cut(area, workspace.current, (max(heights), max(widths))) for area in areas]
+        return replace(self._with(side, workspace.holding(tuple(areas))), number=edit.number)
 
     def _with(self, side: int, workspace: Workspace) -> "Designs":
         a, b = self.sides
         return replace(self, sides=(a, workspace) if side else (workspace, b))
-
-
-def areas_of_rows(rows: Iterable[Sequence[Any]], shape: tuple[int, int]) -> list[Area]:
-    """The areas in an edited table of name, x, y, width and height. Only complete rows count, and areas are cut to the image.
-
-    Raises
-    ------
-    InputError
-        If a complete row is not a rectangle on the image, or has the name of another row.
-    """
-    areas: list[Area] = []
-    for number, row in enumerate(rows, start=1):
-        name, *numbers = _cells(row)
-        if not all(numbers):
-            continue
-        try:
-            x, y, width, height = (float(cell) for cell in numbers)
-            area: Area = Rectangle(name or f"area {number}", x, y, width, height).clipped(shape)
-        except InputError as error:
-            raise InputError(f"row {number}: {error}") from error
-        except ValueError as error:
-            raise InputError(f"row {number}: expected numbers for x, y, width and height in pixels") from error
-        if area.name in [other.name for other in areas]:
-            raise InputError(f"row {number}: another area is also called {area.name!r}; rename one of them")
-        areas.append(area)
-    return areas
-
-
-def is_to_replace(rows: Iterable[Sequence[Any]], by: Sequence[Sequence[Any]]) -> bool:
-    """Whether an edited table is to show other rows: those that the page read from it, such as areas cut to the image.
-
-    While rows still lack numbers, the user is typing, and a table that says the same is left alone, since the user may already
-    be typing in another cell.
-    """
-    cells = [_cells(row) for row in rows]
-    if not all(all(numbers) for _, *numbers in cells):
-        return False
-    try:
-        return [[name, *map(float, numbers)] for name, *numbers in cells] != [list(row) for row in by]
-    except ValueError:  # not numbers, so the page has read others
-        return True
-
-
-def _cells(row: Sequence[Any]) -> list[str]:
-    return ["" if cell is None or cell != cell else str(cell).strip() for cell in row]
-
-
-def rows_of_areas(areas: Iterable[Area]) -> list[list[str | float]]:
-    """The rows of a table from which :func:`areas_of_rows` reads the same areas; the table has upright rectangles only."""
-    return [
-        [area.name, *(round(float(v), 1) for v in (area.x0, area.y0, area.width, area.height))]
-        for area in areas
-        if is_in_table(area)
-    ]
-
-
-def is_in_table(area: Area) -> TypeGuard[Rectangle]:
-    """Whether the table has the area: areas of other kinds are drawn and measured, but cannot be edited."""
-    return isinstance(area, Rectangle) and area.is_upright

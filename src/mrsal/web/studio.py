@@ -1,7 +1,9 @@
 """The maps, pictures, tables and files that the page of ``mrsal serve`` shows."""
 
 import csv
+import hashlib
 import io
+import math
 import shutil
 import tempfile
 import threading
@@ -9,8 +11,8 @@ import time
 import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +24,10 @@ from mrsal.aoi import (
     AreaDifference,
     AreaShare,
     Attention,
-    Rectangle,
     attention_shares,
     csv_text,
     points,
+    ranked,
     strongest_spots,
     with_areas,
     with_contours,
@@ -34,8 +36,8 @@ from mrsal.aoi import (
 )
 from mrsal.errors import InputError
 from mrsal.images import first_page_note, resize, save_jpeg
-from mrsal.inference import BASELINES, SaliencyMap, ShareCalibration, colour_map, open_model
-from mrsal.model import BUNDLED
+from mrsal.inference import BASELINES, SaliencyMap, SaliencyModel, ShareCalibration, colour_map, open_model
+from mrsal.model import BUNDLED, DEFAULT_MODEL
 from mrsal.web.options import UploadLimits
 from mrsal.web.session import read_upload
 
@@ -43,7 +45,8 @@ SHOWN = ("overlay", "heatmap", "image")
 SHARE_HEADINGS = ("area", "rank", "attention %", "95 % from", "to", "surface %", "per surface")
 DIFFERENCE_HEADINGS = ("area", "A %", "B %", "difference", "95 % from", "to", "clearly different")
 
-_LONGEST = 1400  # side of a picture on the page in pixels; files have the full size
+_PIXELS = 2_000_000  # of a picture on the page, at most; files have the full size
+_SHARP = 1000  # pixels of the longer side, at least, so that contours and spots are sharp on small images, too
 _MAPS = 6  # maps in memory
 _HOUR = 3600  # seconds
 
@@ -80,35 +83,34 @@ class Prediction:
         The name of the file.
     full : SaliencyMap
         The map at the size of the image.
-    small : SaliencyMap
-        The map at the size that the page shows.
+    shown : SaliencyMap
+        The map at the size of the picture on the page.
     factor : float
-        The size of ``small`` divided by that of ``full``, at most 1.
+        The size of ``shown`` divided by that of ``full``.
     calibration : ShareCalibration, optional
         The calibration of the model, if it has one.
     notes : tuple of str
         What the visitor should know about the map, such as that only the first page of a document was used.
     mode : str, optional
         The mode in which the network predicted, if it has several.
+    measured : dict of Area to AreaShare
+        The shares of the latest areas. An edit changes one of many, and only this one is measured again.
     """
 
     name: str
     full: SaliencyMap
-    small: SaliencyMap
+    shown: SaliencyMap
     factor: float
     calibration: ShareCalibration | None = None
     notes: tuple[str, ...] = ()
     mode: str | None = None
+    measured: dict[Area, AreaShare] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width of the image in pixels."""
         height, width = self.full.values.shape
         return height, width
-
-    def point(self, x: int, y: int) -> tuple[float, float]:
-        """The x and y on the image for the centre of a pixel of the picture on the page."""
-        return (x + 0.5) / self.factor, (y + 0.5) / self.factor
 
 
 class Studio:
@@ -118,6 +120,8 @@ class Studio:
     ----------
     model : str, optional
         Another model, as for :func:`mrsal.inference.open_model`. The page offers it first.
+    adjustment : str or Path, optional
+        An adjustment of this model, or of the default model. The page then offers the adjusted model first.
     device, precision : str
         As for :func:`mrsal.load_model`.
     limits : UploadLimits
@@ -136,17 +140,28 @@ class Studio:
         self,
         model: str | None = None,
         *,
+        adjustment: str | Path | None = None,
         device: str = "auto",
         precision: str = "auto",
         limits: UploadLimits | None = None,
     ) -> None:
         self.limits = limits or UploadLimits()
-        self.models = tuple(dict.fromkeys([*([model] if model else []), *BUNDLED, *BASELINES]))
+        names = {name: name for name in [*([model] if model else []), *BUNDLED, *BASELINES]}
+        if adjustment is not None:
+            adjusted = f"{model or DEFAULT_MODEL}, adjusted"
+            names = {adjusted: model or DEFAULT_MODEL, **names}
+        self.models = tuple(names)
         self._lock = threading.Lock()  # one network at a time, and each map once
-        self._open = lru_cache(maxsize=None)(lambda name: open_model(name, device=device, precision=precision))
+
+        @cache
+        def opened(name: str) -> SaliencyModel:
+            used = adjustment if name != names[name] else None
+            return open_model(names[name], device=device, precision=precision, adjustment=used)
+
+        self._open = opened
         self._predict = lru_cache(maxsize=_MAPS)(self._predicted)
-        if model:
-            self._open(model)  # a wrong path is an error at the start and not at the first image
+        if model or adjustment is not None:
+            self._open(self.models[0])  # a wrong path is an error at the start and not at the first image
         self._folder = tempfile.TemporaryDirectory(prefix="mrsal-")
         self.folder = Path(self._folder.name)
 
@@ -159,11 +174,23 @@ class Studio:
 
     def new_folder(self) -> Path:
         """Make an empty folder for results, and remove those that are older than an hour."""
+        self._remove_old()
+        return Path(tempfile.mkdtemp(prefix="files-", dir=self.folder))
+
+    def picture(self, path: Path, model: str, mode: str, display: Display) -> Path:
+        """The file of the picture on the page, without areas; the same picture is drawn once in an hour."""
+        name = hashlib.sha256(repr((path, model, mode, display)).encode()).hexdigest()[:32]
+        file = self.folder / f"files-{int(time.time()) // _HOUR}" / f"{name}.jpg"
+        if not file.exists():
+            self._remove_old()
+            save_jpeg(view(self.predict(path, model, mode), display), file)
+        return file
+
+    def _remove_old(self) -> None:
         for folder in self.folder.glob("files-*"):
             with suppress(FileNotFoundError):  # another request has just removed it
                 if time.time() - folder.stat().st_mtime > _HOUR:
                     shutil.rmtree(folder, ignore_errors=True)
-        return Path(tempfile.mkdtemp(prefix="files-", dir=self.folder))
 
     def predict(self, path: Path, model: str, mode: str) -> Prediction:
         """Predict an uploaded image, or return the map from memory.
@@ -185,16 +212,25 @@ class Studio:
         predicted = opened.with_mode(used).predict(pixels, name=path.name)
         full = SaliencyMap(predicted.unit_values, pixels, log_density=predicted.log_density)
         calibration = opened.calibration
+        _ = full.density  # here and once, so that the first area is measured as quickly as the others
+        if calibration is not None:
+            calibration.difference_interval(0.5, 0.5, 1, 0.5)  # with slow imports
         notes = tuple(filter(None, (first_page_note(path), predicted.note())))
-        height, width = full.values.shape
-        factor = min(1.0, _LONGEST / max(height, width))
-        size = max(1, round(width * factor)), max(1, round(height * factor))
-        if factor == 1:
-            return Prediction(path.name, full, full, factor, calibration, notes, used)
-        values = np.asarray(Image.fromarray(full.values).resize(size, Image.Resampling.BOX))
-        log_density = None if full.log_density is None else np.log(values / values.sum())
-        small = SaliencyMap(values, resize(pixels, size[1], size[0]), log_density=log_density)
-        return Prediction(path.name, full, small, factor, calibration, notes, used)
+        shown, factor = _resized(full)
+        return Prediction(path.name, full, shown, factor, calibration, notes, used)
+
+
+def _resized(full: SaliencyMap) -> tuple[SaliencyMap, float]:
+    """The map at the size of the picture on the page, and this size divided by that of the image."""
+    height, width = full.values.shape
+    factor = min(max(1.0, _SHARP / max(height, width)), math.sqrt(_PIXELS / (height * width)))
+    if factor == 1:
+        return full, factor
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    method = Image.Resampling.BOX if factor < 1 else Image.Resampling.BILINEAR
+    values = np.asarray(Image.fromarray(full.values).resize(size, method))
+    log_density = None if full.log_density is None else np.log(values / values.sum())
+    return SaliencyMap(values, resize(full.image, size[1], size[0]), log_density=log_density), factor
 
 
 def share_rows(shares: Iterable[AreaShare]) -> list[list[str]]:
@@ -230,11 +266,9 @@ def _interval_cells(interval: tuple[float, float] | None, *, sign: str = "") -> 
     return [f"{100 * value:{sign}.1f}" for value in interval] if interval else ["–", "–"]
 
 
-def view(
-    prediction: Prediction, shares: Sequence[AreaShare], display: Display, *, corner: tuple[float, float] | None = None
-) -> NDArray[np.uint8]:
-    """The picture on the page, with areas and the first ``corner`` of the next one: ``(H, W, 3)`` uint8."""
-    return _drawn(prediction.small, prediction.factor, shares, display, corner)
+def view(prediction: Prediction, display: Display) -> NDArray[np.uint8]:
+    """The picture on the page, on which the page itself draws the areas: ``(H, W, 3)`` uint8."""
+    return _drawn(prediction.shown, display)
 
 
 def write_files(folder: Path, prediction: Prediction, shares: Sequence[AreaShare], display: Display) -> list[Path]:
@@ -243,11 +277,12 @@ def write_files(folder: Path, prediction: Prediction, shares: Sequence[AreaShare
     files = [stem.with_name(stem.name + ending) for ending in (".npy", ".png", "_overlay.jpg", "_spots.csv")]
     for file in files[:2]:
         prediction.full.save(file)
-    save_jpeg(_drawn(prediction.full, 1.0, shares, display, None), files[2])
+    labels = [f"{share.area.name} {100 * share.attention:.1f}%" for share in shares]
+    save_jpeg(with_areas(_drawn(prediction.full, display), [share.area for share in shares], labels), files[2])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["order", "x", "y", "strength"])
-    for order, spot in enumerate(strongest_spots(prediction.small.values, count=display.spots), start=1):
+    for order, spot in enumerate(strongest_spots(prediction.shown.values, count=display.spots), start=1):
         writer.writerow([order, *(round(v / prediction.factor, 1) for v in (spot.x, spot.y)), round(spot.strength, 4)])
     files[3].write_text(text.getvalue(), encoding="utf-8")
     if shares:
@@ -259,20 +294,22 @@ def write_files(folder: Path, prediction: Prediction, shares: Sequence[AreaShare
 
 def shares_on(prediction: Prediction, areas: Sequence[Area]) -> list[AreaShare]:
     """The shares of areas, of which the part on the image counts."""
-    if not areas:
-        return []
-    clipped = [area.clipped(prediction.shape) for area in areas]
+    shares = {}
     with warnings.catch_warnings(action="ignore"):  # that a part lies beyond the border, each time
-        return attention_shares(prediction.full, clipped, calibration=prediction.calibration)
+        for area in areas:
+            clipped = area.clipped(prediction.shape)
+            shares[clipped] = prediction.measured.get(clipped) or _share(prediction, clipped)
+    prediction.measured.clear()
+    prediction.measured.update(shares)
+    return ranked(list(shares.values()))
 
 
-def _drawn(
-    saliency: SaliencyMap,
-    factor: float,
-    shares: Sequence[AreaShare],
-    display: Display,
-    corner: tuple[float, float] | None,
-) -> NDArray[np.uint8]:
+def _share(prediction: Prediction, area: Area) -> AreaShare:
+    [share] = attention_shares(prediction.full, [area], calibration=prediction.calibration)
+    return share
+
+
+def _drawn(saliency: SaliencyMap, display: Display) -> NDArray[np.uint8]:
     if display.show not in SHOWN:
         raise InputError(f"expected one of {', '.join(SHOWN)}, got {display.show!r}")
     if display.show == "overlay":
@@ -283,10 +320,4 @@ def _drawn(
         picture = with_contours(picture, saliency.density, display.levels)
     if display.spots:
         picture = with_spots(picture, strongest_spots(saliency.values, count=display.spots))
-    areas = [share.area for share in shares]
-    labels = [f"{share.area.name} {100 * share.attention:.1f}%" for share in shares]
-    if corner is not None:
-        x, y, side = corner[0] - 3 / factor, corner[1] - 3 / factor, 7 / factor
-        areas.append(Rectangle("corner", x, y, side, side))
-        labels.append("first corner")
-    return with_areas(picture, areas, labels, scale=factor) if areas else picture
+    return picture
