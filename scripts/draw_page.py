@@ -119,7 +119,7 @@ def main() -> None:
         draw_design(folder / "loud.png", "#d62839", "white")
         server = serve(studio)
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for file, show in (("serve.png", show_image), ("serve-compare.png", show_designs)):
+        for file, show in (("serve.jpg", show_image), ("serve-compare.jpg", show_designs)):
             scheme = "dark" if arguments.dark else "light"
             page = browser.new_page(viewport={"width": arguments.width, "height": 900}, color_scheme=scheme)
             page.goto(server.local_url)
@@ -127,10 +127,7 @@ def main() -> None:
             show(page, folder)
             page.mouse.move(0, 0)
             page.wait_for_timeout(2000)
-            page.screenshot(path=arguments.out / file, full_page=True)
-            with Image.open(arguments.out / file) as picture:  # a third of the size
-                smaller = picture.convert("RGB").quantize(256)
-            smaller.save(arguments.out / file, optimize=True)
+            page.screenshot(path=arguments.out / file, type="jpeg", quality=88, full_page=True)
         browser.close()
         server.close()
 

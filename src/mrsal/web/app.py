@@ -242,7 +242,15 @@ def _designs_tab(studio: Studio, model: Any, mode: Any) -> None:
     table = _table(DIFFERENCE_HEADINGS, "Share of the attention in each design", "differences")
     gr.Markdown(_INTERVAL)
     legend = gr.HTML("", elem_id="legend_AB")
-    moved = gr.Image(label="Where attention moved", interactive=False, visible=False, elem_id="moved_AB")
+    moved = gr.Image(
+        label="Where attention moved",
+        show_label=False,
+        interactive=False,
+        format="jpeg",
+        buttons=["fullscreen"],
+        visible=False,
+        elem_id="moved_AB",
+    )
     make = gr.Button("Make a report to download", size="sm", variant="primary", elem_id="make_AB")
     made = gr.File(label="Report as HTML and PDF", visible=False, elem_id="made_AB")
     controls = [model, mode, same, opacity]

@@ -67,6 +67,10 @@ def job(data: Path, out: Path, **options):
     return reproduce_job(ReproduceOptions(**settings), console=Console(file=io.StringIO())).to_dict()
 
 
+def scores_by_set(report) -> dict[str, float]:
+    return {name: result["sAUC"] for name, result in report["datasets"].items()}
+
+
 def report_of(out: Path):
     return json.loads((out / "report.json").read_text())
 
@@ -314,6 +318,17 @@ def test_another_set_of_options_is_refused(done, data):
         with pytest.raises(InputError, match=naming(done, *named, "--out_dir")):
             job(data, done, **options)
     assert report_of(done) == before
+
+
+def test_a_data_set_that_is_done_stays_in_the_report_of_another(done, data, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(done, out)
+    before = scores_by_set(report_of(out))
+    for name in ("folder", "mit1003"):
+        assert scores_by_set(job(data, out, seeds=2, only=(name,))) == pytest.approx(before)
+    shutil.rmtree(out / "folder/seed-1")  # as if it had been stopped there
+    assert job(data, out, seeds=2, only=("mit1003",))["datasets"].keys() == {"mit1003"}
+    assert not (out / "folder/seed-1").exists()
 
 
 def test_data_that_have_changed_are_refused(done, data, tmp_path):

@@ -181,6 +181,10 @@ class Experiment:
         listed = (text.format(table) for table, text in _SPLIT_TABLES.items() if (root / table).is_file())
         return next(listed, "mrsal's usual split of this data set")
 
+    def is_complete(self) -> bool:
+        """Whether all networks have been trained and scored, so that :meth:`run` only reads the results."""
+        return all((self._folder(fold, seed) / "scores.csv").is_file() for fold, seed in self._pairs())
+
     def run(self, console: Console) -> list[Training]:
         """Do every step whose result is not there."""
         for fold in self.folds:

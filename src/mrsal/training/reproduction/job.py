@@ -3,8 +3,9 @@
 import json
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 
@@ -20,6 +21,8 @@ from mrsal.training.reproduction.report import Report
 from mrsal.training.reproduction.result import Result
 
 log = logging.getLogger("mrsal")
+
+Item = TypeVar("Item")
 
 _FIRST = "mit1003"  # the data set of the paper's training comes first
 
@@ -53,6 +56,9 @@ def reproduce_job(options: ReproduceOptions, *, console: Console) -> Report:
     experiments = [_experiment(name, options) for name in names]
     out = make_folder(options.out_dir)
     _keep_options(out, options)
+    earlier = [_experiment(name, options) for name in _earlier(options, names)]
+    experiments = _in_order([*experiments, *(each for each in earlier if each.is_complete())], lambda each: each.name)
+    names = [experiment.name for experiment in experiments]
     results: list[Result] = []
     try:
         with log_file(out / "log.txt"):
@@ -94,7 +100,20 @@ def find_data_sets(options: ReproduceOptions) -> tuple[list[str], dict[str, str]
             f"expected folders of data sets in {options.data}, such as {options.data / _FIRST}, found none; get one with: "
             f"{_how_to_get(_FIRST, options.data)}"
         )
-    return sorted(there, key=lambda name: (name != _FIRST, name)), missing
+    return _in_order(there, str), missing
+
+
+def _in_order(items: Sequence[Item], name_of: Callable[[Item], str]) -> list[Item]:
+    return sorted(items, key=lambda item: (name_of(item) != _FIRST, name_of(item)))
+
+
+def _earlier(options: ReproduceOptions, names: Sequence[str]) -> list[str]:
+    """Other data sets that have results in the folder, from a command with another --only; they stay in the report."""
+    return [
+        name
+        for name in LOADERS
+        if name not in names and (options.out_dir / name).is_dir() and (options.data / name).is_dir()
+    ]
 
 
 def _how_to_get(name: str, data: Path) -> str:
