@@ -117,8 +117,10 @@ def shares_over_video(
 
     Examples
     --------
-    >>> for frame in shares_over_video("film.mp4", areas, mrsal.load_model(mode="fast")):  # doctest: +SKIP
-    ...     print(frame.time, {share.name: share.attention for share in frame.shares})
+    The shares in each frame::
+
+        for frame in shares_over_video("film.mp4", areas, mrsal.load_model(mode="fast")):
+            print(frame.time, {share.name: share.attention for share in frame.shares})
     """
     waiting: tuple[Frame, int, tuple[FrameShare, ...]] | None = None
     count = 0

@@ -78,10 +78,8 @@ def evaluate_job(
         log.info("model %s on %d images (%s) of %s", options.model_path, images, options.split, options.data_dir)
         log.info("first fixation of each trial %s", about["first fixation of each trial"])
         if images < _FEW_SCORED and images < (there := _images_in(options)):
-            log.warning(
-                "a mean over %d images says little; for a model that was not trained on this data set, --split all scores "
-                "all %d",
-                images,
+            log.info(
+                "a mean over so few says little; for a model that was not trained on this data set, --split all scores all %d",
                 there,
             )
         if options.adjust:
