@@ -15,7 +15,7 @@ import argparse
 import json
 import statistics
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,8 @@ class Variant:
     """One way to train Mr-CNN."""
 
     about: str
-    standardised: bool = True  # whether the network's input has mean 0 and deviation 1
+    standardised: bool = True  # whether the network's input has mean 0 and deviation 1, or else is in [0, 1]
+    times: float = 1.0  # by what the standardised input is multiplied
     start: Callable[[MrCNN, Tensor], None] = lambda network, x: None  # changes the initial weights; x: (B, S, C, P, P)
     constrain: Callable[[MrCNN, float], None] = constrain_conv1  # after each step
     limit: float = 0.1
@@ -85,6 +86,8 @@ VARIANTS = {
     "plain": Variant("all three", standardised=False, start=as_pytorch, constrain=to_norm_1),
     "even": Variant("initial weights of later layers scaled to an even variance", start=even),
     "norm1-pytorch": Variant("filters to 1, PyTorch's weights", start=as_pytorch, constrain=to_norm_1),
+    "times10": Variant("standardised input times 10, so that more signal passes filters of norm 0.1", times=10.0),
+    "times60": Variant("standardised input times 60, about what pixels from 0 to 255 are", times=60.0),
     "free": Variant("no limit on the filters", limit=0.0),
 }
 
@@ -98,6 +101,9 @@ def train(work: Path, name: str, seed: int, *, epochs: int, batch_size: int) -> 
     config = mrsal.TrainConfig(epochs=epochs, batch_size=batch_size, seed=seed, conv1_limit=variant.limit)
     if variant.standardised:
         config = fit_input(config, data.samples)
+        red, green, blue = config.model.std
+        divisor = (red / variant.times, green / variant.times, blue / variant.times)
+        config = replace(config, model=replace(config.model, std=divisor))
     torch.manual_seed(seed)
     network = MrCNN(config.model)
     rows = np.random.default_rng(seed).choice(len(data.samples), 256, replace=False)
