@@ -10,13 +10,11 @@ import typer
 
 from mrsal.aoi import AoiOptions, CheckOptions
 from mrsal.cli._options import command, console, print_json, readable
-from mrsal.cli.video_areas import aoi_video, areas_of, measured, refuse_for_image
+from mrsal.cli.video_areas import aoi_video, areas_of, measured, model_of, refuse_for_image
 from mrsal.errors import InputError
 
 if TYPE_CHECKING:
     from mrsal.aoi import Attention
-    from mrsal.evaluation import ModelOptions
-    from mrsal.inference import SaliencyModel
 
 log = logging.getLogger("mrsal")
 
@@ -58,7 +56,7 @@ def aoi(options: AoiOptions, *, json: bool) -> None:
     images = [image, compare] if compare else [image]
     with warnings.catch_warnings(record=json, action="always" if json else None) as caught:
         looks = read_looks(options.fixations, images, options.table) if options.fixations else [None for _ in images]
-        opened = _opened(options)
+        opened = model_of(options)
         attentions = [measure(image, boxes, opened, study=options.study, looks=looks[0])]
         if compare:
             second_boxes = compare_boxes or [share.area for share in attentions[0].shares]
@@ -129,7 +127,7 @@ def check(options: CheckOptions, *, json: bool) -> None:
             refuse_for_image(options)
             areas = read_areas(options.boxes, image=options.image, shape=image_size(options.image))
             rules = [parse_rule(text, [area.name for area in areas]) for text in options.rule]
-            attention = measure(options.image, areas, _opened(options))
+            attention = measure(options.image, areas, model_of(options))
             outcomes = check_rules(rules, attention.shares)
             notes = _notes(options.image, attention)
     if json:
@@ -145,19 +143,6 @@ def check(options: CheckOptions, *, json: bool) -> None:
             console.print(str(outcome), style=None if outcome.holds else "red", markup=False, soft_wrap=True)
     if damage or not all(outcome.holds for outcome in outcomes):
         raise typer.Exit(1)
-
-
-def _opened(options: "ModelOptions") -> "SaliencyModel":
-    """The model that measures the areas."""
-    from mrsal.inference import open_model
-
-    return open_model(
-        options.model,
-        mode=options.mode,
-        precision=options.precision,
-        device=options.device,
-        adjustment=options.adjustment,
-    )
 
 
 def _notes(path: Path, attention: "Attention") -> list[str]:

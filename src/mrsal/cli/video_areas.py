@@ -14,6 +14,8 @@ from mrsal.errors import InputError
 
 if TYPE_CHECKING:
     from mrsal.aoi import Area, MovingArea, VideoShares
+    from mrsal.evaluation import ModelOptions
+    from mrsal.inference import SaliencyModel
 
 log = logging.getLogger("mrsal")
 
@@ -76,21 +78,27 @@ def areas_of(options: AoiOptions | CheckOptions) -> "list[Area | MovingArea]":
     return read_moving_areas(options.boxes, video=options.image, shape=video_shape(options.image))
 
 
-def measured(
-    options: AoiOptions | CheckOptions, areas: "Sequence[Area | MovingArea]", *, out: Sequence[Path] = ()
-) -> tuple[str, "VideoShares"]:
-    """The mode of the model, which is that for videos unless the user chose another, and the shares; logs damage."""
-    from mrsal.aoi import measure_video
+def model_of(options: "ModelOptions") -> "SaliencyModel":
+    """The model that measures areas, of an image or of a video."""
     from mrsal.inference import open_model
-    from mrsal.progress import progress_bar
 
-    model = open_model(
+    return open_model(
         options.model,
         mode=options.mode,
         precision=options.precision,
         device=options.device,
         adjustment=options.adjustment,
     )
+
+
+def measured(
+    options: AoiOptions | CheckOptions, areas: "Sequence[Area | MovingArea]", *, out: Sequence[Path] = ()
+) -> tuple[str, "VideoShares"]:
+    """The mode of the model, which is that for videos unless the user chose another, and the shares; logs damage."""
+    from mrsal.aoi import measure_video
+    from mrsal.progress import progress_bar
+
+    model = model_of(options)
     model = model if options.mode else model.with_mode(model.video_mode)
     with progress_bar(console) as bar:
         task = bar.add_task("measuring", total=None, note="")

@@ -284,7 +284,7 @@ def _number(score: float) -> str:
 
 
 def template(name: str, *packages: str) -> Any:
-    """A template of this package or of ``packages``; it may include ``style.css``, the style of all pages."""
+    """A template of this package or of ``packages``; it may include ``head.html`` and ``style.css`` of all pages."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined  # imported here: only reports need it
 
     environment = Environment(
