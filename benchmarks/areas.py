@@ -26,6 +26,7 @@ from scipy.stats import binom, spearmanr
 import mrsal
 from mrsal import datasets
 from mrsal.aoi.areas import attention_shares
+from mrsal.aoi.options import StudySize
 from mrsal.aoi.shapes import Rectangle
 from mrsal.datasets import Fixations
 from mrsal.datasets.dataset import FixationDataset, Stimulus
@@ -99,12 +100,22 @@ def fit(name: str, predictor: SaliencyModel, root: Path) -> None:
     print(f"{manifest.name}: {about['calibration']}")
 
 
+def clearly_more(calibration: ShareCalibration, share: float) -> float:
+    """The smallest whole per cent that differs clearly from a smaller share, in a study of the usual size."""
+    fixations = StudySize.observers * StudySize.per_observer
+    larger = (percent / 100 for percent in range(round(100 * share) + 1, 101))
+    return next(
+        each for each in larger if calibration.difference_interval(share, each, fixations, StudySize.level)[0] > 0
+    )
+
+
 def report(name: str, predictor: SaliencyModel, root: Path) -> None:
     """Print the tables."""
     calibration = predictor.calibration
     assert calibration is not None
     parts = {part: boxes_of(data, predictor.predict) for part in TEST_ON if (data := read(part, root))}
     print(f"{name}, {predictor.mode or 'no modes'}, {calibration}\n")
+    print(f"The smallest share in B that is clearly more than 10 % in A: {clearly_more(calibration, 0.1):.0%}\n")
     print("Share of the boxes whose measured share is in the 95 % interval:\n")
     print(f"| boxes | {' | '.join(parts)} |\n| --- |{' ---: |' * len(parts)}")
     groups = {"all": lambda box: True}
